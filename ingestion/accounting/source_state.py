@@ -1,0 +1,130 @@
+"""The state of a source after a sync: which manifest of each series is the current one, and the accounting.
+
+Stored at ``state/<source>/<number>.json`` in the internal bucket, numbered upwards and never overwritten: the highest
+number is the current one. A sync that changed nothing writes none. Later assets read this, never the source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from ingestion.accounting.manifest import Manifest, manifest_key
+from ingestion.accounting.states import SeriesState
+from ingestion.storage import ObjectStore
+
+_NUMBER_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """delivered = accepted + duplicate + quarantined, always."""
+
+    delivered: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        return self.delivered == self.accepted + self.duplicate + self.quarantined
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            delivered=self.delivered + other.delivered,
+            accepted=self.accepted + other.accepted,
+            duplicate=self.duplicate + other.duplicate,
+            quarantined=self.quarantined + other.quarantined,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEntry:
+    """One series of the source. ``SeriesInstanceUID`` is the pseudonym; None: objects that belong to no series."""
+
+    SeriesInstanceUID: str | None
+    state: SeriesState
+    manifest_version: str | None
+    counts: Counts
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """All series of a source, sorted by UID, those without UID first."""
+
+    source_id: str
+    series: tuple[SeriesEntry, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest (24 hex digits) of the content: equal digests, equal states."""
+        return hashlib.sha256(self.to_json()).hexdigest()[:24]
+
+    @property
+    def counts(self) -> Counts:
+        return sum((entry.counts for entry in self.series), Counts())
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        total: dict[str, int] = {}
+        for entry in self.series:
+            for reason, count in entry.reasons.items():
+                total[reason] = total.get(reason, 0) + count
+        return dict(sorted(total.items()))
+
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+    @staticmethod
+    def from_json(body: bytes) -> SourceState:
+        data = json.loads(body)
+        series = tuple(
+            SeriesEntry(
+                SeriesInstanceUID=row["SeriesInstanceUID"],
+                state=SeriesState(row["state"]),
+                manifest_version=row["manifest_version"],
+                counts=Counts(**row["counts"]),
+                reasons=row["reasons"],
+            )
+            for row in data["series"]
+        )
+        return SourceState(source_id=data["source_id"], series=series)
+
+
+def sorted_entries(entries: Iterable[SeriesEntry]) -> tuple[SeriesEntry, ...]:
+    return tuple(
+        sorted(entries, key=lambda entry: (entry.SeriesInstanceUID is not None, entry.SeriesInstanceUID or ""))
+    )
+
+
+def read_latest_state(internal: ObjectStore, source_id: str) -> tuple[int, SourceState] | None:
+    """The current state of a source with its number; None before its first sync."""
+    keys = [stored.key for stored in internal.list(f"state/{source_id}/")]
+    if not keys:
+        return None
+    latest = max(keys)
+    return int(latest.rsplit("/", 1)[1].removesuffix(".json")), SourceState.from_json(internal.read(latest))
+
+
+def write_state(internal: ObjectStore, state: SourceState) -> tuple[int, bool]:
+    """Store ``state`` under the next number unless it equals the current one: its number, and whether written."""
+    latest = read_latest_state(internal, state.source_id)
+    if latest is not None and latest[1] == state:
+        return latest[0], False
+    number = 1 if latest is None else latest[0] + 1
+    while not internal.create(
+        f"state/{state.source_id}/{number:0{_NUMBER_DIGITS}d}.json", state.to_json(), content_type="application/json"
+    ):
+        number += 1  # another process wrote that number a moment ago
+    return number, True
+
+
+def read_manifests(research: ObjectStore, state: SourceState) -> Iterable[Manifest]:
+    """The current manifest of every stored series of ``state``, in its order."""
+    for entry in state.series:
+        if entry.SeriesInstanceUID is not None and entry.manifest_version is not None:
+            key = manifest_key(state.source_id, entry.SeriesInstanceUID, entry.manifest_version)
+            yield Manifest.from_json(research.read(key))

@@ -1,0 +1,250 @@
+"""One series, from raw objects to stored ones: the unit of work, of retry and of progress.
+
+Each object is read once (twice where several share an instance UID), de-identified, verified by other code, stored
+under a key made of its digest, and accounted for. Nothing is committed here: a killed worker leaves objects that the
+next run finds in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingestion.accounting.inventory import InventoryObject, Refusal, shared_instance_uids
+from ingestion.accounting.manifest import Manifest, ManifestInstance, instance_key
+from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
+from ingestion.accounting.refusal import InstanceRefusedError
+from ingestion.accounting.states import InstanceState, Reason
+from ingestion.deidentify import CODE_VERSION
+from ingestion.deidentify.instance import DeidentifiedInstance, deidentify_instance
+from ingestion.deidentify.policy import Policy
+from ingestion.deidentify.verification import verify
+from ingestion.dicom.guard import guarded
+from ingestion.dicom.reading import InstanceIds, ReadLimits
+from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
+from ingestion.identity.keys import SourceKey
+from ingestion.identity.pseudonyms import Pseudonyms
+from ingestion.sources.connector import Connector, SourceObject
+from ingestion.storage import ObjectStore
+
+DICOM_CONTENT_TYPE = "application/dicom"  # RFC 3240
+
+
+@dataclass(frozen=True, slots=True)
+class TaskObject:
+    """One object of the series, with its name (in memory only) and what already refuses it."""
+
+    inventory: InventoryObject
+    source: SourceObject | None = field(repr=False)
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesTask:
+    """All that a worker needs; it reads from the source and writes to the store itself."""
+
+    series_uid: str
+    objects: tuple[TaskObject, ...]
+    connector: Connector = field(repr=False)
+    key: SourceKey
+    policy: Policy = field(repr=False)
+    research: ObjectStore
+    limits: ReadLimits = field(default_factory=ReadLimits)
+
+
+@dataclass(slots=True)
+class _Stored:
+    """What is gathered for the manifest while the series goes through."""
+
+    instances: list[ManifestInstance] = field(default_factory=list)
+    header: dict[str, object] = field(default_factory=dict)
+    varying: set[str] = field(default_factory=set)
+    patient: str = ""
+    study: str = ""
+
+    def add(self, done: DeidentifiedInstance, instance: ManifestInstance) -> None:
+        own = summarise(done.dataset, SERIES_KEYWORDS)
+        if not self.instances:
+            self.header, self.patient, self.study = own, done.new_ids.patient.patient_id, done.new_ids.study_uid
+        else:
+            self.varying |= {k for k in own.keys() | self.header.keys() if own.get(k) != self.header.get(k)}
+        self.instances.append(instance)
+
+
+def process_series(task: SeriesTask) -> SeriesOutcome:
+    """Bring one series through.
+
+    Raises:
+        StoreError: the store refused; nothing is lost, run again.
+        SourceGoneError: the source went away; likewise.
+    """
+    started = time.monotonic()
+    worker = _SeriesWorker(task)
+    outcomes = worker.outcomes()
+    manifest = worker.manifest()
+    version = None
+    written = worker.work
+    if manifest is not None:
+        version = manifest.version
+        body = manifest.to_json()
+        if task.research.create(manifest.key, body, content_type="application/json"):
+            written += Work(objects_written=1, bytes_written=len(body))
+    return SeriesOutcome(
+        series_uid=task.series_uid,
+        instances=outcomes,
+        manifest_version=version,
+        work=written + Work(seconds=time.monotonic() - started),
+    )
+
+
+class _SeriesWorker:
+    def __init__(self, task: SeriesTask) -> None:
+        self.task = task
+        self.pseudonyms = Pseudonyms(task.key)
+        self.work = Work()
+        self._stored = _Stored()
+        self._first: dict[str, InstanceOutcome] = {}  # by content hash: what the first of equal objects became
+
+    def outcomes(self) -> tuple[InstanceOutcome, ...]:
+        # By name, so that of equal objects the same one is kept whatever order the source lists them in.
+        ordered = sorted(self.task.objects, key=lambda item: item.source.name if item.source else "")
+        conflicts = self._conflicts(ordered)
+        found = [self._outcome(item, conflicts) for item in ordered]
+        return tuple(sorted(found, key=lambda outcome: outcome.object_hash))
+
+    def manifest(self) -> Manifest | None:
+        """The manifest of what was stored; None when nothing was."""
+        if not self._stored.instances:
+            return None
+        return Manifest(
+            source_id=self.task.key.source_id,
+            PatientID=self._stored.patient,
+            StudyInstanceUID=self._stored.study,
+            SeriesInstanceUID=self.task.series_uid,
+            policy=self.task.policy.name,
+            policy_digest=self.task.policy.digest,
+            code_version=CODE_VERSION,
+            key_id=self.task.key.key_id,
+            header=self._stored.header,  # type: ignore[arg-type]
+            varying=tuple(sorted(self._stored.varying)),
+            instances=tuple(sorted(self._stored.instances, key=lambda item: item.SOPInstanceUID)),
+        )
+
+    def _conflicts(self, objects: list[TaskObject]) -> frozenset[str]:
+        """Instance UIDs that stand for different bytes. Only objects that share a UID are read for this."""
+        shared = shared_instance_uids(item.inventory for item in objects if item.refusal is None)
+        digests: Mapping[str, set[str]] = defaultdict(set)
+        for item in objects:
+            if item.refusal is None and item.inventory.sop_uid in shared:
+                try:
+                    digests[item.inventory.sop_uid].add(hashlib.sha256(self._read(item)).hexdigest())
+                except InstanceRefusedError:
+                    continue  # met again, and recorded, when the object's own turn comes
+        return frozenset(uid for uid, found in digests.items() if len(found) > 1)
+
+    def _outcome(self, item: TaskObject, conflicts: frozenset[str]) -> InstanceOutcome:
+        known = item.inventory
+        refusal = known.refusal or item.refusal
+        content_hash = None
+        try:
+            if refusal is not None:
+                return self._quarantined(item, refusal, None)
+            raw = self._read(item)
+            content_hash = self.pseudonyms.content(hashlib.sha256(raw).digest())
+            if known.sop_uid in conflicts:
+                detail = "several objects of this series carry its UID with other bytes"
+                raise InstanceRefusedError(Reason.SOP_INSTANCE_CONFLICT, rule="instance.uid", detail=detail)
+            first = self._first.get(content_hash)
+            outcome = self._equal(item, first, content_hash) if first else self._fresh(item, raw, content_hash)
+        except InstanceRefusedError as refused:
+            refusal = Refusal(refused.reason, refused.rule, refused.detail)
+            outcome = self._quarantined(item, refusal, content_hash)
+        if content_hash is not None:
+            self._first.setdefault(content_hash, outcome)
+        return outcome
+
+    def _read(self, item: TaskObject) -> bytes:
+        if item.source is None:
+            raise InstanceRefusedError(
+                Reason.CHANGED_WHILE_READING, rule="source.gone", detail="no longer listed by the source"
+            )
+        raw = self.task.connector.read(item.source, limit=self.task.limits.max_instance_bytes)
+        self.work += Work(objects_read=1, bytes_read=len(raw))
+        return raw
+
+    def _equal(self, item: TaskObject, first: InstanceOutcome, content_hash: str) -> InstanceOutcome:
+        """A further object with the bytes of ``first``: a duplicate, unless ``first`` itself was refused."""
+        if first.refusal is not None:
+            return self._quarantined(item, first.refusal, content_hash)
+        return InstanceOutcome(
+            object_hash=item.inventory.object_hash,
+            fingerprint=item.inventory.fingerprint,
+            state=InstanceState.DUPLICATE,
+            content_hash=content_hash,
+            sop_uid=first.sop_uid,
+        )
+
+    def _fresh(self, item: TaskObject, raw: bytes, content_hash: str) -> InstanceOutcome:
+        with guarded("deidentify"):
+            done = deidentify_instance(raw, policy=self.task.policy, pseudonyms=self.pseudonyms)
+        self._same_identity(item.inventory, done.ids)
+        with guarded("verify"):
+            findings = verify(
+                done.body, identities=done.identities, expected_patient_id=done.new_ids.patient.patient_id
+            )
+        if findings:
+            rules = ", ".join(sorted({finding.rule for finding in findings}))
+            raise InstanceRefusedError(Reason.IDENTITY_RESIDUE, rule=findings[0].rule, detail=f"failed: {rules}")
+        sha256 = hashlib.sha256(done.body).hexdigest()
+        sop_uid = done.new_ids.sop_instance_uid
+        key = instance_key(self.task.key.source_id, self.task.series_uid, sop_uid, sha256)
+        if self.task.research.create(key, done.body, content_type=DICOM_CONTENT_TYPE):
+            self.work += Work(objects_written=1, bytes_written=len(done.body))
+        self._stored.add(
+            done,
+            ManifestInstance(
+                SOPInstanceUID=sop_uid,
+                SOPClassUID=done.new_ids.sop_class_uid,
+                key=key,
+                sha256=sha256,
+                size=len(done.body),
+                pixel_offset=done.pixel_offset,
+                attributes=summarise(done.dataset, INSTANCE_KEYWORDS),
+            ),
+        )
+        return InstanceOutcome(
+            object_hash=item.inventory.object_hash,
+            fingerprint=item.inventory.fingerprint,
+            state=InstanceState.ACCEPTED,
+            content_hash=content_hash,
+            sop_uid=sop_uid,
+            store_key=key,
+            sha256=sha256,
+            size=len(done.body),
+        )
+
+    def _same_identity(self, known: InventoryObject, ids: InstanceIds) -> None:
+        """What was read must be what the inventory grouped, or it would be filed under another series or patient."""
+        found = (
+            self.pseudonyms.uid(ids.series_uid),
+            self.pseudonyms.uid(ids.study_uid),
+            self.pseudonyms.uid(ids.sop_instance_uid),
+            self.pseudonyms.patient(ids.patient),
+        )
+        if found != (known.series_uid, known.study_uid, known.sop_uid, known.patient):
+            raise InstanceRefusedError(
+                Reason.CHANGED_WHILE_READING, rule="instance.identity", detail="its ids differ from the inventory's"
+            )
+
+    def _quarantined(self, item: TaskObject, refusal: Refusal, content_hash: str | None) -> InstanceOutcome:
+        return InstanceOutcome(
+            object_hash=item.inventory.object_hash,
+            fingerprint=item.inventory.fingerprint,
+            state=InstanceState.QUARANTINED,
+            refusal=refusal,
+            content_hash=content_hash,
+            sop_uid=item.inventory.sop_uid or None,
+        )

@@ -1,0 +1,1 @@
+"""Keys and what is derived from them: pseudonyms, UIDs, date shifts and hashes of names. Knows no files."""

@@ -1,0 +1,104 @@
+"""One secret of 32 bytes per source: found, checked, never shown.
+
+A key is named in the registry and read from the environment (``CIE_KEY_<SOURCE>``: 64 hex digits) or from the file
+``<keys folder>/<SOURCE>.key``. Its id (not its value) and a check value are recorded with each result, so that a
+lost or exchanged key is noticed before it silently makes new pseudonyms for known people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KEY_BYTES = 32
+_HEX = re.compile(rf"^[0-9a-fA-F]{{{2 * KEY_BYTES}}}$")
+
+
+class KeyMissingError(RuntimeError):
+    """No key for a source; the message says where one is looked for."""
+
+
+class KeyInvalidError(RuntimeError):
+    """What was found is not a key, or not the key this source was processed with before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """The secret of one source. ``repr`` and ``str`` show the id only."""
+
+    source_id: str
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != KEY_BYTES:
+            raise KeyInvalidError(f"the key of source {self.source_id} must have {KEY_BYTES} bytes")
+
+    @property
+    def key_id(self) -> str:
+        """A short public name of the key: tells two keys apart, says nothing of their bytes."""
+        return hmac.new(self.secret, b"cie/key-id", hashlib.sha256).hexdigest()[:12]
+
+    @property
+    def check_value(self) -> str:
+        """What is stored to recognise the same key again (as PKCS #11's CKA_CHECK_VALUE: keyed, of a constant)."""
+        return hmac.new(self.secret, b"cie/check-value/" + self.source_id.encode(), hashlib.sha256).hexdigest()
+
+
+def environment_name(source_id: str) -> str:
+    """``PRCI-PROST-01`` → ``CIE_KEY_PRCI_PROST_01``."""
+    return "CIE_KEY_" + re.sub(r"[^A-Z0-9]", "_", source_id.upper())
+
+
+def load_key(source_id: str, *, keys_dir: Path, key_file: Path | None = None) -> SourceKey:
+    """The key of ``source_id``: from ``key_file`` if given, else the environment, else the keys folder.
+
+    Raises:
+        KeyMissingError: none of the places has one.
+        KeyInvalidError: the place that has one does not hold 64 hex digits.
+    """
+    variable = environment_name(source_id)
+    if key_file is None and (value := os.environ.get(variable)):
+        return _parse(source_id, value, place=f"environment variable {variable}")
+    path = key_file or keys_dir / f"{source_id}.key"
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        raise KeyMissingError(
+            f"no key for source {source_id}: set {variable} to 64 hex digits, or put them into {path}. "
+            "Without its key nothing of this source is processed."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyInvalidError(
+            f"the key file {path} of source {source_id} cannot be read: {type(error).__name__}"
+        ) from error
+    return _parse(source_id, text, place=f"key file {path}")
+
+
+def create_key(source_id: str, *, keys_dir: Path) -> Path:
+    """Make a new key file (mode 0600) unless there is one, which is then left as it is; returns its path."""
+    keys_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = keys_dir / f"{source_id}.key"
+    temporary = keys_dir / f".{source_id}.{os.getpid()}.tmp"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as stream:
+        stream.write(secrets.token_hex(KEY_BYTES) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    try:
+        os.link(temporary, path)  # fails where a key exists: a key is never replaced
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    return path
+
+
+def _parse(source_id: str, text: str, *, place: str) -> SourceKey:
+    if not _HEX.match(text.strip()):
+        raise KeyInvalidError(f"the {place} of source {source_id} must hold exactly {2 * KEY_BYTES} hex digits")
+    return SourceKey(source_id=source_id, secret=bytes.fromhex(text.strip()))
