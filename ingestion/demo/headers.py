@@ -32,10 +32,12 @@ def series_base(plan: SeriesPlan, seeds: Seeds, ledger: Ledger) -> Dataset:
     def plant(value: str, kind: str, where: str) -> str:
         return ledger.plant(fit(value, person), kind, where)
 
+    for part, kind in ((person.family, "family_name"), (person.given, "given_name")):
+        ledger.plant(part, kind, "PatientName")
     base = put(
         Dataset(),
         SpecificCharacterSet=list(person.charset) if len(person.charset) > 1 else person.charset[0],
-        PatientName=plant(person.dicom_name, "patient_name", "PatientName"),
+        PatientName=ledger.plant(person.dicom_name, "patient_name", "PatientName"),
         PatientID=plant(person.patient_id, "patient_id", "PatientID"),
         PatientBirthDate=plant(person.birth.strftime("%Y%m%d"), "birth_date", "PatientBirthDate"),
         PatientSex=person.sex,
@@ -96,7 +98,7 @@ def series_base(plan: SeriesPlan, seeds: Seeds, ledger: Ledger) -> Dataset:
         PerformedProcedureStepStartDate=day,
         PerformedProcedureStepID=f"PPS{seeds.digits(7, 'pps', study.uid)}",
         PerformedProtocolCodeSequence=[code("P5-09000", "SRT", "Imaging procedure")],
-        RequestAttributesSequence=[_request(plan, seeds, plant(person.family, "family_name", "RequestAttributesSequence"))],
+        RequestAttributesSequence=[_request(plan, seeds, plant(person.plain_text_family, "family_name", "RequestAttributesSequence"))],
         ProcedureCodeSequence=[code("P5-09000", "SRT", "Imaging procedure")],
         BurnedInAnnotation="NO",
     )

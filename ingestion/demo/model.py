@@ -78,6 +78,7 @@ class SeriesPlan:
     frame_of_reference: str
     description: str
     body_part: str
+    cancer: str
     size: int
     slices: int
 

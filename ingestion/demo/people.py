@@ -52,6 +52,11 @@ class Person:
             return f"{self.ascii_family}^{self.ascii_given}={self.family}^{self.given}"
         return f"{self.family}^{self.given}"
 
+    @property
+    def plain_text_family(self) -> str:
+        """The family name as descriptions hold it: ASCII where a name needs an escape sequence to be written."""
+        return self.family if self.charset[0] else self.ascii_family
+
     def age(self, day: date) -> str:
         """PatientAge (VR AS) in years on a day."""
         years = day.year - self.birth.year - ((day.month, day.day) < (self.birth.month, self.birth.day))
