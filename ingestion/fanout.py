@@ -21,6 +21,8 @@ from typing import Any, Generic, TypeVar
 
 import psutil
 
+from ingestion.dicom.quiet import silence_readers
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -166,7 +168,8 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _watch(parent_pid: int, parent_started: float) -> None:
-    """End this worker when its run is gone: a killed run would leave it waiting for work for ever."""
+    """Silence the readers, and end this worker when its run is gone: a killed run would leave it waiting for ever."""
+    silence_readers()
 
     def watch() -> None:
         while True:

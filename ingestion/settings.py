@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     bucket_internal: str = Field("cie-internal", description="inventories, state, reports; never raw bytes")
     compute: str = Field("local", description="local, local:N or tcp://scheduler:8786 (Dask)")
     dagster_url: str | None = Field(None, description="where the Dagster webserver answers")
+    portal_url: str | None = Field(None, description="where the quality reports are served")
     seed: int = Field(20261123, description="seed of the demo sources")
 
     @field_validator("compute")

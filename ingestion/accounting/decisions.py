@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from ingestion.accounting import tables as t
+from ingestion.accounting.database import transaction
 from ingestion.accounting.states import InstanceState
 
 
@@ -53,7 +54,7 @@ class Quarantine:
             query = query.where(i.reason == reason)
         if object_prefix is not None:
             query = query.where(i.object_hash.startswith(object_prefix, autoescape=True))
-        with self.engine.connect() as connection:
+        with transaction(self.engine, "reading the quarantine") as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def decide(self, *, source_id: str, object_hash: str, verb: Verb, note: str) -> None:
@@ -63,7 +64,7 @@ class Quarantine:
             NotQuarantinedError: no such object in quarantine.
         """
         c = t.decision.c
-        with self.engine.begin() as connection:
+        with transaction(self.engine, "recording the decision") as connection:
             row = connection.execute(
                 select(t.instance.c.fingerprint).where(
                     t.instance.c.source_id == source_id,
@@ -92,7 +93,7 @@ class Quarantine:
     def verdicts(self, source_id: str) -> dict[str, dict[str, str]]:
         """Decisions by object hash: ``{fingerprint: "reject" | "release:<n>"}``."""
         c = t.decision.c
-        with self.engine.connect() as connection:
+        with transaction(self.engine, "reading the decisions") as connection:
             rows = connection.execute(
                 select(c.object_hash, c.fingerprint, c.verb, c.number).where(c.source_id == source_id)
             )

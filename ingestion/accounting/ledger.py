@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, create_engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, case, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingestion.accounting import tables as t
+from ingestion.accounting.database import LedgerError, engine_of, ledger_error, transaction
 from ingestion.accounting.inventory import NO_SERIES, Inventory, InventoryObject, Refusal
 from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
 from ingestion.accounting.source_state import Counts, SeriesEntry, SourceState, sorted_entries
 from ingestion.accounting.states import InstanceState, ObjectChange, Reason, SeriesState
 from ingestion.identity.keys import KeyInvalidError, SourceKey
 
+__all__ = ["KnownSeries", "Ledger", "LedgerError", "engine_of"]
+
 _BATCH = 5_000
 """Rows per statement: PostgreSQL takes 65,535 parameters at most."""
-CONNECT_TIMEOUT_SECONDS = 10
-
-
-class LedgerError(RuntimeError):
-    """The database could not do what was asked. Never the fault of one instance; nothing half-done is kept."""
+LOCK_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +37,38 @@ class KnownSeries:
     code_version: str
 
 
-def engine_of(url: str) -> Engine:
-    """An engine for ``url`` (``postgresql+psycopg2://…``). Pings connections, as a server may have restarted."""
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
-
-
 @dataclass(frozen=True)
 class Ledger:
     """All questions and all commits of the accounting of sources."""
 
     engine: Engine
 
+    def _transaction(self, what: str) -> AbstractContextManager[Connection]:
+        return transaction(self.engine, what)
+
     @contextmanager
-    def _transaction(self, what: str) -> Iterator[Connection]:
+    def exclusive(self, source_id: str, *, log: Callable[[str], None]) -> Iterator[None]:
+        """One sync of a source at a time: a second one waits. The lock ends with its connection, so a kill frees it."""
+        number = int.from_bytes(hashlib.sha256(f"cie/sync/{source_id}".encode()).digest()[:8], "big", signed=True)
         try:
-            with self.engine.begin() as connection:
-                yield connection
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         except SQLAlchemyError as error:
-            # The text of a driver's error can quote values and addresses: only its kind goes on.
-            kind = type(getattr(error, "orig", None) or error).__name__
-            raise LedgerError(
-                f"{what} failed in the database ({kind}); nothing of it was kept. Run again when it is back."
-            ) from None
+            raise ledger_error("locking the source", error) from None
+        with connection:
+            try:
+                waiting = False
+                while not connection.execute(select(func.pg_try_advisory_lock(number))).scalar_one():
+                    if not waiting:
+                        log(f"another run works on {source_id}; waiting for it to end")
+                        waiting = True
+                    time.sleep(LOCK_POLL_SECONDS)
+            except SQLAlchemyError as error:
+                raise ledger_error("locking the source", error) from None
+            try:
+                yield
+            finally:
+                # A pooled connection outlives this block: without this the lock would too.
+                connection.invalidate()
 
     def check_key(self, key: SourceKey) -> None:
         """Record the key of a source at its first use; refuse any other key afterwards.

@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass
 from ingestion.accounting.manifest import Manifest, manifest_key
 from ingestion.accounting.states import SeriesState
 from ingestion.storage import ObjectStore
-
-_NUMBER_DIGITS = 8
+from ingestion.storage.numbered import append, numbered_key, read_latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +101,21 @@ def sorted_entries(entries: Iterable[SeriesEntry]) -> tuple[SeriesEntry, ...]:
 
 def read_latest_state(internal: ObjectStore, source_id: str) -> tuple[int, SourceState] | None:
     """The current state of a source with its number; None before its first sync."""
-    keys = [stored.key for stored in internal.list(f"state/{source_id}/")]
-    if not keys:
-        return None
-    latest = max(keys)
-    return int(latest.rsplit("/", 1)[1].removesuffix(".json")), SourceState.from_json(internal.read(latest))
+    latest = read_latest(internal, _prefix(source_id))
+    return None if latest is None else (latest[0], SourceState.from_json(latest[1]))
 
 
 def write_state(internal: ObjectStore, state: SourceState) -> tuple[int, bool]:
     """Store ``state`` under the next number unless it equals the current one: its number, and whether written."""
-    latest = read_latest_state(internal, state.source_id)
-    if latest is not None and latest[1] == state:
-        return latest[0], False
-    number = 1 if latest is None else latest[0] + 1
-    while not internal.create(
-        f"state/{state.source_id}/{number:0{_NUMBER_DIGITS}d}.json", state.to_json(), content_type="application/json"
-    ):
-        number += 1  # another process wrote that number a moment ago
-    return number, True
+    return append(internal, _prefix(state.source_id), state.to_json())
+
+
+def state_key(source_id: str, number: int) -> str:
+    return numbered_key(_prefix(source_id), number)
+
+
+def _prefix(source_id: str) -> str:
+    return f"state/{source_id}/"
 
 
 def read_manifests(research: ObjectStore, state: SourceState) -> Iterable[Manifest]:

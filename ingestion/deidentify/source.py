@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ingestion.accounting.decisions import Quarantine
-from ingestion.accounting.inventory import NO_SERIES, Inventory, Refusal
+from ingestion.accounting.inventory import NO_SERIES, Inventory, InventoryObject, Refusal
 from ingestion.accounting.ledger import Ledger
 from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
 from ingestion.accounting.source_state import SourceState, write_state
@@ -48,18 +48,19 @@ class SourceSync:
     def pseudonyms(self) -> Pseudonyms:
         return Pseudonyms(self.key)
 
-    def take_inventory(self, fanout: Fanout) -> tuple[Inventory, Worklist]:
+    def take_inventory(self, fanout: Fanout, *, log: Callable[[str], None] = _log.info) -> tuple[Inventory, Worklist]:
         """List the source, read the headers of what is new or changed, commit the inventory, return the worklist.
 
         Raises:
             KeyInvalidError: the source was processed with another key.
             SourceGoneError, LedgerError: nothing was concluded, nothing was written.
         """
-        self.ledger.check_key(self.key)
-        before = self.ledger.inventory(self.source_id)
-        taken = take_inventory(self.connector, self.pseudonyms, before=before, spread=fanout.map)
-        self.ledger.save_inventory(taken.inventory)
-        return taken.inventory, self._worklist(taken.inventory)
+        with self.ledger.exclusive(self.source_id, log=log):
+            self.ledger.check_key(self.key)
+            before = self.ledger.inventory(self.source_id)
+            taken = take_inventory(self.connector, self.pseudonyms, before=before, spread=fanout.map)
+            self.ledger.save_inventory(taken.inventory)
+            return taken.inventory, self._worklist(taken.inventory)
 
     def deidentify(self, fanout: Fanout, *, run_id: str, log: Callable[[str], None] = _log.info) -> SourceOutcome:
         """Work through the worklist and write the source's state to the store.
@@ -67,7 +68,11 @@ class SourceSync:
         Raises:
             StoreError, LedgerError, SourceGoneError: what was committed before stays; run again for the rest.
         """
-        self.ledger.check_key(self.key)
+        with self.ledger.exclusive(self.source_id, log=log):
+            self.ledger.check_key(self.key)
+            return self._deidentify(fanout, run_id=run_id, log=log)
+
+    def _deidentify(self, fanout: Fanout, *, run_id: str, log: Callable[[str], None]) -> SourceOutcome:
         started = time.monotonic()
         listed = self._listed()
         worklist = self._worklist(listed.inventory)
@@ -122,11 +127,11 @@ class SourceSync:
         readable: list[SeriesTask] = []
         for work in worklist.series:
             if work.series_uid == NO_SERIES or not work.objects:
-                yield _without_reading(work)
+                yield unread_outcome(work.series_uid, work.objects)
             else:
                 readable.append(self._task(work, items))
         for outcome in fanout.run(process_series, readable):
-            yield _crashed(outcome.task) if isinstance(outcome, Crashed) else outcome.result
+            yield crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result
 
     def _task(self, work: SeriesWork, items: Mapping[str, SourceObject]) -> SeriesTask:
         objects = tuple(
@@ -176,13 +181,14 @@ class _Progress:
             )
 
 
-def _without_reading(work: SeriesWork) -> SeriesOutcome:
+def unread_outcome(series_uid: str, objects: tuple[InventoryObject, ...]) -> SeriesOutcome:
     """Objects that the inventory refused are accounted for as they are; a withdrawn series leaves the accounting."""
-    outcomes = [_refused(item.object_hash, item.fingerprint, item.refusal) for item in work.objects]
-    return SeriesOutcome(work.series_uid, tuple(outcomes), None, Work())
+    outcomes = [_refused(item.object_hash, item.fingerprint, item.refusal) for item in objects]
+    return SeriesOutcome(series_uid, tuple(outcomes), None, Work())
 
 
-def _crashed(task: SeriesTask) -> SeriesOutcome:
+def crashed_outcome(task: SeriesTask) -> SeriesOutcome:
+    """All objects of a series whose processing ended its worker twice."""
     outcomes = (
         _refused(
             item.inventory.object_hash, item.inventory.fingerprint, item.inventory.refusal or item.refusal or _CRASHED

@@ -30,7 +30,8 @@ SERIES_KEYWORDS: tuple[str, ...] = (
 INSTANCE_KEYWORDS: tuple[str, ...] = (
     "InstanceNumber", "AcquisitionNumber", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows",
     "Columns", "NumberOfFrames", "SliceThickness", "AcquisitionDate", "AcquisitionTime", "EchoTime",
-    "DiffusionBValue", "TemporalPositionIdentifier", "RescaleSlope", "RescaleIntercept", "PatientAge",
+    "DiffusionBValue", "DiffusionGradientOrientation", "TemporalPositionIdentifier", "ImageType", "TriggerTime",
+    "RescaleSlope", "RescaleIntercept", "PatientAge",
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ lost or exchanged key is noticed before it silently makes new pseudonyms for kno
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -90,9 +91,8 @@ def create_key(source_id: str, *, keys_dir: Path) -> Path:
         stream.flush()
         os.fsync(stream.fileno())
     try:
-        os.link(temporary, path)  # fails where a key exists: a key is never replaced
-    except FileExistsError:
-        pass
+        with contextlib.suppress(FileExistsError):  # a key is never replaced
+            os.link(temporary, path)
     finally:
         temporary.unlink()
     return path

@@ -1,0 +1,51 @@
+# Everything here does its own set-up: uv into .uv/, the packages of uv.lock into .venv/.
+# Needed beforehand: Python 3.11, make and the package registries.
+PYTHON ?= python3.11
+UV := .uv/bin/uv
+RUN := .venv/bin
+SYNCED := .venv/.synced
+SCALE ?= 1
+
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help demo up down status test test-all lint bench setup clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(SYNCED)  ## install the locked packages
+
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8,<1'
+
+$(SYNCED): $(UV) uv.lock pyproject.toml
+	UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+demo: $(SYNCED)  ## make the 36 demo sources, start the stack, bring them all through
+	$(RUN)/cie demo --scale $(SCALE)
+
+up down status: $(SYNCED)  ## start, stop, show the embedded stack
+	$(RUN)/cie $@
+
+test: $(SYNCED)  ## the tests, the end-to-end run included
+	$(RUN)/pytest -m "not slow"
+
+test-all: $(SYNCED)  ## the slow ones too
+	$(RUN)/pytest
+
+lint: $(SYNCED)  ## style, types, import rules
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+bench: $(SYNCED)  ## measure speed and memory on this machine
+	$(RUN)/cie bench
+
+clean:  ## stop the stack and remove the virtual environments (not the data)
+	if [ -x $(RUN)/cie ]; then $(RUN)/cie down; fi
+	rm -rf .venv .uv

@@ -1,0 +1,85 @@
+"""Data frames with the columns of a catalogue table, and as Parquet objects of a store named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import BigInteger, Double, Integer, Table
+
+from ingestion.storage import ObjectStore
+
+ROW_GROUP_ROWS = 65_536
+"""Rows per Parquet row group: small enough for a query to skip most by their statistics, large enough to compress."""
+_DIGEST_DIGITS = 24
+
+
+def frame_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows with the columns of ``table``, in its order and sorted by its key.
+
+    Text is of type object with None; whole numbers are Int64, with NA where the column may be empty; other numbers
+    are float64 with NaN.
+    """
+    names = [column.name for column in table.columns]
+    frame = pd.DataFrame(list(rows), columns=names, dtype=object)
+    for column in table.columns:
+        if isinstance(column.type, (Integer, BigInteger)):
+            frame[column.name] = frame[column.name].astype("Int64" if column.nullable else "int64")
+        elif isinstance(column.type, Double):
+            frame[column.name] = frame[column.name].astype("float64")
+    keys = [column.name for column in table.primary_key.columns]
+    return frame.sort_values(keys, kind="stable", ignore_index=True)
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """Deterministic Parquet: zstd, row groups with statistics and page index; the index is not kept."""
+    table = pa.Table.from_pandas(_plain(frame), preserve_index=False).replace_schema_metadata(None)
+    body = io.BytesIO()
+    pq.write_table(
+        table, body, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_statistics=True, write_page_index=True
+    )
+    return body.getvalue()
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns with nothing in them as text: without values Arrow has no type for them, and it would differ by source."""
+    empty = [name for name in frame.columns if frame[name].dtype == object and frame[name].isna().all()]
+    return frame.astype(dict.fromkeys(empty, "string")) if empty else frame
+
+
+def store_frame(store: ObjectStore, prefix: str, frame: pd.DataFrame, *, name: str = "") -> str:
+    """Store ``frame`` as ``<prefix>/<digest of the bytes><name>.parquet`` and return the key. A no-op when it is there.
+
+    With a ``prefix`` that ends in ``/`` and ``name`` ``/results``: ``<prefix><digest>/results.parquet``.
+    """
+    body = parquet_bytes(frame)
+    key = f"{prefix.rstrip('/')}/{hashlib.sha256(body).hexdigest()[:_DIGEST_DIGITS]}{name}.parquet"
+    store.create(key, body, content_type="application/vnd.apache.parquet")
+    return key
+
+
+def store_quality(internal: ObjectStore, source_id: str, results: pd.DataFrame) -> str:
+    """Store the quality results of a source: ``quality/<source>/<digest>/results.parquet`` in the internal bucket."""
+    return store_frame(internal, f"quality/{source_id}", results, name="/results")
+
+
+def store_features(research: ObjectStore, source_id: str, *, series: pd.DataFrame, regions: pd.DataFrame) -> tuple[str, str]:
+    """Store both feature tables: ``features/<source>/tables/<digest>.{series,regions}.parquet`` in the research bucket."""
+    prefix = f"features/{source_id}/tables"
+    return store_frame(research, prefix, series, name=".series"), store_frame(research, prefix, regions, name=".regions")
+
+
+def read_frame(store: ObjectStore, key: str | None) -> pd.DataFrame:
+    """The frame stored at ``key``; one without rows and columns for no key.
+
+    Raises:
+        ObjectMissingError: no such key.
+    """
+    if key is None:
+        return pd.DataFrame()
+    return pq.read_table(io.BytesIO(store.read(key))).to_pandas()

@@ -1,0 +1,190 @@
+"""The rows of a source's series, studies and patients, from its state and manifests alone: no object is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ingestion.accounting.manifest import Manifest
+from ingestion.accounting.source_state import SeriesEntry, SourceState
+from ingestion.catalogue import values
+from ingestion.catalogue.frames import frame_of
+from ingestion.catalogue.tables import patient as patient_table
+from ingestion.catalogue.tables import series as series_table
+from ingestion.catalogue.tables import study as study_table
+from ingestion.dicom.geometry import geometry_of
+from ingestion.sources.registry import SourceEntry
+from ingestion.vocabulary.age import age_at_study
+from ingestion.vocabulary.body_part import normalise_body_part
+from ingestion.vocabulary.manufacturer import normalise_manufacturer
+from ingestion.vocabulary.sex import normalise_sex
+
+TABLES_VERSION = 1
+"""Raise it when the same manifests give other rows: it makes every publication new, so all rows are written again."""
+
+_TEXTS = (
+    "SOPClassUID", "Modality", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "PatientSex", "PatientAge",
+    "StudyDate", "SeriesDate", "AcquisitionDate", "SeriesDescription", "FrameOfReferenceUID", "ConvolutionKernel",
+    "ViewPosition", "ImageLaterality", "Units", "PhotometricInterpretation",
+)  # fmt: skip
+_NUMBERS = ("SliceThickness", "KVP", "MagneticFieldStrength", "RepetitionTime", "EchoTime")
+_INTEGERS = ("SeriesNumber", "Rows", "Columns", "BitsStored")
+
+Row = dict[str, Any]
+
+
+class ManifestsIncompleteError(ValueError):
+    """The manifests are not those that the state names: rows made of them would be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTables:
+    """Three data frames with the columns of the catalogue tables of the same names, sorted by key."""
+
+    patient: pd.DataFrame
+    study: pd.DataFrame
+    series: pd.DataFrame
+
+
+def build_tables(state: SourceState, manifests: Iterable[Manifest], *, registry_entry: SourceEntry) -> SourceTables:
+    """The rows of one source. Only series with a stored instance have a row.
+
+    Raises:
+        ManifestsIncompleteError: a manifest is missing, of another version or of another source.
+    """
+    if state.source_id != registry_entry.id:
+        raise ManifestsIncompleteError(f"the state is of source {state.source_id}, the entry of {registry_entry.id}")
+    entries = {
+        entry.SeriesInstanceUID: entry
+        for entry in state.series
+        if entry.SeriesInstanceUID is not None and entry.manifest_version is not None
+    }
+    rows = []
+    for manifest in manifests:
+        entry = entries.pop(manifest.SeriesInstanceUID, None)
+        if entry is None or entry.manifest_version != manifest.version or manifest.source_id != state.source_id:
+            raise ManifestsIncompleteError(
+                f"source {state.source_id}: the manifest of series {manifest.SeriesInstanceUID}, version "
+                f"{manifest.version}, is not one that the state names; read the manifests of this very state"
+            )
+        rows.append(_series_row(entry, manifest))
+    if entries:
+        raise ManifestsIncompleteError(
+            f"source {state.source_id}: {len(entries)} manifest(s) that the state names were not given, "
+            f"the first of series {min(entries)}"
+        )
+    rows.sort(key=lambda row: str(row["SeriesInstanceUID"]))
+    return SourceTables(
+        patient=frame_of(patient_table, _patient_rows(rows)),
+        study=frame_of(study_table, _study_rows(rows)),
+        series=frame_of(series_table, rows),
+    )
+
+
+def _series_row(entry: SeriesEntry, manifest: Manifest) -> Row:
+    header = manifest.header
+    row: Row = {
+        "source_id": manifest.source_id,
+        "SeriesInstanceUID": manifest.SeriesInstanceUID,
+        "PatientID": manifest.PatientID,
+        "StudyInstanceUID": manifest.StudyInstanceUID,
+        "State": entry.state.value,
+        "ManifestVersion": entry.manifest_version,
+        "PolicyDigest": manifest.policy_digest,
+        "CodeVersion": manifest.code_version,
+        "NumberOfInstances": entry.counts.accepted,
+        "NumberOfFrames": sum(_frames(item.attributes) for item in manifest.instances if item.pixel_offset is not None),
+        "Delivered": entry.counts.delivered,
+        "Duplicate": entry.counts.duplicate,
+        "Quarantined": entry.counts.quarantined,
+        "Bytes": sum(item.size for item in manifest.instances),
+        "Varying": ",".join(sorted(manifest.varying)) or None,
+    }
+    row |= {name: values.text(header.get(name)) for name in _TEXTS}
+    row |= {name: values.number(header.get(name)) for name in _NUMBERS}
+    row |= {name: values.integer(header.get(name)) for name in _INTEGERS}
+    part = normalise_body_part(row["BodyPartExamined"])
+    row["BodyPart"] = part.label if part else None
+    row["BodyPartCode"] = part.code.value if part else None
+    row["ManufacturerName"] = normalise_manufacturer(row["Manufacturer"])
+    row["AgeAtStudy"] = age_at_study(patient_age=row["PatientAge"])
+    # Projection images give the spacing at the detector instead (PS3.3, section 10.7.1.3).
+    spacing = header.get("PixelSpacing") or header.get("ImagerPixelSpacing")
+    row["PixelSpacingRow"] = values.number(spacing, at=0)
+    row["PixelSpacingColumn"] = values.number(spacing, at=1)
+    geometry = geometry_of([item.attributes for item in manifest.instances], modality=row["Modality"])
+    row["SliceSpacing"] = geometry.spacing_between_slices
+    row["MissingSlices"] = geometry.missing_slices
+    row["DuplicatePositions"] = geometry.duplicate_positions
+    return row
+
+
+def _frames(attributes: Mapping[str, Any]) -> int:
+    """Frames of an instance with pixels: one unless Number of Frames (0028,0008) says more."""
+    return max(values.integer(attributes.get("NumberOfFrames")) or 1, 1)
+
+
+def _study_rows(series: list[Row]) -> list[Row]:
+    patients: dict[str, set[str]] = {}
+    for row in series:
+        patients.setdefault(row["StudyInstanceUID"], set()).add(row["PatientID"])
+    return [
+        {
+            "source_id": rows[0]["source_id"],
+            "PatientID": patient_id,
+            "StudyInstanceUID": study_uid,
+            "StudyDate": min(_distinct(rows, "StudyDate"), default=None),
+            "AgeAtStudy": min(_distinct(rows, "AgeAtStudy"), default=None),
+            "PatientSex": _one_sex(rows),
+            "Modalities": ",".join(_distinct(rows, "Modality")) or None,
+            "NumberOfSeries": len(rows),
+            "NumberOfInstances": _total(rows, "NumberOfInstances"),
+            "Bytes": _total(rows, "Bytes"),
+            "NumberOfPatientIDs": len(patients[study_uid]),
+        }
+        for (patient_id, study_uid), rows in _grouped(
+            series, lambda row: (row["PatientID"], row["StudyInstanceUID"])
+        ).items()
+    ]
+
+
+def _patient_rows(series: list[Row]) -> list[Row]:
+    return [
+        {
+            "source_id": rows[0]["source_id"],
+            "PatientID": patient_id,
+            "PatientSex": _one_sex(rows),
+            "Sexes": ",".join(_distinct(rows, "PatientSex")) or None,
+            "NumberOfStudies": len(_distinct(rows, "StudyInstanceUID")),
+            "NumberOfSeries": len(rows),
+            "NumberOfInstances": _total(rows, "NumberOfInstances"),
+            "FirstStudyDate": min(_distinct(rows, "StudyDate"), default=None),
+            "LastStudyDate": max(_distinct(rows, "StudyDate"), default=None),
+        }
+        for (patient_id,), rows in _grouped(series, lambda row: (row["PatientID"],)).items()
+    ]
+
+
+def _grouped(rows: list[Row], key: Callable[[Row], tuple[str, ...]]) -> dict[tuple[str, ...], list[Row]]:
+    """The rows by key, keys in order, rows in the order given."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return dict(sorted(found.items()))
+
+
+def _distinct(rows: list[Row], column: str) -> list[Any]:
+    return sorted({row[column] for row in rows if row[column] is not None})
+
+
+def _total(rows: list[Row], column: str) -> int:
+    return sum(row[column] for row in rows)
+
+
+def _one_sex(rows: list[Row]) -> str | None:
+    """The sex that all rows agree on, as far as they know one."""
+    found = {sex.value for row in rows if (sex := normalise_sex(row["PatientSex"]))}
+    return found.pop() if len(found) == 1 else None

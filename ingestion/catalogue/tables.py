@@ -1,0 +1,256 @@
+"""The catalogue's tables (schema ``cie``). Everything in them is de-identified and can be made again from the buckets.
+
+DICOM attributes are columns under their keyword, so in SQL they need double quotes (``"PatientID"``); ``cie catalogue
+sql`` adds them. ``docs/catalogue.md`` is generated from this file.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, MetaData, String, Table
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ingestion.accounting.tables import SCHEMA
+from ingestion.catalogue.columns import column, count, day, flag, number, size, source_id, text, uid, whole
+
+metadata = MetaData(schema=SCHEMA)
+
+publication = Table(
+    "publication",
+    metadata,
+    source_id(),
+    whole("Number", "Number of the publication shown", source="publication", required=True),
+    column("Digest", String(24), "Digest of what the publication names", source="publication", required=True),
+    whole("StateNumber", "Number of the source state shown", source="publication", required=True),
+    column("StateDigest", String(24), "Digest of that state", source="publication", required=True),
+    text("QualityKey", "Object with the quality results", source="publication"),
+    text("FeaturesSeriesKey", "Object with the features of series", source="publication"),
+    text("FeaturesRegionsKey", "Object with the features of regions of interest", source="publication"),
+    column("EntryDigest", String(24), "Digest of the registry entry", source="publication", required=True),
+    whole("TablesVersion", "Version of the code that makes rows", source="publication", required=True),
+    comment="What the catalogue shows of each source: one immutable object in the internal bucket",
+)
+
+collection = Table(
+    "collection",
+    metadata,
+    source_id(),
+    text("Project", "Project that collected the data", source="registry: project", required=True),
+    text(
+        "HolderCountries",
+        "Countries of the holders, ISO 3166-1 alpha-2, comma-joined",
+        source="registry: holder_countries",
+        required=True,
+    ),
+    text("CancerType", "Cancer that the source is about", source="registry: cancer_type", required=True),
+    text("CancerScheme", "Coding scheme of the cancer's code", source="vocabulary", required=True),
+    text("CancerCode", "Code of the cancer", source="vocabulary", required=True),
+    text("CancerMeaning", "Meaning of the code", source="vocabulary", required=True),
+    text(
+        "ModalitiesDeclared",
+        "Modalities that the source says it holds, comma-joined",
+        source="registry: modalities",
+        required=True,
+    ),
+    text("Policy", "De-identification policy of the source", source="registry: policy", required=True),
+    text("AgreementKind", "Kind of agreement", source="registry: agreement.kind", required=True),
+    day(
+        "AgreementSignedOn",
+        "Day of signature; empty: unsigned, so in no release",
+        source="registry: agreement.signed_on",
+    ),
+    day("AgreementValidUntil", "Last day of the agreement; empty: no end", source="registry: agreement.valid_until"),
+    text(
+        "DataUse", "Data use conditions, DUO codes, comma-joined", source="registry: agreement.data_use", required=True
+    ),
+    text(
+        "AccessMode", "How users reach the data once granted", source="registry: agreement.access_mode", required=True
+    ),
+    text("ContactName", "Contact at the data holder", source="registry: contact.name", required=True),
+    text("ContactEmail", "Address of the contact", source="registry: contact.email", required=True),
+    count("IndividualsDeclared", "Individuals that the source is said to hold", source="registry: figures.individuals"),
+    count("StudiesDeclared", "Studies that the source is said to hold", source="registry: figures.studies"),
+    count("SeriesDeclared", "Series that the source is said to hold", source="registry: figures.series"),
+    day("FiguresAsOf", "Day of the declared figures", source="registry: figures.as_of", required=True),
+    text(
+        "FiguresProvenance",
+        "Where the declared figures come from",
+        source="registry: figures.provenance",
+        required=True,
+    ),
+    count("NumberOfPatients", "Patients with at least one stored series", source="patient"),
+    count("NumberOfStudies", "Studies with at least one stored series", source="study"),
+    count("NumberOfSeries", "Series stored", source="series"),
+    count("NumberOfInstances", "Instances stored", source="series"),
+    size("Bytes", "Size of the stored instances", source="series"),
+    count("SeriesPartial", "Series of which some instance is quarantined", source="source state"),
+    count("SeriesQuarantined", "Series with no stored instance", source="source state"),
+    count("Delivered", "Objects delivered = accepted + duplicate + quarantined", source="source state"),
+    count("Accepted", "Objects accepted", source="source state"),
+    count("Duplicate", "Objects that repeat an accepted one", source="source state"),
+    count("Quarantined", "Objects quarantined", source="source state"),
+    text("Modalities", "Modalities stored, comma-joined", source="series"),
+    text("BodyParts", "Normalised body parts stored, semicolon-joined", source="series"),
+    text("Manufacturers", "Normalised manufacturers, comma-joined", source="series"),
+    text("Sexes", "Patient's sexes, comma-joined", source="patient"),
+    number("AgeMinimum", "Lowest age at a study", unit="year", source="study"),
+    number("AgeMaximum", "Highest age at a study", unit="year", source="study"),
+    text("FirstStudyDate", "Earliest study date (shifted per patient), YYYYMMDD", source="study"),
+    text("LastStudyDate", "Latest study date (shifted per patient), YYYYMMDD", source="study"),
+    comment="One row per published source",
+)
+
+patient = Table(
+    "patient",
+    metadata,
+    source_id(),
+    column("PatientID", String(64), "Pseudonym of the patient", source="manifest", key=True),
+    text("PatientSex", "M, F or O; empty where unknown or contradictory", source="series, normalised"),
+    text("Sexes", "All delivered values of Patient's Sex, comma-joined", source="series"),
+    count("NumberOfStudies", "Studies of the patient", source="series"),
+    count("NumberOfSeries", "Series of the patient", source="series"),
+    count("NumberOfInstances", "Instances stored of the patient", source="series"),
+    text("FirstStudyDate", "Earliest study date (shifted), YYYYMMDD", source="series"),
+    text("LastStudyDate", "Latest study date (shifted), YYYYMMDD", source="series"),
+    comment="One row per patient with at least one stored series",
+)
+
+study = Table(
+    "study",
+    metadata,
+    source_id(),
+    column("PatientID", String(64), "Pseudonym of the patient", source="manifest", key=True),
+    uid("StudyInstanceUID", "Pseudonymised UID of the study", key=True, index=True),
+    text("StudyDate", "Study date (shifted), YYYYMMDD; the earliest where series differ", source="series"),
+    number("AgeAtStudy", "Age at the study; 90 stands for 90 and more", unit="year", source="series"),
+    text("PatientSex", "M, F or O; empty where unknown or contradictory", source="series, normalised"),
+    text("Modalities", "Modalities of the study, sorted, comma-joined", source="series"),
+    count("NumberOfSeries", "Series stored of the study", source="series"),
+    count("NumberOfInstances", "Instances stored of the study", source="series"),
+    size("Bytes", "Size of the study's stored instances", source="series"),
+    count(
+        "NumberOfPatientIDs", "Patients that share the study's UID; 1 unless the source mixed them up", source="series"
+    ),
+    comment="One row per study with at least one stored series",
+)
+
+series = Table(
+    "series",
+    metadata,
+    source_id(),
+    uid("SeriesInstanceUID", "Pseudonymised UID of the series", key=True),
+    column("PatientID", String(64), "Pseudonym of the patient", source="manifest", required=True),
+    uid("StudyInstanceUID", "Pseudonymised UID of the study"),
+    text("State", "complete, or partial: some instance is quarantined", source="source state", required=True),
+    text("ManifestVersion", "Version of the manifest that lists the instances", source="source state", required=True),
+    text(
+        "PolicyDigest",
+        "Digest of the de-identification policy that made the instances",
+        source="manifest",
+        required=True,
+    ),
+    text("CodeVersion", "Version of the code that made the instances", source="manifest", required=True),
+    text("SOPClassUID", "SOP class (0008,0016)"),
+    text("Modality", "Modality (0008,0060)"),
+    text("BodyPartExamined", "Body Part Examined (0018,0015), as delivered"),
+    text("BodyPart", "Body part, normalised", source="vocabulary"),
+    text("BodyPartCode", "SNOMED CT code of the body part", source="vocabulary"),
+    text("Manufacturer", "Manufacturer (0008,0070), as delivered"),
+    text("ManufacturerName", "Manufacturer, normalised", source="vocabulary"),
+    text("ManufacturerModelName", "Manufacturer's Model Name (0008,1090)"),
+    text("PatientSex", "Patient's Sex (0010,0040), as delivered"),
+    text("PatientAge", "Patient's Age (0010,1010), as delivered, such as 063Y"),
+    number("AgeAtStudy", "Age at the study; 90 stands for 90 and more", unit="year", source="vocabulary"),
+    text("StudyDate", "Study Date (0008,0020), shifted, YYYYMMDD"),
+    text("SeriesDate", "Series Date (0008,0021), shifted, YYYYMMDD"),
+    text("AcquisitionDate", "Acquisition Date (0008,0022), shifted, YYYYMMDD"),
+    whole("SeriesNumber", "Series Number (0020,0011)"),
+    text("SeriesDescription", "Series Description (0008,103E), as far as the policy keeps it"),
+    text("FrameOfReferenceUID", "Frame of Reference UID (0020,0052), pseudonymised"),
+    whole("Rows", "Rows (0028,0010)", unit="pixel"),
+    whole("Columns", "Columns (0028,0011)", unit="pixel"),
+    count("NumberOfInstances", "Instances stored", source="source state"),
+    count("NumberOfFrames", "Frames in all stored instances", source="manifest"),
+    count("Delivered", "Objects delivered = accepted + duplicate + quarantined", source="source state"),
+    count("Duplicate", "Objects that repeat an accepted one", source="source state"),
+    count("Quarantined", "Objects quarantined", source="source state"),
+    size("Bytes", "Size of the stored instances", source="manifest"),
+    number("PixelSpacingRow", "Distance between rows: Pixel Spacing, in projections Imager Pixel Spacing", unit="mm"),
+    number("PixelSpacingColumn", "Distance between columns, likewise", unit="mm"),
+    number("SliceThickness", "Slice Thickness (0018,0050)", unit="mm"),
+    number("SliceSpacing", "Median step between slice positions", unit="mm", source="geometry"),
+    whole("MissingSlices", "Gaps in otherwise regular positions", source="geometry", unit="1"),
+    whole("DuplicatePositions", "Slices at a position already taken", source="geometry", unit="1"),
+    number("KVP", "KVP (0018,0060)", unit="kV"),
+    text("ConvolutionKernel", "Convolution Kernel (0018,1210)"),
+    number("MagneticFieldStrength", "Magnetic Field Strength (0018,0087)", unit="T"),
+    number("RepetitionTime", "Repetition Time (0018,0080)", unit="ms"),
+    number("EchoTime", "Echo Time (0018,0081)", unit="ms"),
+    text("ViewPosition", "View Position (0018,5101)"),
+    text("ImageLaterality", "Image Laterality (0020,0062)"),
+    text("Units", "Units (0054,1001) of PET"),
+    text("PhotometricInterpretation", "Photometric Interpretation (0028,0004)"),
+    whole("BitsStored", "Bits Stored (0028,0101)", unit="bit"),
+    text("Varying", "Keywords whose value differs within the series, comma-joined", source="manifest"),
+    Index("ix_series_study", "StudyInstanceUID"),
+    Index("ix_series_patient", "source_id", "PatientID"),
+    Index("ix_series_modality_part", "Modality", "BodyPart"),
+    comment="One row per series with a manifest",
+)
+
+quality = Table(
+    "quality",
+    metadata,
+    source_id(),
+    whole("RowNumber", "Position in the stored results, from 0", source="quality results", key=True),
+    text("Level", "source, patient, study or series", source="quality results"),
+    text("Entity", "Pseudonym or UID of what was judged; empty for the source", source="quality results"),
+    text("Rule", "Rule that judged", source="quality results"),
+    text("Dimension", "Dimension of quality that the rule is about", source="quality results"),
+    text("Severity", "How bad a failure is", source="quality results"),
+    flag("Passed", "Whether the rule held", source="quality results"),
+    text("Message", "What was found, without identities", source="quality results"),
+    column("Other", JSONB, "All further columns of the stored results, by name", source="quality results"),
+    Index("ix_quality_entity", "source_id", "Entity"),
+    comment="One row per result of a quality rule",
+)
+
+segmentation = Table(
+    "segmentation",
+    metadata,
+    source_id(),
+    whole("RowNumber", "Position in the stored table, from 0", source="region features", key=True),
+    text("SeriesInstanceUID", "Series of the image that was measured", source="region features"),
+    text("SegmentationSeriesUID", "Series of the SEG or RTSTRUCT that brings the region", source="region features"),
+    text("Region", "Number of the segment or ROI", source="region features"),
+    text("Label", "Label of the segment or ROI", source="region features"),
+    column(
+        "Other",
+        JSONB,
+        "All further columns of the stored table that are not features, by name",
+        source="region features",
+    ),
+    Index("ix_segmentation_series", "source_id", "SeriesInstanceUID"),
+    comment="One row per region of interest that a SEG or RTSTRUCT brings",
+)
+
+feature = Table(
+    "feature",
+    metadata,
+    source_id(),
+    text("Level", "series or region", source="features", key=True),
+    whole(
+        "RowNumber",
+        "Position in the stored table of that level, from 0; of a region: that of segmentation",
+        source="features",
+        key=True,
+    ),
+    text("Feature", "Name of the feature", source="features", key=True),
+    text("SeriesInstanceUID", "Series of the image that was measured", source="features"),
+    number("Value", "Value of the feature", unit="of the feature", source="features"),
+    Index("ix_feature_name", "Feature", "source_id"),
+    Index("ix_feature_series", "source_id", "SeriesInstanceUID"),
+    comment="One row per number measured of a series or of a region of interest",
+)
+
+ROW_TABLES: tuple[Table, ...] = (collection, patient, study, series, quality, segmentation, feature)
+"""The tables that a publication fills, in the order they are written and released."""

@@ -1,0 +1,120 @@
+"""``cie deidentify``: files in, files out, with the accounting; no service needed."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
+from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.deidentify import CODE_VERSION
+from ingestion.deidentify.folder import FolderOutcome, FolderUseError, check_folders, deidentify_folder
+from ingestion.deidentify.policy import Policy, PolicyError, load_policy
+from ingestion.fanout import Fanout
+from ingestion.identity.keys import SourceKey, load_key
+from ingestion.settings import Settings
+from ingestion.sources.registry import load_registry
+from ingestion.storage.folder import FolderStore
+
+DEFAULT_POLICY = "platform-default"
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def deidentify(
+        source_folder: Annotated[Path, typer.Argument(metavar="IN", help="Folder of raw DICOM, zips too.")],
+        target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the results; made if missing.")],
+        source: Annotated[str, typer.Option("--source", help="The source's id: its key makes the pseudonyms.")],
+        policy: Annotated[
+            str | None, typer.Option("--policy", help="Name or YAML file; default: the source's.")
+        ] = None,
+        key_file: Annotated[
+            Path | None, typer.Option("--key-file", help="64 hex digits; default: the key folder.")
+        ] = None,
+        report: Annotated[Path | None, typer.Option("--report", help="Write the accounting to this JSON file.")] = None,
+        workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the accounting as JSON.")] = False,
+    ) -> None:
+        """De-identify a folder. Exit code 1 when an object is quarantined that someone must act on.
+
+        Example: cie deidentify delivery/ clean/ --source PRCI-PROST-01 --key-file prost.key --report accounting.json
+        """
+        settings = Settings()
+        try:
+            check_folders(source_folder, target)
+            chosen = _policy(policy, source, settings)
+        except (FolderUseError, PolicyError) as error:
+            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
+            raise typer.Exit(2) from None
+        key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
+        with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
+            line = bar.add_task("series", total=None)
+            outcome = deidentify_folder(
+                source_folder,
+                key=key,
+                policy=chosen,
+                target=FolderStore(target),
+                fanout=fanout,
+                progress=lambda done, total: bar.update(line, completed=done, total=total),
+            )
+        account = _account(outcome, key=key, policy=chosen)
+        if report is not None:
+            report.write_text(json.dumps(account, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        if as_json:
+            print_json(account)
+        else:
+            _show(outcome, target, report)
+        if any(Reason(reason).group is not ReasonGroup.COMPANION for reason in outcome.reasons):
+            raise typer.Exit(1)
+
+
+def _policy(policy: str | None, source: str, settings: Settings) -> Policy:
+    if policy is not None:
+        return load_policy(policy)
+    registry = load_registry(settings.registry)
+    return load_policy(registry.get(source).policy if source in registry.ids else DEFAULT_POLICY)
+
+
+def _account(outcome: FolderOutcome, *, key: SourceKey, policy: Policy) -> dict[str, Any]:
+    return {
+        "source_id": key.source_id,
+        "key_id": key.key_id,
+        "policy": policy.name,
+        "policy_digest": policy.digest,
+        "code_version": CODE_VERSION,
+        "counts": asdict(outcome.counts),
+        "series": {state.value: outcome.series.get(state, 0) for state in SeriesState},
+        "reasons": outcome.reasons,
+        "work": asdict(outcome.work),
+        "quarantined": [
+            {
+                "object": item.object_hash,
+                "series": series.series_uid or None,
+                "reason": item.refusal.reason.value,
+                "rule": item.refusal.rule,
+                "detail": item.refusal.detail,
+            }
+            for series in outcome.outcomes
+            for item in series.instances
+            if item.refusal is not None
+        ],
+    }
+
+
+def _show(outcome: FolderOutcome, target: Path, report: Path | None) -> None:
+    counts = outcome.counts
+    columns = [("delivered", True), ("accepted", True), ("duplicate", True), ("quarantined", True), ("written", True)]
+    row = (counts.delivered, counts.accepted, counts.duplicate, counts.quarantined, outcome.work.objects_written)
+    console.print(make_table("accounting", columns, [row]))
+    for reason, number in outcome.reasons.items():
+        facts = Reason(reason).facts
+        console.print(f"{number} × [bold]{reason}[/]: {facts.meaning}. To do: {facts.remedy}.", highlight=False)
+    console.print(
+        f"results: {target}/dicom, manifests: {target}/manifests" + (f", accounting: {report}" if report else "")
+    )

@@ -1,0 +1,102 @@
+"""De-identification from a folder to a folder: no database, no store, the same code and the same accounting."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingestion.accounting.inventory import NO_SERIES, refusals_by_series
+from ingestion.accounting.outcomes import SeriesOutcome, Work
+from ingestion.accounting.source_state import Counts
+from ingestion.accounting.states import InstanceState, SeriesState
+from ingestion.deidentify.policy import Policy
+from ingestion.deidentify.series import SeriesTask, TaskObject, process_series
+from ingestion.deidentify.source import crashed_outcome, unread_outcome
+from ingestion.fanout import Crashed, Fanout
+from ingestion.identity.keys import SourceKey
+from ingestion.identity.pseudonyms import Pseudonyms
+from ingestion.sources.folder import FolderConnector
+from ingestion.sources.inventory import take_inventory
+from ingestion.storage import ObjectStore
+
+
+class FolderUseError(ValueError):
+    """The two folders cannot be used together; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOutcome:
+    """The accounting of one folder. ``reasons`` counts quarantined objects."""
+
+    counts: Counts
+    series: dict[SeriesState, int]
+    reasons: dict[str, int]
+    outcomes: tuple[SeriesOutcome, ...]
+    work: Work
+
+
+def check_folders(source: Path, target: Path) -> None:
+    """Raw and de-identified objects must not come to lie in one tree.
+
+    Raises:
+        FolderUseError: a folder is missing, or one lies within the other.
+    """
+    if not source.is_dir():
+        raise FolderUseError(f"{source} is not a folder")
+    if target.exists() and not target.is_dir():
+        raise FolderUseError(f"{target} exists and is not a folder")
+    raw, clean = source.resolve(), target.resolve()
+    if raw == clean or raw.is_relative_to(clean) or clean.is_relative_to(raw):
+        raise FolderUseError("IN and OUT must not contain one another: raw and de-identified files would mix")
+
+
+def deidentify_folder(
+    source: Path,
+    *,
+    key: SourceKey,
+    policy: Policy,
+    target: ObjectStore,
+    fanout: Fanout,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> FolderOutcome:
+    """Bring every object below ``source`` to its end; results are written to ``target`` as the pipeline does.
+
+    Raises:
+        SourceGoneError, StoreError: run again; what is already there is kept.
+    """
+    connector = FolderConnector(root=source)
+    taken = take_inventory(connector, Pseudonyms(key), before={}, spread=fanout.map)
+    refused = refusals_by_series(taken.inventory.objects.values())
+    outcomes: list[SeriesOutcome] = []
+    tasks: list[SeriesTask] = []
+    for series_uid, objects in taken.inventory.by_series().items():
+        if series_uid == NO_SERIES:
+            outcomes.append(unread_outcome(series_uid, objects))
+            continue
+        members = tuple(
+            TaskObject(item, taken.items.get(item.object_hash), refused.get(item.object_hash)) for item in objects
+        )
+        tasks.append(SeriesTask(series_uid, members, connector, key, policy, target))
+    for done, outcome in enumerate(fanout.run(process_series, tasks), start=1):
+        outcomes.append(crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result)
+        progress(done, len(tasks))
+    return _summed(outcomes)
+
+
+def _summed(outcomes: list[SeriesOutcome]) -> FolderOutcome:
+    items = [item for outcome in outcomes for item in outcome.instances]
+    states = Counter(item.state for item in items)
+    return FolderOutcome(
+        counts=Counts(
+            delivered=len(items),
+            accepted=states[InstanceState.ACCEPTED],
+            duplicate=states[InstanceState.DUPLICATE],
+            quarantined=states[InstanceState.QUARANTINED],
+        ),
+        series=dict(Counter(outcome.state for outcome in outcomes if outcome.series_uid != NO_SERIES)),
+        reasons=dict(sorted(Counter(item.refusal.reason.value for item in items if item.refusal).items())),
+        outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.series_uid)),
+        work=sum((outcome.work for outcome in outcomes), Work()),
+    )

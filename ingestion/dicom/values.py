@@ -1,0 +1,195 @@
+"""From stored pixels to the values they stand for: one instance at a time, right or refused with a named reason."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.pixels import iter_pixels
+
+from ingestion.dicom.guard import PARSER_ERRORS
+
+RESCALE_NEEDED = frozenset({"CT", "PT"})
+"""Modalities whose values mean nothing without rescale (type 1 there: PS3.3, C.8.2.1 and C.8.9.1)."""
+MAX_FRAME_PIXELS = 64 * 1024 * 1024
+"""Far above any radiological frame (a mammogram has 17 million pixels); whole-slide images are not for this."""
+
+
+class VolumeRefusal(StrEnum):
+    """Why values or a volume were refused."""
+
+    NO_INSTANCES = "no_instances"
+    SEVERAL_SERIES = "several_series"
+    NO_PIXELS = "no_pixels"
+    PIXELS_UNREADABLE = "pixels_unreadable"
+    MALFORMED = "malformed"
+    COLOUR = "colour"
+    OUT_OF_RANGE = "out_of_range"
+    RESCALE_MISSING = "rescale_missing"
+    RESCALE_INVALID = "rescale_invalid"
+    NON_LINEAR_RESCALE = "non_linear_rescale"
+    UNITS_VARY = "units_vary"
+    TOO_LARGE = "too_large"
+    SINGLE_SLICE = "single_slice"
+    SEVERAL_VOLUMES = "several_volumes"
+    FRAMES_UNKNOWN = "frames_unknown"
+    FRAME_OF_REFERENCE_VARIES = "frame_of_reference_varies"
+    NO_POSITIONS = "no_positions"
+    POSITIONS_INCOMPLETE = "positions_incomplete"
+    INVALID_ORIENTATION = "invalid_orientation"
+    MIXED_ORIENTATION = "mixed_orientation"
+    NO_PIXEL_SPACING = "no_pixel_spacing"
+    PIXEL_SPACING_VARIES = "pixel_spacing_varies"
+    SIZE_VARIES = "size_varies"
+    DUPLICATE_POSITIONS = "duplicate_positions"
+    MISSING_SLICES = "missing_slices"
+    IRREGULAR_STEPS = "irregular_steps"
+    NOT_PARALLEL_TO_NORMAL = "not_parallel_to_normal"
+
+
+class VolumeRefusedError(Exception):
+    """The values cannot be known for right. ``detail`` holds numbers and DICOM keywords, never identities."""
+
+    def __init__(self, reason: VolumeRefusal, *, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason.value}: {self.detail}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.reason, self.detail)
+
+
+def _rebuild(reason: VolumeRefusal, detail: str) -> VolumeRefusedError:
+    return VolumeRefusedError(reason, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """value = slope × stored + intercept (PS3.3, C.11.1.1.2). ``declared``: said by the header, not assumed."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    type: str | None = None
+    declared: bool = False
+
+    def apply(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """The values: computed in float64, kept as float32."""
+        return (stored.astype(np.float64) * self.slope + self.intercept).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """One frame as stored, and which of its pixels are padding: both (rows, columns)."""
+
+    stored: NDArray[Any]
+    padding: NDArray[np.bool_]
+
+
+def stored_frames(dataset: Dataset) -> Iterator[StoredFrame]:
+    """Decode the frames of a monochrome instance, in order.
+
+    Raises:
+        VolumeRefusedError: no pixels, colour, undecodable, or stored values outside what Bits Stored allows.
+    """
+    if not any(keyword in dataset for keyword in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise VolumeRefusedError(VolumeRefusal.NO_PIXELS, detail="the instance has no pixel data")
+    photometric = str(dataset.get("PhotometricInterpretation", ""))[:16]
+    if dataset.get("SamplesPerPixel") != 1 or photometric not in {"MONOCHROME1", "MONOCHROME2"}:
+        raise VolumeRefusedError(VolumeRefusal.COLOUR, detail="the pixels are not single grey values")
+    pixels = (dataset.get("Rows") or 0) * (dataset.get("Columns") or 0)
+    if pixels > MAX_FRAME_PIXELS:
+        raise VolumeRefusedError(VolumeRefusal.TOO_LARGE, detail=f"{pixels} pixels in a frame")
+    frames = _decoded(dataset)
+    for stored in frames:
+        padding = _padding(dataset, stored)
+        _check_range(dataset, stored, padding)
+        yield StoredFrame(stored, padding)
+
+
+def rescale_of(dataset: Dataset, *, modality: str) -> Rescale:
+    """The rescale of an instance, or of a frame's functional group.
+
+    Raises:
+        VolumeRefusedError: missing where ``modality`` needs it, not finite, slope 0, or a look-up table.
+    """
+    if dataset.get("ModalityLUTSequence"):
+        raise VolumeRefusedError(VolumeRefusal.NON_LINEAR_RESCALE, detail="Modality LUT Sequence")
+    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    if slope is None and intercept is None:
+        if modality in RESCALE_NEEDED:
+            raise VolumeRefusedError(VolumeRefusal.RESCALE_MISSING, detail=f"{modality} without Rescale Slope")
+        return Rescale()
+    try:
+        numbers = float(slope), float(intercept)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise VolumeRefusedError(
+            VolumeRefusal.RESCALE_INVALID, detail="Rescale Slope or Intercept is no number"
+        ) from None
+    if not all(math.isfinite(number) for number in numbers) or numbers[0] == 0:
+        raise VolumeRefusedError(VolumeRefusal.RESCALE_INVALID, detail="Rescale Slope is 0, or not finite")
+    kind = str(dataset.get("RescaleType") or "").strip()[:16] or None
+    return Rescale(slope=numbers[0], intercept=numbers[1], type=kind, declared=True)
+
+
+def _decoded(dataset: Dataset) -> Iterator[NDArray[Any]]:
+    expected = (dataset.get("Rows"), dataset.get("Columns"))
+    try:
+        for frame in iter_pixels(dataset, raw=True):
+            if frame.shape != expected:
+                raise VolumeRefusedError(
+                    VolumeRefusal.PIXELS_UNREADABLE, detail=f"decoded to {frame.shape}, described as {expected}"
+                )
+            yield frame
+    except (RuntimeError, OSError, struct.error, *PARSER_ERRORS) as error:
+        raise VolumeRefusedError(VolumeRefusal.PIXELS_UNREADABLE, detail=type(error).__name__) from None
+
+
+def _padding(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels between Pixel Padding Value and Pixel Padding Range Limit, both included (PS3.3, C.7.5.1.1.2)."""
+    prefix = "FloatPixelPadding" if stored.dtype == np.float32 else "PixelPadding"
+    if stored.dtype == np.float64:
+        prefix = "DoubleFloatPixelPadding"
+    bounds = [
+        _as_stored(value, stored.dtype)
+        for keyword in (f"{prefix}Value", f"{prefix}RangeLimit")
+        if (value := dataset.get(keyword)) is not None
+    ]
+    if f"{prefix}Value" not in dataset or not bounds:
+        return np.zeros(stored.shape, dtype=np.bool_)
+    return (stored >= min(bounds)) & (stored <= max(bounds))
+
+
+def _as_stored(value: Any, dtype: np.dtype[Any]) -> float:
+    """A padding value in the pixels' own representation: -2000 is often written as the unsigned 63536."""
+    if not isinstance(value, (int, float)):
+        raise VolumeRefusedError(VolumeRefusal.MALFORMED, detail="Pixel Padding Value is no single number")
+    if dtype.kind not in "iu":
+        return float(value)
+    span = 2 ** (8 * dtype.itemsize)
+    number = int(value) % span
+    return number - span if dtype.kind == "i" and number >= span // 2 else number
+
+
+def _check_range(dataset: Dataset, stored: NDArray[Any], padding: NDArray[np.bool_]) -> None:
+    """Refuse values that Bits Stored does not allow: overlay bits, or a wrong sign, would change them."""
+    bits = dataset.get("BitsStored")
+    if stored.dtype.kind not in "iu" or not isinstance(bits, int) or not 0 < bits < 8 * stored.dtype.itemsize:
+        if stored.dtype.kind == "f" and not np.isfinite(stored[~padding]).all():
+            raise VolumeRefusedError(VolumeRefusal.OUT_OF_RANGE, detail="values that are not finite")
+        return
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if stored.dtype.kind == "i" else (0, 2**bits - 1)
+    seen = stored if not padding.any() else stored[~padding]
+    if seen.size and (int(seen.min()) < low or int(seen.max()) > high):
+        raise VolumeRefusedError(
+            VolumeRefusal.OUT_OF_RANGE, detail=f"stored values from {seen.min()} to {seen.max()} in {bits} bits"
+        )

@@ -1,0 +1,1 @@
+"""What people see: quality reports by source now; catalogue and search later."""

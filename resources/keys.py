@@ -1,0 +1,15 @@
+"""Resource: the secret key of each source."""
+
+from __future__ import annotations
+
+from dagster import ConfigurableResource
+
+from ingestion.identity.keys import SourceKey, load_key
+from ingestion.settings import Settings
+
+
+class KeysResource(ConfigurableResource):
+    """Keys from ``CIE_KEY_<SOURCE>`` or the keys folder; never part of a run's config."""
+
+    def key(self, source_id: str) -> SourceKey:
+        return load_key(source_id, keys_dir=Settings().keys_root)
