@@ -18,9 +18,11 @@ from ingestion.settings import SettingsError
 from ingestion.sources.connector import SourceGoneError
 from ingestion.sources.registry import RegistryError, UnknownSourceError
 from ingestion.storage import StoreError
+from quality_checks.source import NotSyncedError, QualityGateError
 
 SPEAKING = (
-    CatalogueError, ComputeUnavailableError, KeyInvalidError, KeyMissingError, LedgerError, RegistryError,
+    CatalogueError, ComputeUnavailableError, KeyInvalidError, KeyMissingError, LedgerError, NotSyncedError,
+    QualityGateError, RegistryError,
     SettingsError, SourceGoneError, StoreError, UnknownSourceError, WorkerCrashedError,
 )  # fmt: skip
 """Errors of ours whose texts are written for people and hold no identity."""

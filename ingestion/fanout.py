@@ -53,13 +53,17 @@ class Fanout:
         self.address = address
         self._executor: Executor | None = None
         self._client: Any = None
+        self._futures: list[Future[Any]] = []
+        self._broken: tuple[type[BaseException], ...] = (BrokenProcessPool,)
 
     def __enter__(self) -> Fanout:
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+            for future in self._futures:
+                future.cancel()  # Dask's executor knows no `cancel_futures` at shutdown
+            self._executor.shutdown(wait=True)
             self._executor = None
         if self._client is not None:
             self._client.close()
@@ -93,13 +97,14 @@ class Fanout:
             executor = self._get()
             for number, task in enumerate(tasks):
                 futures[executor.submit(function, task)] = number
-        except BrokenProcessPool:
+        except self._broken:
             lost = [number for number in range(len(tasks)) if number not in futures.values()]
+        self._futures = list(futures)
         for future in as_completed(futures):
             number = futures[future]
             try:
                 result = future.result()
-            except BrokenProcessPool:
+            except self._broken:
                 lost.append(number)
                 continue
             yield number, Done(tasks[number], result)
@@ -110,7 +115,7 @@ class Fanout:
         self._drop()
         try:
             return Done(task, self._get().submit(function, task).result())
-        except BrokenProcessPool:
+        except self._broken:
             self._drop()
             return Crashed(task)
 
@@ -126,7 +131,7 @@ class Fanout:
 
     def _connect(self) -> Executor:
         try:
-            from distributed import Client
+            from distributed import Client, KilledWorker
         except ImportError:
             raise ComputeUnavailableError(
                 "CIE_COMPUTE names a Dask scheduler, but Dask is not installed: `uv sync --extra dask`"
@@ -137,6 +142,7 @@ class Fanout:
             raise ComputeUnavailableError(
                 f"no Dask scheduler answers at {self.address} ({type(error).__name__}); check CIE_COMPUTE"
             ) from None
+        self._broken = (BrokenProcessPool, KilledWorker)
         return self._client.get_executor(pure=False, retries=1)
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from ingestion.catalogue.frames import store_frame
+from ingestion.catalogue.frames import store_quality
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage import ObjectStore
 from ingestion.storage.numbered import append, read_latest
@@ -62,7 +62,7 @@ def save_judgement(
     folder = f"quality/{verdict.source_id}/{basis}"
     internal.create(f"{folder}/verdict.json", _verdict_json(verdict), content_type="application/json")
     internal.create(f"{folder}/report.html", report.encode(), content_type="text/html; charset=utf-8")
-    results_key = store_frame(internal, f"{folder}/results", results_frame(verdict))
+    results_key = store_quality(internal, verdict.source_id, results_frame(verdict))
     judgement = Judgement(
         source_id=verdict.source_id,
         basis=basis,

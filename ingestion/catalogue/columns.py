@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Text
+from sqlalchemy import BigInteger, Column, Date, Double, Integer, String, Text
 from sqlalchemy.types import TypeEngine
 
 SOURCE_ID_LENGTH = 40
@@ -25,7 +25,7 @@ def column(
         index=index,
         comment=description,
         info={"unit": unit, "source": source},
-        **({"autoincrement": False} if key else {}),
+        autoincrement=False,
     )
 
 
@@ -63,10 +63,6 @@ def size(name: str, description: str, *, source: str) -> Column[Any]:
 
 def number(name: str, description: str, *, unit: str, source: str = "manifest header") -> Column[Any]:
     return column(name, Double, description, source=source, unit=unit)
-
-
-def flag(name: str, description: str, *, source: str) -> Column[Any]:
-    return column(name, Boolean, description, source=source)
 
 
 def day(name: str, description: str, *, source: str, required: bool = False) -> Column[Any]:

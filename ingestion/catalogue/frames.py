@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import BigInteger, Double, Integer, Table
+from sqlalchemy import BigInteger, Column, Date, Double, Integer, Table
 
 from ingestion.storage import ObjectStore
 
@@ -36,9 +36,21 @@ def frame_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
-def parquet_bytes(frame: pd.DataFrame) -> bytes:
+def arrow_schema(table: Table) -> pa.Schema:
+    """The Arrow types of a catalogue table: the same for every source, whatever its rows hold."""
+    return pa.schema([pa.field(column.name, _arrow_type(column)) for column in table.columns])
+
+
+def _arrow_type(column: Column[Any]) -> pa.DataType:
+    # BigInteger is an Integer too, so it is asked first.
+    kinds = ((BigInteger, pa.int64()), (Integer, pa.int32()), (Double, pa.float64()), (Date, pa.date32()))
+    return next((arrow for kind, arrow in kinds if isinstance(column.type, kind)), pa.string())
+
+
+def parquet_bytes(frame: pd.DataFrame, *, schema: pa.Schema | None = None) -> bytes:
     """Deterministic Parquet: zstd, row groups with statistics and page index; the index is not kept."""
-    table = pa.Table.from_pandas(_plain(frame), preserve_index=False).replace_schema_metadata(None)
+    table = pa.Table.from_pandas(_plain(frame) if schema is None else frame, schema=schema, preserve_index=False)
+    table = table.replace_schema_metadata(None)
     body = io.BytesIO()
     pq.write_table(
         table, body, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_statistics=True, write_page_index=True
@@ -47,7 +59,7 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns with nothing in them as text: without values Arrow has no type for them, and it would differ by source."""
+    """Columns with nothing in them as text: without a value Arrow has no type, and it would differ by source."""
     empty = [name for name in frame.columns if frame[name].dtype == object and frame[name].isna().all()]
     return frame.astype(dict.fromkeys(empty, "string")) if empty else frame
 
@@ -68,10 +80,19 @@ def store_quality(internal: ObjectStore, source_id: str, results: pd.DataFrame) 
     return store_frame(internal, f"quality/{source_id}", results, name="/results")
 
 
-def store_features(research: ObjectStore, source_id: str, *, series: pd.DataFrame, regions: pd.DataFrame) -> tuple[str, str]:
-    """Store both feature tables: ``features/<source>/tables/<digest>.{series,regions}.parquet`` in the research bucket."""
+def store_features(
+    research: ObjectStore, source_id: str, *, series: pd.DataFrame, regions: pd.DataFrame
+) -> tuple[str, str]:
+    """Store both feature tables: ``features/<source>/tables/<digest>.{series,regions}.parquet``, research bucket."""
     prefix = f"features/{source_id}/tables"
-    return store_frame(research, prefix, series, name=".series"), store_frame(research, prefix, regions, name=".regions")
+    return store_frame(research, prefix, series, name=".series"), store_frame(
+        research, prefix, regions, name=".regions"
+    )
+
+
+def empty_frame() -> pd.DataFrame:
+    """Nothing measured, nothing judged: no rows, no columns."""
+    return pd.DataFrame()
 
 
 def read_frame(store: ObjectStore, key: str | None) -> pd.DataFrame:
@@ -81,5 +102,5 @@ def read_frame(store: ObjectStore, key: str | None) -> pd.DataFrame:
         ObjectMissingError: no such key.
     """
     if key is None:
-        return pd.DataFrame()
+        return empty_frame()
     return pq.read_table(io.BytesIO(store.read(key))).to_pandas()

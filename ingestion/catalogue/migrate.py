@@ -14,7 +14,6 @@ from typing import Any
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
@@ -57,7 +56,7 @@ def new_revision(url: str, message: str) -> None:
         command.revision(_config(connection), message=message, autogenerate=True, rev_id=f"{number:04d}")
 
 
-def configure(context: EnvironmentContext) -> None:
+def configure(context: Any) -> None:
     """Called by ``migrations/env.py``: run on the connection at hand, with the version table in our schema."""
     context.configure(connection=context.config.attributes["connection"], target_metadata=_METADATA, **_options())
 

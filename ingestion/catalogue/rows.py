@@ -11,7 +11,9 @@ import pandas as pd
 from ingestion.accounting.manifest import Manifest
 from ingestion.accounting.source_state import SeriesEntry, SourceState
 from ingestion.catalogue import values
+from ingestion.catalogue.collection import Row, collection_row, distinct, total
 from ingestion.catalogue.frames import frame_of
+from ingestion.catalogue.tables import collection as collection_table
 from ingestion.catalogue.tables import patient as patient_table
 from ingestion.catalogue.tables import series as series_table
 from ingestion.catalogue.tables import study as study_table
@@ -33,8 +35,6 @@ _TEXTS = (
 _NUMBERS = ("SliceThickness", "KVP", "MagneticFieldStrength", "RepetitionTime", "EchoTime")
 _INTEGERS = ("SeriesNumber", "Rows", "Columns", "BitsStored")
 
-Row = dict[str, Any]
-
 
 class ManifestsIncompleteError(ValueError):
     """The manifests are not those that the state names: rows made of them would be wrong."""
@@ -42,8 +42,9 @@ class ManifestsIncompleteError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SourceTables:
-    """Three data frames with the columns of the catalogue tables of the same names, sorted by key."""
+    """Data frames with the columns of the tables of the same names, sorted by key. ``collection`` has one row."""
 
+    collection: pd.DataFrame
     patient: pd.DataFrame
     study: pd.DataFrame
     series: pd.DataFrame
@@ -77,9 +78,14 @@ def build_tables(state: SourceState, manifests: Iterable[Manifest], *, registry_
             f"the first of series {min(entries)}"
         )
     rows.sort(key=lambda row: str(row["SeriesInstanceUID"]))
+    patients, studies = _patient_rows(rows), _study_rows(rows)
     return SourceTables(
-        patient=frame_of(patient_table, _patient_rows(rows)),
-        study=frame_of(study_table, _study_rows(rows)),
+        collection=frame_of(
+            collection_table,
+            [collection_row(registry_entry, state, patients=patients, studies=studies, series=rows)],
+        ),
+        patient=frame_of(patient_table, patients),
+        study=frame_of(study_table, studies),
         series=frame_of(series_table, rows),
     )
 
@@ -136,13 +142,13 @@ def _study_rows(series: list[Row]) -> list[Row]:
             "source_id": rows[0]["source_id"],
             "PatientID": patient_id,
             "StudyInstanceUID": study_uid,
-            "StudyDate": min(_distinct(rows, "StudyDate"), default=None),
-            "AgeAtStudy": min(_distinct(rows, "AgeAtStudy"), default=None),
+            "StudyDate": min(distinct(rows, "StudyDate"), default=None),
+            "AgeAtStudy": min(distinct(rows, "AgeAtStudy"), default=None),
             "PatientSex": _one_sex(rows),
-            "Modalities": ",".join(_distinct(rows, "Modality")) or None,
+            "Modalities": ",".join(distinct(rows, "Modality")) or None,
             "NumberOfSeries": len(rows),
-            "NumberOfInstances": _total(rows, "NumberOfInstances"),
-            "Bytes": _total(rows, "Bytes"),
+            "NumberOfInstances": total(rows, "NumberOfInstances"),
+            "Bytes": total(rows, "Bytes"),
             "NumberOfPatientIDs": len(patients[study_uid]),
         }
         for (patient_id, study_uid), rows in _grouped(
@@ -157,12 +163,12 @@ def _patient_rows(series: list[Row]) -> list[Row]:
             "source_id": rows[0]["source_id"],
             "PatientID": patient_id,
             "PatientSex": _one_sex(rows),
-            "Sexes": ",".join(_distinct(rows, "PatientSex")) or None,
-            "NumberOfStudies": len(_distinct(rows, "StudyInstanceUID")),
+            "Sexes": ",".join(distinct(rows, "PatientSex")) or None,
+            "NumberOfStudies": len(distinct(rows, "StudyInstanceUID")),
             "NumberOfSeries": len(rows),
-            "NumberOfInstances": _total(rows, "NumberOfInstances"),
-            "FirstStudyDate": min(_distinct(rows, "StudyDate"), default=None),
-            "LastStudyDate": max(_distinct(rows, "StudyDate"), default=None),
+            "NumberOfInstances": total(rows, "NumberOfInstances"),
+            "FirstStudyDate": min(distinct(rows, "StudyDate"), default=None),
+            "LastStudyDate": max(distinct(rows, "StudyDate"), default=None),
         }
         for (patient_id,), rows in _grouped(series, lambda row: (row["PatientID"],)).items()
     ]
@@ -174,14 +180,6 @@ def _grouped(rows: list[Row], key: Callable[[Row], tuple[str, ...]]) -> dict[tup
     for row in rows:
         found.setdefault(key(row), []).append(row)
     return dict(sorted(found.items()))
-
-
-def _distinct(rows: list[Row], column: str) -> list[Any]:
-    return sorted({row[column] for row in rows if row[column] is not None})
-
-
-def _total(rows: list[Row], column: str) -> int:
-    return sum(row[column] for row in rows)
 
 
 def _one_sex(rows: list[Row]) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Index, MetaData, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ingestion.accounting.tables import SCHEMA
-from ingestion.catalogue.columns import column, count, day, flag, number, size, source_id, text, uid, whole
+from ingestion.catalogue.columns import column, count, day, number, size, source_id, text, uid, whole
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -202,35 +202,48 @@ quality = Table(
     metadata,
     source_id(),
     whole("RowNumber", "Position in the stored results, from 0", source="quality results", key=True),
-    text("Level", "source, patient, study or series", source="quality results"),
-    text("Entity", "Pseudonym or UID of what was judged; empty for the source", source="quality results"),
-    text("Rule", "Rule that judged", source="quality results"),
+    text("Rule", "Name of the rule", source="quality results"),
+    text("Level", "What one row of the rule is: instance, series, study, patient or source", source="quality results"),
     text("Dimension", "Dimension of quality that the rule is about", source="quality results"),
-    text("Severity", "How bad a failure is", source="quality results"),
-    flag("Passed", "Whether the rule held", source="quality results"),
+    text("Severity", "passed, not_applicable, info, warning or error", source="quality results"),
+    whole("Rows", "How many were judged", source="quality results", unit="1"),
+    whole("Passing", "How many of them passed", source="quality results", unit="1"),
+    number("Share", "Passing of judged; 1 where none was", source="quality results", unit="1"),
+    text("Examples", "Pseudonyms of some that failed, comma-joined", source="quality results"),
     text("Message", "What was found, without identities", source="quality results"),
-    column("Other", JSONB, "All further columns of the stored results, by name", source="quality results"),
-    Index("ix_quality_entity", "source_id", "Entity"),
-    comment="One row per result of a quality rule",
+    column(
+        "Other", JSONB(none_as_null=True), "Further columns of the stored results, by name", source="quality results"
+    ),
+    Index("ix_quality_rule", "Rule", "source_id"),
+    comment="One row per quality rule and source",
 )
 
+_REGIONS = "region features"
 segmentation = Table(
     "segmentation",
     metadata,
     source_id(),
-    whole("RowNumber", "Position in the stored table, from 0", source="region features", key=True),
-    text("SeriesInstanceUID", "Series of the image that was measured", source="region features"),
-    text("SegmentationSeriesUID", "Series of the SEG or RTSTRUCT that brings the region", source="region features"),
-    text("Region", "Number of the segment or ROI", source="region features"),
-    text("Label", "Label of the segment or ROI", source="region features"),
-    column(
-        "Other",
-        JSONB,
-        "All further columns of the stored table that are not features, by name",
-        source="region features",
-    ),
+    whole("RowNumber", "Position in the stored table, from 0", source=_REGIONS, key=True),
+    text("PatientID", "Pseudonym of the patient", source=_REGIONS),
+    text("StudyInstanceUID", "Pseudonymised UID of the segmentation's study", source=_REGIONS),
+    text("SeriesInstanceUID", "Series of the segmentation (SEG or RTSTRUCT)", source=_REGIONS),
+    text("SOPInstanceUID", "Instance of the segmentation", source=_REGIONS),
+    text("ImageSeriesInstanceUID", "Series of the image that the region lies in", source=_REGIONS),
+    whole("SegmentNumber", "Number of the segment or ROI", source=_REGIONS),
+    text("SegmentLabel", "Label of the segment or ROI", source=_REGIONS),
+    text("CategoryCode", "Code of the segmented property's category", source=_REGIONS),
+    text("CategoryScheme", "Coding scheme of that code", source=_REGIONS),
+    text("CategoryMeaning", "Meaning of that code", source=_REGIONS),
+    text("TypeCode", "Code of the segmented property's type", source=_REGIONS),
+    text("TypeScheme", "Coding scheme of that code", source=_REGIONS),
+    text("TypeMeaning", "Meaning of that code", source=_REGIONS),
+    text("Status", "measured or refused", source=_REGIONS),
+    text("Reason", "Why it was refused", source=_REGIONS),
+    text("Detail", "What exactly was found then, without identities", source=_REGIONS),
+    column("Other", JSONB(none_as_null=True), "Further texts of the stored table, by name", source=_REGIONS),
     Index("ix_segmentation_series", "source_id", "SeriesInstanceUID"),
-    comment="One row per region of interest that a SEG or RTSTRUCT brings",
+    Index("ix_segmentation_image", "source_id", "ImageSeriesInstanceUID"),
+    comment="One row per region of interest that a SEG or RTSTRUCT brings, or per object that was refused",
 )
 
 feature = Table(
@@ -244,12 +257,14 @@ feature = Table(
         source="features",
         key=True,
     ),
-    text("Feature", "Name of the feature", source="features", key=True),
+    text("Feature", "Name of the feature: its column in the stored table", source="features", key=True),
     text("SeriesInstanceUID", "Series of the image that was measured", source="features"),
-    number("Value", "Value of the feature", unit="of the feature", source="features"),
+    number("Value", "Value of a numeric feature; true is 1, false 0", unit="of the feature", source="features"),
+    text("Text", "Value of any other feature of a series", source="features"),
+    text("Unit", "Unit of the image's intensities, of features that have it", source="features"),
     Index("ix_feature_name", "Feature", "source_id"),
     Index("ix_feature_series", "source_id", "SeriesInstanceUID"),
-    comment="One row per number measured of a series or of a region of interest",
+    comment="One row per value measured of a series or of a region of interest",
 )
 
 ROW_TABLES: tuple[Table, ...] = (collection, patient, study, series, quality, segmentation, feature)

@@ -23,6 +23,7 @@ from ingestion.deidentify.instance import DeidentifiedInstance, deidentify_insta
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.verification import verify
 from ingestion.dicom.guard import guarded
+from ingestion.dicom.quiet import silence_readers
 from ingestion.dicom.reading import InstanceIds, ReadLimits
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
 from ingestion.identity.keys import SourceKey
@@ -82,6 +83,7 @@ def process_series(task: SeriesTask) -> SeriesOutcome:
         SourceGoneError: the source went away; likewise.
     """
     started = time.monotonic()
+    silence_readers()  # here too: a worker of a cluster was started by someone else
     worker = _SeriesWorker(task)
     outcomes = worker.outcomes()
     manifest = worker.manifest()

@@ -108,7 +108,7 @@ def iter_segments(seg: Dataset, volume: Volume) -> Iterator[Segment]:
 def referenced_series(seg: Dataset) -> tuple[str, ...]:
     """Series Instance UIDs of the images a segmentation refers to (PS3.3, C.12.4), sorted.
 
-    Falls back on nothing: a segmentation without Referenced Series Sequence names no series.
+    Empty for a segmentation without Referenced Series Sequence: nothing is guessed from its frames.
     """
     try:
         found = {str(item.get("SeriesInstanceUID", ""))[:64] for item in seg.get("ReferencedSeriesSequence") or ()}

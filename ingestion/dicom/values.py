@@ -20,6 +20,7 @@ RESCALE_NEEDED = frozenset({"CT", "PT"})
 """Modalities whose values mean nothing without rescale (type 1 there: PS3.3, C.8.2.1 and C.8.9.1)."""
 MAX_FRAME_PIXELS = 64 * 1024 * 1024
 """Far above any radiological frame (a mammogram has 17 million pixels); whole-slide images are not for this."""
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 class VolumeRefusal(StrEnum):
@@ -83,8 +84,15 @@ class Rescale:
     declared: bool = False
 
     def apply(self, stored: NDArray[Any]) -> NDArray[np.float32]:
-        """The values: computed in float64, kept as float32."""
-        return (stored.astype(np.float64) * self.slope + self.intercept).astype(np.float32)
+        """The values: computed in float64, kept as float32.
+
+        Raises:
+            VolumeRefusedError: a value that float32 cannot hold.
+        """
+        exact = stored.astype(np.float64) * self.slope + self.intercept
+        if exact.size and max(-exact.min(), exact.max()) > FLOAT32_MAX:
+            raise VolumeRefusedError(VolumeRefusal.OUT_OF_RANGE, detail="rescaled values beyond 32-bit floats")
+        return exact.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

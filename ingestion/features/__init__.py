@@ -1,0 +1,4 @@
+"""What is measured of stored series and of the regions of interest that segmentations bring."""
+
+TOOL_VERSION = "1"
+"""Raise it with every change that can change a value: it is part of the settings digest, so all is computed again."""

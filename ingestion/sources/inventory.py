@@ -11,6 +11,7 @@ from ingestion.accounting.inventory import NO_SERIES, Inventory, InventoryObject
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import ObjectChange, Reason
 from ingestion.dicom.guard import guarded
+from ingestion.dicom.quiet import silence_readers
 from ingestion.dicom.reading import peek
 from ingestion.identity.pseudonyms import Pseudonyms
 from ingestion.sources.connector import Connector, SourceObject
@@ -73,6 +74,7 @@ def take_inventory(
 def _peek_chunk(
     connector: Connector, pseudonyms: Pseudonyms, chunk: list[tuple[str, SourceObject]]
 ) -> list[InventoryObject]:
+    silence_readers()
     return [_peek_one(connector, pseudonyms, object_hash, item) for object_hash, item in chunk]
 
 

@@ -107,7 +107,9 @@ CHECKS: tuple[TableCheck, ...] = (
     _identifier("series_uid_present", "SeriesInstanceUID"),
     _unique("series_uid_unique", "SeriesInstanceUID"),
     _identifier("series_modality_present", "Modality"),
-    _mandatory("series_body_part_present", "BodyPartExamined", "Users select images by the part of the body they show."),
+    _mandatory(
+        "series_body_part_present", "BodyPartExamined", "Users select images by the part of the body they show."
+    ),
     _mandatory(
         "series_manufacturer_present",
         "Manufacturer",

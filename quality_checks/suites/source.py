@@ -137,7 +137,7 @@ CHECKS: tuple[SourceCheck, ...] = (
             Dimension.COMPLETENESS,
             level=Level.SOURCE,
             title="Something was accepted",
-            meaning="A source without one accepted series has nothing to publish; an empty delivery is often a wrong path.",
+            meaning="A source without one accepted series has nothing to publish; often its path is wrong.",
             fault="nothing accepted",
             remedy="Check the connector's path and permissions, then the reasons of the quarantine.",
             error_below=1.0,

@@ -1,0 +1,78 @@
+"""The catalogue's row of a source: what its registry entry says of it, and what is stored of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingestion.accounting.source_state import SourceState
+from ingestion.accounting.states import SeriesState
+from ingestion.sources.registry import SourceEntry
+
+Row = dict[str, Any]
+
+
+def collection_row(
+    entry: SourceEntry, state: SourceState, *, patients: list[Row], studies: list[Row], series: list[Row]
+) -> Row:
+    """One row of ``collection``; counts are exact (``release`` suppresses small ones before anything is public)."""
+    states = [item.state for item in state.series if item.SeriesInstanceUID is not None]
+    ages = distinct(studies, "AgeAtStudy")
+    counts = state.counts
+    return _declared(entry) | {
+        "NumberOfPatients": len(patients),
+        "NumberOfStudies": len(studies),
+        "NumberOfSeries": len(series),
+        "NumberOfInstances": total(series, "NumberOfInstances"),
+        "Bytes": total(series, "Bytes"),
+        "SeriesPartial": states.count(SeriesState.PARTIAL),
+        "SeriesQuarantined": states.count(SeriesState.QUARANTINED),
+        "Delivered": counts.delivered,
+        "Accepted": counts.accepted,
+        "Duplicate": counts.duplicate,
+        "Quarantined": counts.quarantined,
+        "Modalities": ",".join(distinct(series, "Modality")) or None,
+        # Labels hold commas ("Chest, Abdomen and Pelvis").
+        "BodyParts": "; ".join(distinct(series, "BodyPart")) or None,
+        "Manufacturers": ",".join(distinct(series, "ManufacturerName")) or None,
+        "Sexes": ",".join(distinct(patients, "PatientSex")) or None,
+        "AgeMinimum": min(ages, default=None),
+        "AgeMaximum": max(ages, default=None),
+        "FirstStudyDate": min(distinct(studies, "StudyDate"), default=None),
+        "LastStudyDate": max(distinct(studies, "StudyDate"), default=None),
+    }
+
+
+def distinct(rows: list[Row], column: str) -> list[Any]:
+    """The distinct values of a column, sorted, without None."""
+    return sorted({row[column] for row in rows if row[column] is not None})
+
+
+def total(rows: list[Row], column: str) -> int:
+    return sum(row[column] for row in rows)
+
+
+def _declared(entry: SourceEntry) -> Row:
+    code = entry.cancer_type.code
+    return {
+        "source_id": entry.id,
+        "Project": entry.project,
+        "HolderCountries": ",".join(entry.holder_countries),
+        "CancerType": entry.cancer_type.value,
+        "CancerScheme": code.scheme.value,
+        "CancerCode": code.value,
+        "CancerMeaning": code.meaning,
+        "ModalitiesDeclared": ",".join(entry.modalities),
+        "Policy": entry.policy,
+        "AgreementKind": entry.agreement.kind.value,
+        "AgreementSignedOn": entry.agreement.signed_on,
+        "AgreementValidUntil": entry.agreement.valid_until,
+        "DataUse": ",".join(entry.agreement.data_use),
+        "AccessMode": entry.agreement.access_mode.value,
+        "ContactName": entry.contact.name,
+        "ContactEmail": entry.contact.email,
+        "IndividualsDeclared": entry.figures.individuals,
+        "StudiesDeclared": entry.figures.studies,
+        "SeriesDeclared": entry.figures.series,
+        "FiguresAsOf": entry.figures.as_of,
+        "FiguresProvenance": entry.figures.provenance,
+    }

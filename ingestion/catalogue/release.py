@@ -1,0 +1,230 @@
+"""A release: an immutable snapshot of the catalogue for those who may use the data, and its public record.
+
+``releases/<version>/`` in the research bucket: ``collection.parquet`` (public figures), one Parquet file per table and
+source, ``dcat.ttl``, ``dcat.jsonld``, ``diff.json`` to the release before, ``manifest.json``. The exact figures of the
+collections go to the internal bucket under the same key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import Connection, Engine, Table, func, select
+
+from ingestion.accounting.database import transaction
+from ingestion.catalogue import tables as t
+from ingestion.catalogue.dcat import build_graph, to_json_ld, to_turtle
+from ingestion.catalogue.frames import arrow_schema, parquet_bytes
+from ingestion.catalogue.release_diff import diff_manifests
+from ingestion.catalogue.release_manifest import (
+    MANIFEST,
+    Exclusion,
+    ReleaseFile,
+    ReleaseManifest,
+    VersionError,
+    content_digest,
+    list_releases,
+    next_version,
+    parse_version,
+    release_key,
+    taken,
+)
+from ingestion.catalogue.suppression import SMALL_COUNT, public_collections
+from ingestion.catalogue.writer import read_rows
+from ingestion.sources.registry import Registry
+from ingestion.storage import ObjectStore
+
+PARQUET_TYPE = "application/vnd.apache.parquet"
+_COLLECTION = "collection.parquet"
+_LOCK = 0x636965_03
+"""Advisory lock of release builds: the letters "cie", and 3."""
+_BY_SOURCE: tuple[Table, ...] = tuple(table for table in t.ROW_TABLES if table is not t.collection)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a build did; ``objects_written`` is 0 where the last release holds the same already."""
+
+    version: str
+    rows: Mapping[str, int]
+    sources: tuple[str, ...]
+    excluded: tuple[tuple[str, str], ...]
+    objects_written: int
+    content_digest: str
+
+
+def build_release(
+    engine: Engine, research: ObjectStore, internal: ObjectStore, registry: Registry, *, today: dt.date,
+    version: str | None = None,
+) -> Release:  # fmt: skip
+    """Release what the catalogue shows today of all sources whose agreement is signed and valid ``today``.
+
+    Args:
+        version: to use instead of the next ``YYYY.MM.N`` of today's month.
+
+    Raises:
+        VersionError: ``version`` is malformed, or another release has it.
+        LedgerError, StoreError: database or store failed. A build that broke off left no manifest, so no release.
+    """
+    if version is not None:
+        parse_version(version)
+    # One view of the database for all tables, whatever is published meanwhile.
+    snapshot = engine.execution_options(isolation_level="REPEATABLE READ")
+    with (
+        tempfile.TemporaryDirectory(prefix="cie-release-") as folder,
+        transaction(snapshot, "reading the catalogue for a release") as connection,
+    ):
+        # Held to the end, so that two builds don't write into the same version.
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        draft, public, exact = _draft(connection, registry, Path(folder), today=today)
+        releases = list_releases(research)
+        latest = releases[-1] if releases else None
+        if latest is not None and latest.content_digest == draft.content_digest:
+            return _result(latest, objects_written=0)
+        if version is not None and taken(research, version):
+            raise VersionError(f"version {version} is taken by something else; leave the version to be chosen")
+        draft = replace(
+            draft,
+            version=version or next_version(research, today),
+            previous=latest.version if latest else None,
+        )
+        written = sum(_upload(research, draft.version, Path(folder), file) for file in draft.files)
+        written += internal.create(
+            release_key(draft.version, _COLLECTION), _table_bytes(t.collection, exact), content_type=PARQUET_TYPE
+        )
+        documents = _documents(research, draft, latest, public, today=today)
+        for document in documents:
+            key = release_key(draft.version, document.file.path)
+            written += research.create(key, document.body, content_type=document.content_type)
+        manifest = replace(draft, files=(*draft.files, *(document.file for document in documents)))
+        key = release_key(draft.version, MANIFEST)
+        written += research.create(key, manifest.to_json(), content_type="application/json")
+    return _result(manifest, objects_written=written)
+
+
+def why_excluded(source_id: str, registry: Registry, today: dt.date) -> str | None:
+    """Why a published source may not be released ``today``; None when it may."""
+    if source_id not in registry.ids:
+        return "not in the registry"
+    agreement = registry.get(source_id).agreement
+    if agreement.valid_on(today):
+        return None
+    if agreement.signed_on is None:
+        return "agreement not signed"
+    if agreement.signed_on > today:
+        return f"agreement not in force before {agreement.signed_on.isoformat()}"
+    return f"agreement ended on {agreement.valid_until.isoformat() if agreement.valid_until else 'an unknown day'}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    file: ReleaseFile
+    body: bytes
+    content_type: str
+
+
+def _draft(
+    connection: Connection, registry: Registry, folder: Path, *, today: dt.date
+) -> tuple[ReleaseManifest, pd.DataFrame, pd.DataFrame]:
+    """The manifest without version and documents, its tables written to ``folder``; public and exact collections."""
+    exact = read_rows(connection, t.collection)
+    sources, excluded = _choose(exact, registry, today)
+    exact = exact[exact["source_id"].isin(sources)].reset_index(drop=True)
+    public = public_collections(exact)
+    files = [_write_table(folder, t.collection, public, path=_COLLECTION)]
+    for source_id in sources:
+        files += [_write_source_table(folder, connection, table, source_id) for table in _BY_SOURCE]
+    draft = ReleaseManifest(
+        version="",
+        released_on=today.isoformat(),
+        previous=None,
+        content_digest=content_digest(files, excluded),
+        small_count=SMALL_COUNT,
+        sources=sources,
+        excluded=excluded,
+        files=tuple(files),
+    )
+    return draft, public, exact
+
+
+def _documents(
+    research: ObjectStore, release: ReleaseManifest, latest: ReleaseManifest | None, public: pd.DataFrame, *,
+    today: dt.date,
+) -> list[_Document]:  # fmt: skip
+    graph = build_graph(public, version=release.version, released_on=today)
+    difference = json.dumps(asdict(diff_manifests(research, latest, release)), sort_keys=True, indent=1).encode()
+    return [
+        _Document(_file(path, body), body, content_type)
+        for path, body, content_type in (
+            ("dcat.ttl", to_turtle(graph), "text/turtle"),
+            ("dcat.jsonld", to_json_ld(graph), "application/ld+json"),
+            ("diff.json", difference, "application/json"),
+        )
+    ]
+
+
+def _choose(
+    collections: pd.DataFrame, registry: Registry, today: dt.date
+) -> tuple[tuple[str, ...], tuple[Exclusion, ...]]:
+    shown = set(collections["source_id"])
+    chosen, excluded = [], []
+    for source_id in sorted(shown | set(registry.ids)):
+        reason = why_excluded(source_id, registry, today) or (None if source_id in shown else "nothing published yet")
+        if reason is None:
+            chosen.append(source_id)
+        else:
+            excluded.append(Exclusion(source_id, reason))
+    return tuple(chosen), tuple(excluded)
+
+
+def _write_source_table(folder: Path, connection: Connection, table: Table, source_id: str) -> ReleaseFile:
+    frame = read_rows(connection, table, source_id=source_id)
+    return _write_table(folder, table, frame, path=f"{table.name}/{source_id}.parquet", source_id=source_id)
+
+
+def _write_table(
+    folder: Path, table: Table, frame: pd.DataFrame, *, path: str, source_id: str | None = None
+) -> ReleaseFile:
+    body = _table_bytes(table, frame)
+    file = folder / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(body)
+    return replace(_file(path, body), table=table.name, source_id=source_id, rows=len(frame))
+
+
+def _file(path: str, body: bytes) -> ReleaseFile:
+    return ReleaseFile(path=path, sha256=hashlib.sha256(body).hexdigest(), size=len(body))
+
+
+def _table_bytes(table: Table, frame: pd.DataFrame) -> bytes:
+    if "Other" in frame.columns:
+        # Which names are in there differs by source, so a column of JSON texts, as in the database.
+        frame = frame.assign(Other=frame["Other"].map(_json_text, na_action="ignore"))
+    return parquet_bytes(frame, schema=arrow_schema(table))
+
+
+def _json_text(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _upload(research: ObjectStore, version: str, folder: Path, file: ReleaseFile) -> int:
+    body = (folder / file.path).read_bytes()
+    return research.create(release_key(version, file.path), body, content_type=PARQUET_TYPE)
+
+
+def _result(manifest: ReleaseManifest, *, objects_written: int) -> Release:
+    return Release(
+        version=manifest.version,
+        rows=manifest.rows,
+        sources=manifest.sources,
+        excluded=tuple((one.source_id, one.reason) for one in manifest.excluded),
+        objects_written=objects_written,
+        content_digest=manifest.content_digest,
+    )

@@ -1,0 +1,101 @@
+"""What changed from one release to another, by source: tables by their checksums, series by their manifests."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+
+from ingestion.catalogue.release_manifest import ReleaseFile, ReleaseManifest, read_release, release_key
+from ingestion.storage import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """A table of a source whose content differs; 0 rows where a release lacks it."""
+
+    source_id: str
+    table: str
+    rows_before: int
+    rows_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesChange:
+    """Series of a source by what happened to them; ``changed``: another manifest, so other stored instances."""
+
+    source_id: str
+    added: int
+    removed: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseDiff:
+    """``before`` is None for a first release."""
+
+    before: str | None
+    after: str
+    sources_added: tuple[str, ...]
+    sources_removed: tuple[str, ...]
+    tables: tuple[TableChange, ...]
+    series: tuple[SeriesChange, ...]
+
+    @property
+    def empty(self) -> bool:
+        return not (self.sources_added or self.sources_removed or self.tables)
+
+
+def diff_releases(research: ObjectStore, before: str, after: str) -> ReleaseDiff:
+    """What changed from release ``before`` to ``after``.
+
+    Raises:
+        UnknownReleaseError: one of the two is not there.
+    """
+    return diff_manifests(research, read_release(research, before), read_release(research, after))
+
+
+def diff_manifests(research: ObjectStore, before: ReleaseManifest | None, after: ReleaseManifest) -> ReleaseDiff:
+    """As ``diff_releases``; both must be uploaded, as the series of changed sources are read."""
+    old, new = _tables(before), _tables(after)
+    old_sources = set(before.sources) if before else set()
+    changes, series = [], []
+    for source_id, table in sorted(old.keys() | new.keys()):
+        left, right = old.get((source_id, table)), new.get((source_id, table))
+        if left and right and left.sha256 == right.sha256:
+            continue
+        changes.append(TableChange(source_id, table, left.rows or 0 if left else 0, right.rows or 0 if right else 0))
+        if table == "series":
+            series.append(_series_change(source_id, _series(research, before, left), _series(research, after, right)))
+    return ReleaseDiff(
+        before=before.version if before else None,
+        after=after.version,
+        sources_added=tuple(sorted(set(after.sources) - old_sources)),
+        sources_removed=tuple(sorted(old_sources - set(after.sources))),
+        tables=tuple(changes),
+        series=tuple(series),
+    )
+
+
+def _tables(release: ReleaseManifest | None) -> dict[tuple[str, str], ReleaseFile]:
+    files = release.files if release else ()
+    return {(file.source_id, file.table): file for file in files if file.source_id and file.table}
+
+
+def _series(research: ObjectStore, release: ReleaseManifest | None, file: ReleaseFile | None) -> dict[str, str]:
+    """Manifest version by series."""
+    if release is None or file is None:
+        return {}
+    body = research.read(release_key(release.version, file.path))
+    table = pq.read_table(io.BytesIO(body), columns=["SeriesInstanceUID", "ManifestVersion"])
+    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def _series_change(source_id: str, old: dict[str, str], new: dict[str, str]) -> SeriesChange:
+    return SeriesChange(
+        source_id=source_id,
+        added=len(new.keys() - old.keys()),
+        removed=len(old.keys() - new.keys()),
+        changed=sum(old[uid] != new[uid] for uid in old.keys() & new.keys()),
+    )

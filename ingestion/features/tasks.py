@@ -1,0 +1,247 @@
+"""The two units of work, one image series and one segmentation series: read from the store, measure, store the result.
+
+A result is one small JSON object, written once. A refusal that lies in the series itself is a result too, so that the
+next run does not read the series again; one that does not (``TRANSIENT``) is reported and not stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from io import BytesIO
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from ingestion.accounting.manifest import Manifest, ManifestInstance, manifest_key
+from ingestion.dicom.geometry import STEP_TOLERANCE_MM, GeometryKind, geometry_of
+from ingestion.dicom.guard import PARSER_ERRORS
+from ingestion.dicom.segmentation import SegmentationRefusedError, referenced_instances, referenced_series
+from ingestion.dicom.stacks import split_by_attributes
+from ingestion.dicom.values import VolumeRefusedError
+from ingestion.dicom.volume import Volume, read_volume
+from ingestion.features.refusal import TRANSIENT, FeatureRefusal, FeatureRefusedError
+from ingestion.features.regions import Region, measure_regions, volume_unit
+from ingestion.features.series_measures import measure_series
+from ingestion.features.settings import FeatureSettings
+from ingestion.features.units import Unit
+from ingestion.storage import ObjectMissingError, ObjectStore
+
+JSON_CONTENT_TYPE = "application/json"
+REFUSALS = (VolumeRefusedError, SegmentationRefusedError, FeatureRefusedError)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesTask:
+    """Measure one image series."""
+
+    source_id: str
+    series_uid: str
+    version: str
+    settings: FeatureSettings
+    research: ObjectStore = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationTask:
+    """Measure the regions of one segmentation series. ``images``: the patient's image series and their versions."""
+
+    source_id: str
+    series_uid: str
+    version: str
+    images: Mapping[str, str]
+    settings: FeatureSettings
+    research: ObjectStore = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a task found, as stored, and whether it wrote an object."""
+
+    body: dict[str, Any]
+    written: bool
+
+
+def result_prefix(source_id: str, series_uid: str, version: str) -> str:
+    return f"features/{source_id}/{series_uid}/{version}."
+
+
+def series_key(source_id: str, series_uid: str, version: str, settings: FeatureSettings) -> str:
+    return f"{result_prefix(source_id, series_uid, version)}{settings.digest}.json"
+
+
+def segmentation_key(
+    source_id: str,
+    series_uid: str,
+    version: str,
+    *,
+    referenced: Sequence[str],
+    images: Mapping[str, str],
+    settings: FeatureSettings,
+) -> str:
+    """The key also says which versions of the referenced images were measured, or that they were not there."""
+    pairs = [[uid, images.get(uid)] for uid in sorted(referenced)]
+    digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
+    return f"{result_prefix(source_id, series_uid, version)}{digest}.{settings.digest}.json"
+
+
+def run_series(task: SeriesTask) -> Result:
+    """Raises ``StoreError`` when the store fails; a series that cannot be measured is a refusal in the result."""
+    try:
+        manifest = _manifest(task.research, task.source_id, task.series_uid, task.version)
+        measures = measure_series(_datasets(task.research, manifest.instances), task.settings)
+    except REFUSALS as refusal:
+        body: dict[str, Any] = _refused(refusal)
+    else:
+        body = {
+            "reason": None,
+            "detail": None,
+            "unit": measures.unit.name,
+            "suv_refusal": measures.unit.suv_refusal,
+            "pixels": measures.pixels,
+            "padding_share": measures.padding_share,
+            "values": measures.values,
+        }
+    return _store(task.research, series_key(task.source_id, task.series_uid, task.version, task.settings), body)
+
+
+def run_segmentation(task: SegmentationTask) -> Result:
+    """Raises ``StoreError`` when the store fails; what cannot be measured is a refusal in the result."""
+    referenced: set[str] = set()
+    objects: list[dict[str, Any]] = []
+    reader = _ImageReader(task)
+    try:
+        manifest = _manifest(task.research, task.source_id, task.series_uid, task.version)
+        for instance in manifest.instances:
+            objects.append(_measure_object(task, instance, reader, referenced))
+        refused = {"reason": None, "detail": None}
+    except REFUSALS as refusal:
+        refused = _refused(refusal)
+    body = {**refused, "referenced": sorted(referenced), "objects": objects}
+    key = segmentation_key(
+        task.source_id,
+        task.series_uid,
+        task.version,
+        referenced=sorted(referenced),
+        images=task.images,
+        settings=task.settings,
+    )
+    transient = any(entry["reason"] in TRANSIENT for entry in [refused, *objects])
+    return Result(body, written=False) if transient else _store(task.research, key, body)
+
+
+def _measure_object(
+    task: SegmentationTask, instance: ManifestInstance, reader: _ImageReader, referenced: set[str]
+) -> dict[str, Any]:
+    """One segmentation object of the series; ``referenced`` gets the image series it names."""
+    found: dict[str, Any] = {"SOPInstanceUID": instance.SOPInstanceUID, "image": None, "image_version": None}
+    try:
+        seg = next(_datasets(task.research, [instance]))
+        names = referenced_series(seg)
+        referenced.update(names)
+        image = _one_image(names, task.images)
+        found |= {"image": image, "image_version": task.images[image]}
+        volume, unit = reader.read(image, referenced_instances(seg))
+        regions = [_region_row(region) for region in measure_regions(seg, volume, unit, task.settings)]
+    except REFUSALS as refusal:
+        return {**found, **_refused(refusal), "regions": []}
+    return {
+        **found,
+        "reason": None,
+        "detail": None,
+        "unit": unit.name,
+        "suv_refusal": unit.suv_refusal,
+        "regions": regions,
+    }
+
+
+def _one_image(names: Sequence[str], images: Mapping[str, str]) -> str:
+    if not names:
+        raise FeatureRefusedError(FeatureRefusal.NO_REFERENCE, detail="Referenced Series Sequence is missing")
+    if len(names) > 1:
+        raise FeatureRefusedError(FeatureRefusal.SEVERAL_IMAGES, detail=f"{len(names)} image series are named")
+    if names[0] not in images:
+        raise FeatureRefusedError(FeatureRefusal.IMAGE_MISSING, detail="the image series is not stored")
+    return names[0]
+
+
+class _ImageReader:
+    """Reads image volumes for segmentations; keeps the last, since objects of one series share their image."""
+
+    def __init__(self, task: SegmentationTask) -> None:
+        self._task = task
+        self._last: tuple[tuple[str, ...], Volume, Unit] | None = None
+
+    def read(self, series_uid: str, used: frozenset[str]) -> tuple[Volume, Unit]:
+        task = self._task
+        manifest = _manifest(task.research, task.source_id, series_uid, task.images[series_uid])
+        instances = _stack_of(manifest, used)
+        keys = tuple(instance.key for instance in instances)
+        if self._last is None or self._last[0] != keys:
+            self._last = None  # frees the memory before the next volume takes it
+            datasets = list(_datasets(task.research, instances))
+            unit = volume_unit(datasets)
+            if unit is None:
+                raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
+            self._last = keys, read_volume(datasets), unit
+        return self._last[1], self._last[2]
+
+
+def _stack_of(manifest: Manifest, used: frozenset[str]) -> Sequence[ManifestInstance]:
+    """Of a series that holds several volumes, the one that has all images used; else all (and a refusal later)."""
+    attributes = [{**item.attributes, "_instance": number} for number, item in enumerate(manifest.instances)]
+    geometry = geometry_of(attributes)
+    if geometry.kind is not GeometryKind.VOLUMES or geometry.normal is None or not used:
+        return manifest.instances
+    placed = [item for item in attributes if "ImagePositionPatient" in item]
+    stacks, _ = split_by_attributes(placed, geometry.normal, same_mm=STEP_TOLERANCE_MM)
+    for stack in stacks:
+        instances = [manifest.instances[item["_instance"]] for item in stack]
+        if used <= {instance.SOPInstanceUID for instance in instances}:
+            return instances
+    return manifest.instances
+
+
+def _manifest(research: ObjectStore, source_id: str, series_uid: str, version: str) -> Manifest:
+    try:
+        return Manifest.from_json(research.read(manifest_key(source_id, series_uid, version)))
+    except ObjectMissingError:
+        raise FeatureRefusedError(FeatureRefusal.OBJECT_MISSING, detail="the manifest is not in the store") from None
+
+
+def _datasets(research: ObjectStore, instances: Sequence[ManifestInstance]) -> Iterator[Dataset]:
+    """The stored objects, one at a time, each checked against its digest."""
+    for number, instance in enumerate(instances, start=1):
+        where = f"object {number} of {len(instances)}"
+        try:
+            body = research.read(instance.key)
+        except ObjectMissingError:
+            raise FeatureRefusedError(FeatureRefusal.OBJECT_MISSING, detail=f"{where} is not in the store") from None
+        if hashlib.sha256(body).hexdigest() != instance.sha256:
+            raise FeatureRefusedError(FeatureRefusal.OBJECT_CHANGED, detail=f"{where} has another digest")
+        try:
+            dataset = dcmread(BytesIO(body))
+        except (InvalidDicomError, *PARSER_ERRORS) as error:
+            raise FeatureRefusedError(FeatureRefusal.MALFORMED, detail=f"{where}: {type(error).__name__}") from None
+        yield dataset
+
+
+def _region_row(region: Region) -> dict[str, Any]:
+    row = asdict(region)
+    row["reason"] = row.pop("refusal")
+    return row
+
+
+def _refused(refusal: VolumeRefusedError | SegmentationRefusedError | FeatureRefusedError) -> dict[str, Any]:
+    return {"reason": refusal.reason, "detail": refusal.detail}
+
+
+def _store(research: ObjectStore, key: str, body: dict[str, Any]) -> Result:
+    if body["reason"] in TRANSIENT:
+        return Result(body, written=False)
+    encoded = json.dumps(body, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return Result(json.loads(encoded), written=research.create(key, encoded, content_type=JSON_CONTENT_TYPE))

@@ -1,0 +1,48 @@
+"""All rules in the order in which they are judged and shown. Importing this costs nothing: no Great Expectations."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from quality_checks.model import Level, Rule
+from quality_checks.suites import patient, series_identity, series_images, series_terms, source, study
+from quality_checks.suites.declare import TableCheck
+from quality_checks.suites.source import SourceCheck
+
+
+def source_checks() -> tuple[SourceCheck, ...]:
+    """Rules on the source's state."""
+    return source.CHECKS
+
+
+def table_checks(level: Level) -> tuple[TableCheck, ...]:
+    """The suite of one table; empty for levels without a table."""
+    return {
+        Level.SERIES: (*series_identity.CHECKS, *series_terms.CHECKS, *series_images.CHECKS),
+        Level.STUDY: study.CHECKS,
+        Level.PATIENT: patient.CHECKS,
+    }.get(level, ())
+
+
+TABLES = (Level.SERIES, Level.STUDY, Level.PATIENT)
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule once, source first.
+
+    Raises:
+        ValueError: two rules have one id.
+    """
+    rules = [check.rule for check in source_checks()]
+    rules += [check.rule for level in TABLES for check in table_checks(level)]
+    ids = [rule.id for rule in rules]
+    repeated = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})
+    if repeated:
+        raise ValueError(f"rule ids must be unique: {', '.join(repeated)}")
+    return tuple(rules)
+
+
+@cache
+def rules_by_id() -> dict[str, Rule]:
+    return {rule.id: rule for rule in all_rules()}
