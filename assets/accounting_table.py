@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.storage.open import open_stores
-from quality_checks.store import read_judgement
 from rich.console import Console
 
 from assets.webserver import RunEnd, RunFacts
@@ -15,6 +14,7 @@ from ingestion.accounting.reconcile import reconcile
 from ingestion.commands.console import make_table
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry
+from quality_checks.store import read_judgement
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dagster import Failure, MetadataValue
-from ingestion.catalogue.errors import CatalogueError
 
 from ingestion.accounting.ledger import LedgerError
+from ingestion.catalogue.publication import PublicationError
+from ingestion.catalogue.rebuild import NothingToPublishError
+from ingestion.catalogue.rows import ManifestsIncompleteError
 from ingestion.dicom.quiet import silence_readers
 from ingestion.fanout import ComputeUnavailableError, WorkerCrashedError
 from ingestion.identity.keys import KeyInvalidError, KeyMissingError
@@ -21,7 +23,8 @@ from ingestion.storage import StoreError
 from quality_checks.source import NotSyncedError, QualityGateError
 
 SPEAKING = (
-    CatalogueError, ComputeUnavailableError, KeyInvalidError, KeyMissingError, LedgerError, NotSyncedError,
+    ComputeUnavailableError, KeyInvalidError, KeyMissingError, LedgerError, ManifestsIncompleteError,
+    NothingToPublishError, NotSyncedError, PublicationError,
     QualityGateError, RegistryError,
     SettingsError, SourceGoneError, StoreError, UnknownSourceError, WorkerCrashedError,
 )  # fmt: skip

@@ -22,8 +22,8 @@ from assets.metadata import PREVIEW_ROWS, source_partition
 from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
 from ingestion.settings import Settings
+from quality_checks.catalogue_of_checks import all_rules
 from quality_checks.model import QualityVerdict, Rule, RuleResult, Severity
-from quality_checks.rules import all_rules
 from quality_checks.source import Judged, judge_source
 from resources.object_store import ObjectStoreResource
 from resources.registry import RegistryResource
@@ -110,7 +110,9 @@ def _rule_result(result: RuleResult, rules: dict[str, Rule]) -> AssetCheckResult
     return AssetCheckResult(
         check_name=result.rule_id,
         passed=passed,
-        severity=_SEVERITY.get(result.severity, AssetCheckSeverity.WARN) if result.severity else AssetCheckSeverity.WARN,
+        severity=_SEVERITY.get(result.severity, AssetCheckSeverity.WARN)
+        if result.severity
+        else AssetCheckSeverity.WARN,
         description=result.message,
         metadata={
             "rows": result.rows,

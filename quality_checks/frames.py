@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ingestion.vocabulary.age import parse_date
-from ingestion.vocabulary.sex import Sex
+from ingestion.vocabulary.sex import Sex, normalise_sex
 from quality_checks.suites.series_terms import DERIVED_MODALITIES
 
 _AGE = re.compile(r"^\s*(\d{1,3})\s*([DWMY]?)\s*$", re.IGNORECASE)
@@ -71,6 +71,7 @@ def series_frame(series: pd.DataFrame) -> pd.DataFrame:
     frame["WidestPixelSpacing"] = spacing.max(axis=1).where(spacing.min(axis=1) > 0, spacing.min(axis=1))
     frame["PixelAspect"] = _ratio(frame["PixelSpacingRow"], frame["PixelSpacingColumn"])
     frame["StepPerThickness"] = _ratio(frame["SliceSpacing"], frame["SliceThickness"])
+    frame["Placed"] = frame["SliceSpacing"].notna().astype("float64").where(frame["NumberOfInstances"] > 1)
     times = frame[["RepetitionTime", "EchoTime"]]
     frame["LongestTime"] = times.max(axis=1).where(~(times.min(axis=1) < 0), times.min(axis=1))
     frame["AcquisitionDay"] = _each(frame["AcquisitionDate"], day_number)
@@ -103,8 +104,9 @@ def patient_frame(patient: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:
         MissingColumnsError: a column that rules read is not there.
     """
     frame = _clean("patient", patient, text=_PATIENT_TEXT, numbers=_PATIENT_NUMBERS, key="PatientID")
+    # spellings of one sex do not contradict each other, and an unknown value contradicts nothing
     frame["NumberOfSexes"] = [
-        len({part.strip() for part in text.split(",") if part.strip()}) if isinstance(text, str) else 0
+        len({normalise_sex(part) for part in text.split(",")} - {None}) if isinstance(text, str) else 0
         for text in frame["Sexes"]
     ]
     frame["FollowUpDays"] = _days_between(frame["FirstStudyDate"], frame["LastStudyDate"])

@@ -77,10 +77,11 @@ class ReasonRow:
 
 @dataclass(frozen=True, slots=True)
 class DimensionScore:
-    """One dimension; ``score`` None where no rule of it applied."""
+    """One dimension; ``score`` None where no rule of it applied. ``lowest``: share of its worst rule in the score."""
 
     dimension: Dimension
     score: float | None
+    lowest: float | None
     errors: int
     warnings: int
     judged: int
@@ -110,6 +111,7 @@ def dimension_scores(verdict: QualityVerdict) -> tuple[DimensionScore, ...]:
             DimensionScore(
                 dimension=dimension,
                 score=verdict.scores.get(dimension),
+                lowest=min((one.share for one in of_it if not rules_by_id()[one.rule_id].informative), default=None),
                 errors=sum(result.severity is Severity.ERROR for result in of_it),
                 warnings=sum(result.severity is Severity.WARNING for result in of_it),
                 judged=len(of_it),

@@ -28,6 +28,8 @@ EUCAIM = Namespace("https://cancerimage.eu/ontology/EUCAIM#")
 HEALTHDCATAP = Namespace("http://healthdataportal.eu/ns/health#")
 DCATAP = Namespace("http://data.europa.eu/r5r/")
 VCARD = Namespace("http://www.w3.org/2006/vcard/ns#")
+_VERSION = URIRef(f"{DCAT}version")
+"""Of DCAT 3, which rdflib's list of DCAT terms lacks."""
 _HEALTH = URIRef("http://publications.europa.eu/resource/authority/data-theme/HEAL")
 _RESTRICTED = URIRef("http://publications.europa.eu/resource/authority/access-right/RESTRICTED")
 _EHDS = URIRef("http://data.europa.eu/eli/reg/2025/327/oj")
@@ -55,7 +57,7 @@ def build_graph(collections: pd.DataFrame, *, version: str, released_on: dt.date
     graph.add(
         (catalogue, DCTERMS.description, Literal("De-identified collections of cancer images by source", lang="en"))
     )
-    graph.add((catalogue, DCAT.version, Literal(version)))
+    graph.add((catalogue, _VERSION, Literal(version)))
     graph.add((catalogue, DCTERMS.modified, Literal(released_on.isoformat(), datatype=XSD.date)))
     for row in collections.to_dict("records"):
         graph.add((catalogue, DCAT.dataset, _add_dataset(graph, row, version=version, released_on=released_on)))
@@ -85,7 +87,7 @@ def _add_dataset(graph: Graph, row: Mapping[Any, Any], *, version: str, released
     add(DCTERMS.identifier, Literal(str(dataset)))
     add(DCTERMS.title, Literal(f"{row['Project']}: {cancer.code.meaning.lower()} ({row['source_id']})", lang="en"))
     add(DCTERMS.description, Literal(_description(row), lang="en"))
-    add(DCAT.version, Literal(version))
+    add(_VERSION, Literal(version))
     add(DCTERMS.modified, Literal(released_on.isoformat(), datatype=XSD.date))
     add(EUCAIM.interoperabilityLevel, _TIER_1)
     add(DCAT.theme, _HEALTH)

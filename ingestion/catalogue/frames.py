@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -56,6 +57,18 @@ def parquet_bytes(frame: pd.DataFrame, *, schema: pa.Schema | None = None) -> by
         table, body, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_statistics=True, write_page_index=True
     )
     return body.getvalue()
+
+
+def table_bytes(table: Table, frame: pd.DataFrame) -> bytes:
+    """The rows of a catalogue table as Parquet with its types; JSON columns as their texts."""
+    if "Other" in frame.columns:
+        frame = frame.assign(Other=frame["Other"].map(json_text, na_action="ignore"))
+    return parquet_bytes(frame, schema=arrow_schema(table))
+
+
+def json_text(value: object) -> str:
+    """The text of a JSON cell, names sorted."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from ingestion.catalogue.publication import (
     read_published_state,
 )
 from ingestion.catalogue.rows import SourceTables, build_tables
-from ingestion.catalogue.writer import RowCounts, remove_source, replace_source
+from ingestion.catalogue.writer import RowCounts, remove_source, replace_source, shown_digest
 from ingestion.sources.registry import Registry, SourceEntry
 from ingestion.storage import ObjectStore
 
@@ -69,6 +69,10 @@ def publish_source(
         entry, *latest, quality_key=quality_key, features_series_key=features_series_key,
         features_regions_key=features_regions_key,
     )  # fmt: skip
+    current = read_latest_publication(internal, entry.id)
+    if current is not None and current.publication == publication:
+        if shown_digest(engine, entry.id) == publication.digest:
+            return PublishResult(current, written=False, rows=RowCounts())
     # Read before it is stored: a publication that names something missing would break every rebuild.
     content = read_content(research, internal, publication)
     published, written = publish(internal, publication)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from ingestion.accounting.database import transaction
 from ingestion.catalogue import tables as t
 from ingestion.catalogue.dcat import build_graph, to_json_ld, to_turtle
-from ingestion.catalogue.frames import arrow_schema, parquet_bytes
+from ingestion.catalogue.frames import table_bytes
 from ingestion.catalogue.release_diff import diff_manifests
 from ingestion.catalogue.release_manifest import (
     MANIFEST,
@@ -97,7 +97,7 @@ def build_release(
         )
         written = sum(_upload(research, draft.version, Path(folder), file) for file in draft.files)
         written += internal.create(
-            release_key(draft.version, _COLLECTION), _table_bytes(t.collection, exact), content_type=PARQUET_TYPE
+            release_key(draft.version, _COLLECTION), table_bytes(t.collection, exact), content_type=PARQUET_TYPE
         )
         documents = _documents(research, draft, latest, public, today=today)
         for document in documents:
@@ -192,7 +192,7 @@ def _write_source_table(folder: Path, connection: Connection, table: Table, sour
 def _write_table(
     folder: Path, table: Table, frame: pd.DataFrame, *, path: str, source_id: str | None = None
 ) -> ReleaseFile:
-    body = _table_bytes(table, frame)
+    body = table_bytes(table, frame)
     file = folder / path
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(body)
@@ -201,17 +201,6 @@ def _write_table(
 
 def _file(path: str, body: bytes) -> ReleaseFile:
     return ReleaseFile(path=path, sha256=hashlib.sha256(body).hexdigest(), size=len(body))
-
-
-def _table_bytes(table: Table, frame: pd.DataFrame) -> bytes:
-    if "Other" in frame.columns:
-        # Which names are in there differs by source, so a column of JSON texts, as in the database.
-        frame = frame.assign(Other=frame["Other"].map(_json_text, na_action="ignore"))
-    return parquet_bytes(frame, schema=arrow_schema(table))
-
-
-def _json_text(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _upload(research: ObjectStore, version: str, folder: Path, file: ReleaseFile) -> int:

@@ -80,6 +80,12 @@ def remove_source(engine: Engine, source_id: str) -> None:
             connection.execute(delete(table).where(table.c.source_id == source_id))
 
 
+def shown_digest(engine: Engine, source_id: str) -> str | None:
+    """Digest of the publication whose rows the catalogue holds of a source; None when it holds none."""
+    with transaction(engine, f"reading the publication of {source_id}") as connection:
+        return _shown_digest(connection, source_id)
+
+
 def read(engine: Engine, table: Table, *, source_id: str | None = None) -> pd.DataFrame:
     """The rows of one catalogue table, of one source or of all, sorted by key."""
     with transaction(engine, f"reading {table.name}") as connection:

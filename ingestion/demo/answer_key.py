@@ -8,7 +8,7 @@
     series      number of distinct Series Instance UIDs among the generated objects
     bytes       size of the delivery folder's files
     objects     [{name, kind, expected, reasons, series_uid, note}] one per delivered object; name is the POSIX path
-                below delivery/, of an archive member "path/x.zip!member"
+                below delivery/, of an archive member "path/x.zip!<index>!<member>"
                 kind: image | seg | rtstruct | companion | dirt
                 expected: accepted | duplicate | quarantined | any (a real file whose end cannot be foretold)
                 reasons: values of ``ingestion.accounting.states.Reason`` of which the quarantine has one

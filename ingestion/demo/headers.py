@@ -34,6 +34,11 @@ def series_base(plan: SeriesPlan, seeds: Seeds, ledger: Ledger) -> Dataset:
 
     for part, kind in ((person.family, "family_name"), (person.given, "given_name")):
         ledger.plant(part, kind, "PatientName")
+    shown = person.plain_text_family
+    for where in ("StudyDescription", "RequestAttributesSequence"):
+        plant(shown, "family_name", where)
+    if shown in plan.description:
+        plant(shown, "family_name", "SeriesDescription")
     base = put(
         Dataset(),
         SpecificCharacterSet=list(person.charset) if len(person.charset) > 1 else person.charset[0],
@@ -56,9 +61,7 @@ def series_base(plan: SeriesPlan, seeds: Seeds, ledger: Ledger) -> Dataset:
         StudyTime=study.time,
         StudyID=plant(study.study_id, "study_id", "StudyID"),
         AccessionNumber=plant(study.accession, "accession", "AccessionNumber"),
-        StudyDescription=f"{plan.modality} {plan.body_part} for {plant(person.family, 'family_name', 'StudyDescription')}"[
-            :64
-        ],
+        StudyDescription=f"{plan.modality} {plan.body_part} for {shown}"[:64],
         ReferringPhysicianName=plant(hospital.referring, "physician", "ReferringPhysicianName"),
         PerformingPhysicianName=plant(hospital.performing, "physician", "PerformingPhysicianName"),
         OperatorsName=plant(hospital.operator, "operator", "OperatorsName"),
@@ -98,7 +101,7 @@ def series_base(plan: SeriesPlan, seeds: Seeds, ledger: Ledger) -> Dataset:
         PerformedProcedureStepStartDate=day,
         PerformedProcedureStepID=f"PPS{seeds.digits(7, 'pps', study.uid)}",
         PerformedProtocolCodeSequence=[code("P5-09000", "SRT", "Imaging procedure")],
-        RequestAttributesSequence=[_request(plan, seeds, plant(person.plain_text_family, "family_name", "RequestAttributesSequence"))],
+        RequestAttributesSequence=[_request(plan, seeds, shown)],
         ProcedureCodeSequence=[code("P5-09000", "SRT", "Imaging procedure")],
         BurnedInAnnotation="NO",
     )

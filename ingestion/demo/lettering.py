@@ -1,4 +1,4 @@
-"""Text drawn into pixels, as ultrasound machines and screenshots do. Pillow's bitmap font: the same on every machine."""
+"""Text drawn into pixels, as ultrasound machines and screenshots do, in Pillow's bitmap font: the same everywhere."""
 
 from __future__ import annotations
 

@@ -17,6 +17,10 @@ from ingestion.demo.answer_key import KeyFlaw, KeyObject, PlantedValue
 from ingestion.demo.people import Person
 
 
+SHORTEST_PLANTED = 5
+"""Shorter texts occur by chance in pixels and digests, so finding one would prove nothing."""
+
+
 class Vendor(StrEnum):
     SIEMENS = "siemens"
     GE = "ge"
@@ -106,7 +110,13 @@ class Ledger:
     _planted: dict[PlantedValue, None] = field(default_factory=dict)
 
     def plant(self, value: str, kind: str, where: str) -> str:
-        """Note an identity and hand it back, so that noting and writing are one act."""
+        """Note an identity and hand it back, so that noting and writing are one act.
+
+        Raises:
+            ValueError: too short: it could stand in a result by chance.
+        """
+        if len(value) < SHORTEST_PLANTED:
+            raise ValueError(f"a planted {kind} for {where} has {len(value)} characters; {SHORTEST_PLANTED} are needed")
         self._planted.setdefault(PlantedValue(value, kind, where))
         return value
 
@@ -124,7 +134,7 @@ def put(dataset: Dataset, **values: Any) -> Dataset:
         tag = tag_for_keyword(keyword)
         if tag is None:
             raise ValueError(f"{keyword} is not a DICOM keyword; check its spelling")
-        dataset.add_new(tag, dictionary_VR(tag).split(" ")[0], value)
+        dataset.add_new(tag, dictionary_VR(tag), value)  # "OB or OW" is settled on writing, by the bits
     return dataset
 
 

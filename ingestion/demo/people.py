@@ -179,12 +179,12 @@ CULTURES: dict[str, Culture] = {
         "Ulica Poziomkowska", "+48 2299",
     ),
     "JP": Culture(
-        ("", "ISO 2022 IR 87"), _names("畠薗野辺/Hatakezono"), _names("菊乃緒美/Kikunoomi"),
-        _names("鷹之介郎/Takanosukero"), ("Stavropodis",), ("-",), "-", "+81 3990",
+        ("", "ISO 2022 IR 87"), _names("勅使河原崎/Teshigawarazaki"), _names("菊乃緒美絵/Kikunoomie"),
+        _names("鷹之介郎丸/Takanosukeromaru"), ("Stavropodis",), ("-",), "-", "+81 3990",
     ),
     "CN": Culture(
-        ("GB18030",), _names("欧阳鹤龄/Ouyanghe"), _names("梦瑶诗涵/Mengyaoshi"),
-        _names("浩然景行/Haoranjing"), ("Stavropodis",), ("-",), "-", "+86 10990",
+        ("GB18030",), _names("欧阳鹤龄明/Ouyangheling"), _names("梦瑶诗涵雪/Mengyaoshihan"),
+        _names("浩然景行远/Haoranjingxing"), ("Stavropodis",), ("-",), "-", "+86 10990",
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""CT, MR and PET series slice by slice: regular positions, plausible values, the attributes that quantification needs."""
+"""CT, MR and PET series slice by slice: regular positions, plausible values, all that quantification needs."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from statistics import median
+from statistics import median_low
 from typing import Any
 
 from ingestion.dicom.stacks import Vector, split_by_attributes, stacked_positions
@@ -60,7 +60,7 @@ class Orientation(StrEnum):
 
 
 class GeometryProblem(StrEnum):
-    """What keeps the slices from being one right volume. Empty list: nothing does."""
+    """What keeps the slices from being one right volume, causes before what may follow from them."""
 
     NO_POSITIONS = "no_positions"
     POSITIONS_INCOMPLETE = "positions_incomplete"
@@ -102,6 +102,7 @@ class SeriesGeometry:
     coverage_mm: float | None = None
     """From the centre of the first slice to that of the last."""
     problems: tuple[GeometryProblem, ...] = ()
+    """In the order of ``GeometryProblem``; none: nothing is wrong."""
 
     @property
     def regular_volume(self) -> bool:
@@ -171,13 +172,13 @@ def geometry_of(instances: Sequence[Mapping[str, Any]], *, modality: str | None 
         normal=normal,
         row_spacing=row_spacing,
         column_spacing=column_spacing,
-        spacing_between_slices=median(found.steps) if found.steps else None,
+        spacing_between_slices=median_low(found.steps) if found.steps else None,
         missing_slices=found.missing,
         duplicate_positions=found.duplicates,
         irregular=found.irregular,
         orientation=_orientation(normal),
         coverage_mm=found.coverage,
-        problems=tuple(sorted(found.problems)),
+        problems=_in_order(found.problems),
     )
 
 
@@ -194,8 +195,12 @@ def _bare(
         slices=slices,
         row_spacing=row_spacing,
         column_spacing=column_spacing,
-        problems=tuple(sorted(problems)),
+        problems=_in_order(problems),
     )
+
+
+def _in_order(problems: set[GeometryProblem]) -> tuple[GeometryProblem, ...]:
+    return tuple(problem for problem in GeometryProblem if problem in problems)
 
 
 def _kind(slices: int, stacks: int) -> GeometryKind:
@@ -219,7 +224,7 @@ def _examine(stack: Sequence[Mapping[str, Any]], normal: Vector, drift_limit: fl
     if len(distinct) < 2:
         return
     steps = [after.depth - before.depth for before, after in itertools.pairwise(distinct)]
-    typical = median(steps)
+    typical = median_low(steps)  # the lower of two: of the steps 2 and 4 the larger is a gap
     tolerance = max(STEP_TOLERANCE_MM, STEP_TOLERANCE_SHARE * typical)
     for before, after, step in zip(distinct, distinct[1:], steps, strict=False):
         if after.aside(before) > max(STEP_TOLERANCE_MM, STEP_TOLERANCE_SHARE * step):

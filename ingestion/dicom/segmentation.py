@@ -26,7 +26,7 @@ from ingestion.dicom.volume import Volume
 POSITION_TOLERANCE_SHARE = 0.01
 """A mask frame may be off its image slice by 1 % of the smallest voxel edge (or 0.01 mm): text rounds positions."""
 FRACTION_INSIDE = 0.5
-"""A voxel of a fractional segment is inside from half its maximum on (IBSI 3.4: mask after interpolation)."""
+"""A voxel of a fractional segment is inside from half its maximum on, as IBSI rounds interpolated masks."""
 
 
 class SegmentationRefusal(StrEnum):
@@ -249,11 +249,25 @@ def _sources(group: Dataset, shared: Dataset) -> Iterator[str]:
 
 def _decoded(seg: Dataset, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
     if not indices:
-        return
+        return  # to pydicom no indices mean all frames
     try:
-        yield from iter_pixels(seg, raw=True, indices=indices)
+        syntax = seg.file_meta.TransferSyntaxUID
+        if seg.BitsAllocated == 1 and not syntax.is_encapsulated and syntax.is_little_endian:
+            # pydicom 3.0 fails on single frames that do not begin at a byte.
+            yield from (_unpacked(seg, index) for index in indices)
+        else:
+            yield from iter_pixels(seg, raw=True, indices=indices)
     except (RuntimeError, OSError, *PARSER_ERRORS) as error:
         raise SegmentationRefusedError(SegmentationRefusal.PIXELS_UNREADABLE, detail=type(error).__name__) from None
+
+
+def _unpacked(seg: Dataset, index: int) -> NDArray[np.uint8]:
+    """One frame of bit-packed pixels: the first pixel is the lowest bit, frames follow without a gap (PS3.5, 8.1.1)."""
+    pixels = int(seg.Rows) * int(seg.Columns)
+    first, last = divmod(index * pixels, 8), -(-(index + 1) * pixels // 8)
+    packed = np.frombuffer(seg.PixelData, dtype=np.uint8, offset=first[0], count=last - first[0])
+    bits = np.unpackbits(packed, bitorder="little")[first[1] : first[1] + pixels]
+    return bits.reshape(int(seg.Rows), int(seg.Columns))
 
 
 def _code(sequence: Any) -> Code | None:

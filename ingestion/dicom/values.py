@@ -138,7 +138,7 @@ def rescale_of(dataset: Dataset, *, modality: str) -> Rescale:
             raise VolumeRefusedError(VolumeRefusal.RESCALE_MISSING, detail=f"{modality} without Rescale Slope")
         return Rescale()
     try:
-        numbers = float(slope), float(intercept)  # type: ignore[arg-type]
+        numbers = float(slope), float(intercept)
     except (TypeError, ValueError):
         raise VolumeRefusedError(
             VolumeRefusal.RESCALE_INVALID, detail="Rescale Slope or Intercept is no number"
@@ -152,7 +152,8 @@ def rescale_of(dataset: Dataset, *, modality: str) -> Rescale:
 def _decoded(dataset: Dataset) -> Iterator[NDArray[Any]]:
     expected = (dataset.get("Rows"), dataset.get("Columns"))
     try:
-        for frame in iter_pixels(dataset, raw=True):
+        # Left to itself pydicom cuts bits beyond Bits Stored off, which turns padding of 63536 into a tissue value.
+        for frame in iter_pixels(dataset, raw=True, correct_unused_bits=False):
             if frame.shape != expected:
                 raise VolumeRefusedError(
                     VolumeRefusal.PIXELS_UNREADABLE, detail=f"decoded to {frame.shape}, described as {expected}"

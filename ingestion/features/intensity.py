@@ -43,7 +43,7 @@ class IntensityFeature:
 
 
 def intensity_statistics(counts: ValueCounts) -> dict[str, float | None]:
-    """All 18 features by column name; None where a feature is undefined (a quotient by zero).
+    """All 18 features by column name; None where one is undefined.
 
     Raises:
         ValueError: no voxels.
@@ -54,7 +54,8 @@ def intensity_statistics(counts: ValueCounts) -> dict[str, float | None]:
 
 
 def mean(counts: ValueCounts) -> float:
-    return counts.mean_of(counts.values)
+    # A single value is its own mean; the quotient would round it, and give a constant region a spread.
+    return float(counts.values[0]) if len(counts.values) == 1 else counts.mean_of(counts.values)
 
 
 def variance(counts: ValueCounts) -> float:
@@ -103,9 +104,13 @@ def _mean_absolute_deviation(counts: ValueCounts) -> float:
     return counts.mean_of(np.abs(counts.values - mean(counts)))
 
 
-def _robust_mean_absolute_deviation(counts: ValueCounts) -> float:
-    """Of the voxels between the 10th and the 90th percentile, both included, about their own mean."""
-    return _mean_absolute_deviation(counts.between(counts.percentile(10), counts.percentile(90)))
+def _robust_mean_absolute_deviation(counts: ValueCounts) -> float | None:
+    """Of the voxels between the 10th and the 90th percentile, both included, about their own mean.
+
+    Undefined where no voxel lies there: in a region of two voxels, say.
+    """
+    inner = counts.between(counts.percentile(10), counts.percentile(90))
+    return _mean_absolute_deviation(inner) if inner.total else None
 
 
 def _median_absolute_deviation(counts: ValueCounts) -> float:

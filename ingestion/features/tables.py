@@ -128,7 +128,7 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, numbers: S
         column: "Int64" if column in COUNTS else "Float64" if column in numbers else "object" for column in columns
     }
     kinds["IrregularSteps"] = "boolean"
-    return pd.DataFrame({column: pd.array(data[column], dtype=kinds[column]) for column in columns})  # type: ignore[call-overload]
+    return pd.DataFrame({column: pd.Series(data[column], dtype=kinds[column]) for column in columns})
 
 
 def _identifiers(manifest: Manifest) -> dict[str, Any]:

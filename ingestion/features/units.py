@@ -57,11 +57,12 @@ class SuvRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """``factor`` turns rescaled values into values of ``name``."""
+    """``factor`` turns rescaled values into values of ``name``. ``activity``: the rescaled values are Bq/ml."""
 
     name: str
     factor: float = 1.0
     suv_refusal: SuvRefusal | None = None
+    activity: bool = False
 
 
 def unit_of(dataset: Dataset) -> Unit:
@@ -83,10 +84,9 @@ def common_unit(units: set[Unit]) -> Unit | None:
     """The unit that holds for all instances of a series; None when their values cannot be put together."""
     if len(units) == 1:
         return next(iter(units))
-    if units and all(unit.name in {SUVBW, BQML} for unit in units):
-        # Rescaled values are all Bq/ml then; only the way to SUV differs.
+    if units and all(unit.activity for unit in units):
         refusals = sorted(unit.suv_refusal for unit in units if unit.suv_refusal is not None)
-        return Unit(BQML, suv_refusal=refusals[0] if refusals else SuvRefusal.VARIES)
+        return Unit(BQML, suv_refusal=refusals[0] if refusals else SuvRefusal.VARIES, activity=True)
     return None
 
 
@@ -100,8 +100,8 @@ def _pet(dataset: Dataset) -> Unit:
         return Unit(name, suv_refusal=SuvRefusal.UNITS_NOT_BQML)
     factor = _suv_factor(dataset)
     if isinstance(factor, SuvRefusal):
-        return Unit(BQML, suv_refusal=factor)
-    return Unit(SUVBW, factor=factor)
+        return Unit(BQML, suv_refusal=factor, activity=True)
+    return Unit(SUVBW, factor=factor, activity=True)
 
 
 def _suv_factor(dataset: Dataset) -> float | SuvRefusal:

@@ -27,8 +27,8 @@ _NOISE = frozenset({
     # words about the acquisition, not the part
     "CT", "TC", "TDM", "MR", "MRI", "IRM", "RM", "MRT", "PET", "XR", "RX", "SCANNER", "SCAN", "TEP", "US", "MG",
     "WITH", "WITHOUT", "W", "WO", "CONTRAST", "CM", "KM", "IV", "NATIV", "NATIVE", "SANS", "AVEC", "CON", "SIN",
-    "SENZA", "MDC", "AND", "UND", "ET", "E", "EN", "Y", "OF", "THE", "LOW", "DOSE", "ROUTINE", "STANDARD", "AP", "PA",
-    "LAT", "AIR", "EAU", "WATER",
+    "SENZA", "MDC", "O", "AND", "UND", "ET", "E", "EN", "Y", "OF", "THE", "LOW", "DOSE", "ROUTINE", "STANDARD", "AP",
+    "PA", "LAT", "AIR", "EAU", "WATER",
     # words about the person or the side
     "MALE", "FEMALE", "MASCULIN", "FEMININ", "MASCHILE", "FEMMINILE", "ADULT", "CHILD", "PED", "LEFT", "RIGHT", "L",
     "R", "BILATERAL", "BOTH", "DX", "SX", "RE", "LI",

@@ -8,6 +8,7 @@ from quality_checks.suites.declare import (
     ALWAYS_REASON,
     EVERYWHERE,
     IMAGES,
+    INFO_REASON,
     MINORITY_REASON,
     MINORITY_SHARE,
     Arguments,
@@ -37,6 +38,8 @@ KVP_KV = (15.0, 160.0)
 TIME_MS = (0.0, 60000.0)
 """Milliseconds. The longest repetition times met are some 20 s."""
 _VOLUMES = Where(modalities=frozenset({"CT", "MR", "PT"}))
+_PLACED = Where(modalities=_VOLUMES.modalities, present="SliceSpacing")
+"""Where slices have positions: without them none can be seen to be missing, so the rule must not pass."""
 _CT, _MR, _PT, _MG = (Where(modalities=frozenset({value})) for value in ("CT", "MR", "PT", "MG"))
 
 
@@ -132,7 +135,7 @@ _WHOLE = (
         meaning="A gap in otherwise regular positions is an image lost in the export; resampling would invent it.",
         fault="gaps between otherwise regular slice positions",
         remedy="Have the series exported again from the archive.",
-        where=_VOLUMES,
+        where=_PLACED,
     ),
     _range(
         "series_no_duplicate_positions",
@@ -166,6 +169,22 @@ _GEOMETRY = (
         fault="fewer than 16 rows or columns",
         remedy="Check the series at the source; withdraw placeholders.",
         where=IMAGES,
+    ),
+    TableCheck(
+        rule=rule(
+            "series_slices_placed",
+            Dimension.INTEGRITY,
+            title="Slices of one series form one stack",
+            meaning="Localisers and multi-frame objects form none; others without positions cannot be made a volume.",
+            fault="several images without usable slice positions",
+            remedy="Expected of localisers and multi-frame objects; have other series exported again.",
+            warning_below=None,
+            reason=INFO_REASON,
+        ),
+        column="Placed",
+        expectation=Expectation.BETWEEN,
+        arguments=between(1, None),
+        where=_VOLUMES,
     ),
     _stated(
         "series_pixel_spacing_present",

@@ -23,6 +23,11 @@ DERIVED_MODALITIES = frozenset({
     "PLAN", "STAIN", "ASMT", "CTPROTOCOL", "RTSEGANN", "RTINTENT", "RTRAD",
 })  # fmt: skip
 """Objects made from images or about them: no acquisition of their own, so no acquisition date or body part."""
+_TRUNK = frozenset({
+    "Chest, Abdomen and Pelvis", "Chest and Abdomen", "Abdomen and Pelvis", "Chest", "Abdomen", "Pelvis", "Whole body",
+})  # fmt: skip
+_SPREAD = frozenset({"Lung", "Mediastinum", "Liver"})
+"""Organs of the trunk that are imaged on their own to stage a cancer of another part of it."""
 
 
 def _modalities_of(entry: SourceEntry) -> dict[str, list[str]]:
@@ -30,8 +35,14 @@ def _modalities_of(entry: SourceEntry) -> dict[str, list[str]]:
 
 
 def _body_parts_of(entry: SourceEntry) -> dict[str, list[str]]:
-    expected = [part for part in entry.cancer_type.body_parts if part in body_parts()]
-    return {"value_set": sorted(part for part in body_parts() if any(lies_within(part, wider) for wider in expected))}
+    """The parts imaged for the source's cancer, and what lies in them: of the trunk only where cancers spread to.
+
+    Everything within the pelvis would let a prostate pass in a collection of breasts.
+    """
+    expected = set(entry.cancer_type.body_parts)
+    inside = {part for part in body_parts() if any(lies_within(part, wider) for wider in expected - _TRUNK)}
+    spread = _SPREAD if expected & _TRUNK else frozenset()
+    return {"value_set": sorted(expected | inside | spread)}
 
 
 CHECKS: tuple[TableCheck, ...] = (

@@ -1,0 +1,121 @@
+"""``cie release``: snapshots of the catalogue for those who may use the data, and its public record."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ingestion.accounting.database import engine_of
+from ingestion.catalogue.release import build_release
+from ingestion.catalogue.release_diff import diff_releases
+from ingestion.catalogue.release_manifest import UnknownReleaseError, VersionError, list_releases
+from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.settings import Settings
+from ingestion.sources.registry import load_registry
+from ingestion.storage.open import open_stores
+
+WRONG_USE = 2
+
+app = typer.Typer(name="release", help="Build, list and compare releases.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("build")
+def build_command(
+    version: Annotated[str | None, typer.Option(help="YYYY.MM.N; the next of this month when left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Release what the catalogue shows of all sources with a signed and valid agreement. Same content: nothing written.
+
+    Example: cie release build
+    """
+    settings = Settings()
+    registry, stores = load_registry(settings.registry), open_stores(settings)
+    engine = engine_of(settings.sqlalchemy_url())
+    today = dt.datetime.now(dt.UTC).date()
+    try:
+        release = build_release(engine, stores.research, stores.internal, registry, today=today, version=version)
+    except VersionError as error:
+        raise _wrong_use(error) from None
+    if as_json:
+        print_json({**asdict(release), "rows": dict(release.rows)})
+        return
+    columns = [("table", False), ("rows", True)]
+    console.print(make_table(f"release {release.version}", columns, list(release.rows.items())))
+    if release.excluded:
+        console.print(make_table("left out", [("source", False), ("reason", False)], release.excluded))
+    done = (
+        f"{release.objects_written} objects written"
+        if release.objects_written
+        else "the same as before: nothing written"
+    )
+    console.print(f"{len(release.sources)} source(s) released; {done}")
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """All releases, oldest first.
+
+    Example: cie release list
+    """
+    releases = list_releases(open_stores(Settings()).research)
+    if as_json:
+        print_json([{**asdict(release), "rows": release.rows} for release in releases])
+        return
+    columns = [
+        ("version", False),
+        ("day", False),
+        ("sources", True),
+        ("left out", True),
+        ("series", True),
+        ("bytes", True),
+    ]
+    rows = [
+        (
+            release.version, release.released_on, len(release.sources), len(release.excluded),
+            release.rows.get("series", 0), sum(file.size for file in release.files),
+        )
+        for release in releases
+    ]  # fmt: skip
+    console.print(make_table("releases", columns, rows))
+
+
+@app.command("diff")
+def diff_command(
+    before: Annotated[str, typer.Argument(help="The earlier release.")],
+    after: Annotated[str, typer.Argument(help="The later release.")],
+    as_json: AsJson = False,
+) -> None:
+    """What changed from one release to another.
+
+    Example: cie release diff 2026.11.1 2026.11.2
+    """
+    try:
+        found = diff_releases(open_stores(Settings()).research, before, after)
+    except UnknownReleaseError as error:
+        raise _wrong_use(error) from None
+    if as_json:
+        print_json(found)
+        return
+    if found.empty:
+        console.print(f"{before} and {after} hold the same")
+        return
+    for title, sources in (("added", found.sources_added), ("removed", found.sources_removed)):
+        if sources:
+            console.print(f"sources {title}: {', '.join(sources)}", highlight=False)
+    columns = [("source", False), ("table", False), (before, True), (after, True)]
+    rows = [(change.source_id, change.table, change.rows_before, change.rows_after) for change in found.tables]
+    console.print(make_table("tables that differ, rows", columns, rows))
+    columns = [("source", False), ("added", True), ("removed", True), ("changed", True)]
+    rows_of_series = [(change.source_id, change.added, change.removed, change.changed) for change in found.series]
+    if rows_of_series:
+        console.print(make_table("series", columns, rows_of_series))
+
+
+def _wrong_use(error: Exception) -> typer.Exit:
+    errors.print(str(error), style="bold red", highlight=False, markup=False)
+    return typer.Exit(WRONG_USE)

@@ -1,0 +1,76 @@
+"""A store that is a folder: for work without services, and for tests. The same promises as the S3 store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ingestion.storage.protocol import ObjectMissingError, StoredObject, StoreError
+
+_TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStore:
+    """Objects as files below ``root``, linked into place when they are whole: none is ever half-written."""
+
+    root: Path
+
+    def create(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
+        path = self._path(key)
+        if path.exists():
+            return False
+        temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(6)}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("xb") as stream:
+                stream.write(body)
+                stream.flush()
+                os.fsync(stream.fileno())
+            try:
+                os.link(temporary, path)  # atomic, and fails where the key exists
+            except FileExistsError:
+                return False
+        except OSError as error:
+            raise StoreError(f"the folder store could not write {key}: {error.strerror}") from None
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+        return True
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        try:
+            with self._path(key).open("rb") as stream:
+                stream.seek(start)
+                return stream.read(-1 if length is None else length)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise ObjectMissingError(key) from None
+        except OSError as error:
+            raise StoreError(f"the folder store could not read {key}: {error.strerror}") from None
+
+    def exists(self, key: str) -> bool:
+        return self._path(key).is_file()
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
+        # Only the folder that the prefix names is walked, not the whole store.
+        start = self.root / prefix.rpartition("/")[0]
+        found = []
+        for folder, _, names in os.walk(start):
+            for name in names:
+                if name.startswith(_TEMPORARY):
+                    continue
+                path = Path(folder) / name
+                key = path.relative_to(self.root).as_posix()
+                if key.startswith(prefix) and key > after:
+                    found.append(StoredObject(key=key, size=path.stat().st_size))
+        yield from sorted(found, key=lambda item: item.key)
+
+    def _path(self, key: str) -> Path:
+        parts = PurePosixPath(key).parts
+        if not parts or key.startswith("/") or ".." in parts or "\\" in key or "\0" in key:
+            raise StoreError(f"{key!r} is no key: it must be a relative path without '..'")
+        return self.root.joinpath(*parts)

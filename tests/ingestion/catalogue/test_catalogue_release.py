@@ -1,0 +1,236 @@
+"""Releases, on a real PostgreSQL and two folder stores."""
+
+import datetime as dt
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from made_sources import World, make_entry, make_registry, make_source
+from rdflib import Graph, URIRef, namespace
+
+from ingestion.catalogue import tables as t
+from ingestion.catalogue.dcat import HEALTHDCATAP
+from ingestion.catalogue.release import Release, build_release
+from ingestion.catalogue.release_diff import SeriesChange, diff_releases
+from ingestion.catalogue.release_manifest import (
+    UnknownReleaseError,
+    VersionError,
+    list_releases,
+    parse_version,
+    read_release,
+)
+from ingestion.catalogue.suppression import SMALL_COUNT, public_collections
+from ingestion.catalogue.writer import read
+from ingestion.sources.registry import Registry
+
+pytestmark = pytest.mark.stack
+TODAY = dt.date(2026, 11, 24)
+MANDATORY = (
+    *(
+        URIRef(f"{namespace.DCTERMS}{name}")
+        for name in ("identifier", "title", "description", "accessRights", "publisher", "provenance")
+    ),
+    *(URIRef(f"{namespace.DCAT}{name}") for name in ("version", "contactPoint", "theme", "keyword", "distribution")),
+)
+SIGNED, UNSIGNED, EMPTY, SMALL = "TEST-LUNG-01", "TEST-LUNG-02", "TEST-LUNG-03", "TEST-LUNG-04"
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return make_registry(make_entry(SIGNED), make_entry(UNSIGNED, signed_on=None), make_entry(EMPTY), make_entry(SMALL))
+
+
+@pytest.fixture
+def published(world: World) -> World:
+    world.publish(make_source(SIGNED))
+    world.publish(make_source(UNSIGNED, signed_on=None))
+    world.publish(make_source(SMALL, patients=3, series=1))
+    return world
+
+
+def build(world: World, registry: Registry, *, today: dt.date = TODAY, version: str | None = None) -> Release:
+    return build_release(world.engine, world.research, world.internal, registry, today=today, version=version)
+
+
+def release_keys(world: World) -> list[str]:
+    return [stored.key for store in (world.research, world.internal) for stored in store.list("releases/")]
+
+
+def test_release_holds_the_rows_of_signed_sources_only(published: World, registry: Registry) -> None:
+    release = build(published, registry)
+    assert release.version == "2026.11.1"
+    assert release.sources == (SIGNED, SMALL)
+    assert release.excluded == ((UNSIGNED, "agreement not signed"), (EMPTY, "nothing published yet"))
+    assert release.rows["series"] == 12 + 3
+    assert release.objects_written == len(release_keys(published))
+    assert not [key for key in release_keys(published) if UNSIGNED in key]
+    body = published.research.read(f"releases/2026.11.1/series/{SIGNED}.parquet")
+    found = pq.read_table(io.BytesIO(body))
+    assert found.column("SeriesInstanceUID").to_pylist() == sorted(
+        read(published.engine, t.series, source_id=SIGNED)["SeriesInstanceUID"]
+    )
+    group = pq.ParquetFile(io.BytesIO(body)).metadata.row_group(0).column(0)
+    assert group.compression == "ZSTD"
+    assert group.statistics.has_min_max
+
+
+def test_the_manifest_names_every_object_with_its_checksum(published: World, registry: Registry) -> None:
+    build(published, registry)
+    manifest = read_release(published.research, "2026.11.1")
+    stored = {stored.key.removeprefix("releases/2026.11.1/") for stored in published.research.list("releases/")}
+    assert stored == {file.path for file in manifest.files} | {"manifest.json"}
+    for file in manifest.files:
+        body = published.research.read(f"releases/2026.11.1/{file.path}")
+        assert (hashlib.sha256(body).hexdigest(), len(body)) == (file.sha256, file.size)
+
+
+def test_an_equal_release_is_not_written_again(published: World, registry: Registry) -> None:
+    first = build(published, registry)
+    keys = release_keys(published)
+    again = build(published, registry, today=TODAY + dt.timedelta(days=40))
+    assert (again.version, again.objects_written) == (first.version, 0)
+    assert release_keys(published) == keys
+
+
+def test_a_changed_source_makes_the_next_release_and_the_diff_says_what(published: World, registry: Registry) -> None:
+    build(published, registry)
+    published.publish(make_source(SIGNED, patients=7))
+    second = build(published, registry)
+    assert second.version == "2026.11.2"
+    found = diff_releases(published.research, "2026.11.1", "2026.11.2")
+    assert found.series == (SeriesChange(SIGNED, added=2, removed=0, changed=0),)
+    assert {change.source_id for change in found.tables} == {SIGNED}
+    written = json.loads(published.research.read("releases/2026.11.2/diff.json"))
+    assert written["before"] == "2026.11.1"
+    assert written["series"] == [{"source_id": SIGNED, "added": 2, "removed": 0, "changed": 0}]
+    assert diff_releases(published.research, "2026.11.2", "2026.11.2").empty
+    assert [release.version for release in list_releases(published.research)] == ["2026.11.1", "2026.11.2"]
+
+
+@pytest.mark.parametrize(
+    ("today", "reason"),
+    [
+        (dt.date(2024, 12, 31), "agreement not in force before 2025-01-01"),
+        (dt.date(2030, 1, 2), "agreement ended on 2030-01-01"),
+    ],
+)
+def test_agreements_outside_their_term(published: World, registry: Registry, today: dt.date, reason: str) -> None:
+    release = build(published, registry, today=today)
+    assert release.sources == ()
+    assert (SIGNED, reason) in release.excluded
+
+
+def test_a_source_that_left_the_registry_is_left_out(published: World) -> None:
+    release = build(published, make_registry(make_entry(SMALL)))
+    assert release.sources == (SMALL,)
+    assert (SIGNED, "not in the registry") in release.excluded
+
+
+def test_small_counts_are_public_nowhere_and_exact_inside(published: World, registry: Registry) -> None:
+    build(published, registry)
+    public = pq.read_table(io.BytesIO(published.research.read("releases/2026.11.1/collection.parquet"))).to_pandas()
+    exact = pq.read_table(io.BytesIO(published.internal.read("releases/2026.11.1/collection.parquet"))).to_pandas()
+    small = public.set_index("source_id").loc[SMALL]
+    for name in ("NumberOfPatients", "NumberOfStudies", "NumberOfSeries", "AgeMinimum", "Sexes", "FirstStudyDate"):
+        assert pd.isna(small[name]), name
+    assert exact.set_index("source_id").loc[SMALL]["NumberOfPatients"] == 3
+    large = public.set_index("source_id").loc[SIGNED]
+    assert (large["NumberOfPatients"], large["AgeMinimum"], large["AgeMaximum"]) == (6, 60.0, 65.0)
+    graph = Graph().parse(data=published.research.read("releases/2026.11.1/dcat.ttl"), format="turtle")
+    counts = {
+        str(who).rsplit(":", 1)[-1]: int(count)
+        for who, count in graph.subject_objects(HEALTHDCATAP.numberOfUniqueIndividuals)
+    }
+    assert counts == {SIGNED: 6}
+
+
+def test_suppression_threshold() -> None:
+    frame = pd.DataFrame(
+        {"NumberOfPatients": [0, 1, SMALL_COUNT - 1, SMALL_COUNT], "AgeMinimum": [None, 33.0, 33.0, 33.0]}
+    )
+    for name in ("IndividualsDeclared", "StudiesDeclared", "SeriesDeclared", "NumberOfStudies", "NumberOfSeries"):
+        frame[name] = 100
+    frame = frame.assign(AgeMaximum=frame["AgeMinimum"], Sexes="F", FirstStudyDate="20200101", LastStudyDate="20200101")
+    public = public_collections(frame)
+    assert public["NumberOfPatients"].isna().tolist() == [False, True, True, False]
+    assert public["Sexes"].isna().tolist() == [False, True, True, False]
+    assert public["AgeMaximum"].iloc[3] == 35.0
+
+
+def test_dcat_describes_each_collection(published: World, registry: Registry) -> None:
+    build(published, registry)
+    turtle = Graph().parse(data=published.research.read("releases/2026.11.1/dcat.ttl"), format="turtle")
+    json_ld = Graph().parse(data=published.research.read("releases/2026.11.1/dcat.jsonld"), format="json-ld")
+    assert set(turtle) == set(json_ld)
+    datasets = set(turtle.objects(None, namespace.DCAT.dataset))
+    assert datasets == {URIRef(f"urn:cie:collection:{source_id}") for source_id in (SIGNED, SMALL)}
+    for dataset in datasets:
+        for mandatory in MANDATORY:
+            assert (dataset, mandatory, None) in turtle
+        rights = {
+            str(right)
+            for right in turtle.objects(turtle.value(dataset, namespace.DCAT.distribution), namespace.DCTERMS.rights)
+        }
+        assert "http://purl.obolibrary.org/obo/DUO_0000007" in rights
+        assert any(right.endswith("#REMOTE_PROCESSING") for right in rights)
+
+
+def test_a_broken_build_leaves_no_release_and_its_number_unused(published: World, registry: Registry) -> None:
+    published.research.create(f"releases/2026.11.1/series/{SIGNED}.parquet", b"left by a build that broke off")
+    assert list_releases(published.research) == ()
+    assert build(published, registry).version == "2026.11.2"
+
+
+def test_chosen_versions(published: World, registry: Registry) -> None:
+    with pytest.raises(VersionError, match=r"YYYY\.MM\.N"):
+        build(published, registry, version="v1")
+    assert build(published, registry, version="2026.12.7").version == "2026.12.7"
+    published.publish(make_source(SIGNED, patients=7))
+    with pytest.raises(VersionError, match="taken"):
+        build(published, registry, version="2026.12.7")
+    with pytest.raises(UnknownReleaseError, match=r"2026\.12\.7"):
+        read_release(published.research, "2020.01.1")
+
+
+def test_versions_are_ordered_by_number() -> None:
+    assert sorted(["2026.11.10", "2026.11.9", "2026.2.1".replace(".2.", ".02.")], key=parse_version) == [
+        "2026.02.1", "2026.11.9", "2026.11.10",
+    ]  # fmt: skip
+    with pytest.raises(VersionError):
+        parse_version("2026.13.1")
+
+
+def test_duckdb_reads_a_release(published: World, registry: Registry) -> None:
+    build(published, registry)
+    pattern = str(published.research.root / "releases" / "2026.11.1" / "series" / "*.parquet")
+    with duckdb.connect() as connection:
+        found = connection.execute("SELECT BodyPart, count(*) FROM read_parquet(?) GROUP BY 1", [pattern]).fetchall()
+    assert found == [("Chest", 15)]
+
+
+def test_dcat_bytes_do_not_depend_on_the_process() -> None:
+    code = (
+        "import datetime, hashlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from made_sources import make_source\n"
+        "from ingestion.catalogue.rows import build_tables\n"
+        "from ingestion.catalogue.dcat import build_graph, to_json_ld, to_turtle\n"
+        "made = make_source('TEST-LUNG-01')\n"
+        "rows = build_tables(made.state(), made.manifests, registry_entry=made.entry).collection\n"
+        "graph = build_graph(rows, version='2026.11.1', released_on=datetime.date(2026, 11, 24))\n"
+        "print(hashlib.sha256(to_turtle(graph) + to_json_ld(graph)).hexdigest())"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code, os.path.dirname(__file__)],
+            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(outputs) == 1

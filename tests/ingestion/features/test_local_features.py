@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ingestion.commands.features import register
+
+STORED = (np.arange(4 * 5 * 6, dtype=np.int16) * 3).reshape(4, 5, 6)
+MASKS = np.zeros((4, 5, 6, 1), dtype=bool)
+MASKS[1:3, 0:2, 2:5, 0] = True
+INSIDE = (STORED.astype(float) - 1000)[MASKS[..., 0]]
+
+
+@pytest.fixture
+def cie() -> Any:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register(app)
+    return lambda *arguments: CliRunner().invoke(app, ["features", *map(str, arguments)])
+
+
+@pytest.fixture
+def series(tmp_path: Path, make_ct: Any, make_seg: Any) -> tuple[Path, Path]:
+    """A folder with a series and a text file, and the file of a segmentation on it."""
+    folder, slices = tmp_path / "series", make_ct(STORED)
+    folder.mkdir()
+    for number, dataset in enumerate(slices):
+        dataset.save_as(folder / f"{number}.dcm", enforce_file_format=True)
+    (folder / "readme.txt").write_text("not DICOM")
+    make_seg(slices, MASKS).save_as(tmp_path / "seg.dcm")
+    return folder, tmp_path / "seg.dcm"
+
+
+def test_regions_of_a_series(cie: Any, series: tuple[Path, Path]) -> None:
+    result = cie(*series, "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert (row["Region"], row["Unit"], row["Voxels"]) == ("1 lesion 1", "HU", 12)
+    assert row["Mean_Q4LE"] == pytest.approx(INSIDE.mean())
+
+
+def test_whole_series_for_people(cie: Any, series: tuple[Path, Path]) -> None:
+    result = cie(series[0])
+    assert result.exit_code == 0, result.output
+    assert "whole image" in result.output
+    assert "Q4LE" in result.output
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".json"])
+def test_out_writes_the_rows(cie: Any, series: tuple[Path, Path], tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"rows{suffix}"
+    assert cie(*series, "--out", out).exit_code == 0
+    reader = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".json": pd.read_json}[suffix]
+    assert reader(out)["Mean_Q4LE"].tolist() == pytest.approx([INSIDE.mean()])
+
+
+def test_settings_file(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text("percentiles = [5]\nmin_voxels = 13\n")
+    (whole,) = json.loads(cie(series[0], "--settings", settings, "--json").stdout)
+    assert whole["Percentile5"] == pytest.approx(np.percentile(STORED - 1000.0, 5))
+    (region,) = json.loads(cie(*series, "--settings", settings, "--json").stdout)
+    assert region["Reason"] == "too_few_voxels"
+    for wrong in ("percentile = 3", "percentiles = ['a']", "min_voxels = 0", "percentiles = ["):
+        settings.write_text(wrong)
+        result = cie(*series, "--settings", settings)
+        assert result.exit_code == 2
+        assert "settings.toml" in result.output
+
+
+def test_a_gap_is_refused(cie: Any, series: tuple[Path, Path]) -> None:
+    (series[0] / "1.dcm").unlink()
+    result = cie(*series)
+    assert result.exit_code == 1
+    assert "missing_slices" in result.output
+
+
+@pytest.mark.parametrize("wrong", ["absent", "series/readme.txt", "seg.dcm", "."])
+def test_wrong_input_is_named(cie: Any, series: tuple[Path, Path], tmp_path: Path, make_ct: Any, wrong: str) -> None:
+    make_ct(STORED)[0].save_as(tmp_path / "other.dcm", enforce_file_format=True)  # a second series in "."
+    result = cie(tmp_path / wrong)
+    assert result.exit_code == 2
+    assert wrong.rstrip(".") in result.output.replace("\n", "")
+
+
+def test_mask_that_is_no_segmentation_is_named(cie: Any, series: tuple[Path, Path]) -> None:
+    result = cie(series[0], series[0] / "0.dcm")
+    assert result.exit_code == 2
+    assert "must be a SEG" in result.output.replace("\n", " ")
+
+
+def _nifti(path: Path, array: np.ndarray, *, spacing: tuple[float, float, float] = (0.5, 0.5, 2.0)) -> Path:
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(array)
+    image.SetSpacing(spacing)
+    SimpleITK.WriteImage(image, str(path))
+    return path
+
+
+def test_nifti_image_and_labels(cie: Any, tmp_path: Path) -> None:
+    image = _nifti(tmp_path / "image.nii.gz", STORED)
+    labels = MASKS[..., 0].astype(np.uint8) * 3
+    (row,) = json.loads(cie(image, _nifti(tmp_path / "mask.nii.gz", labels), "--json").stdout)
+    assert (row["Region"], row["Voxels"], row["VolumeMm3"]) == ("3", 12, pytest.approx(6))
+    assert row["Mean_Q4LE"] == pytest.approx(INSIDE.mean() + 1000)
+    assert cie(image).exit_code == 0
+    shifted = _nifti(tmp_path / "off.nii", labels, spacing=(0.5, 0.5, 2.5))
+    assert cie(image, shifted).exit_code == 2
+    halves = _nifti(tmp_path / "halves.nii", labels.astype(np.float32) / 2)
+    assert cie(image, halves).exit_code == 2
+
+
+def test_nifti_mask_on_dicom_is_refused(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    result = cie(series[0], _nifti(tmp_path / "mask.nii.gz", MASKS[..., 0].astype(np.uint8)))
+    assert result.exit_code == 2
+    assert "DICOM SEG" in result.output.replace("\n", " ")
