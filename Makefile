@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo up down status test test-all lint bench setup clean
+.PHONY: help demo up down status test test-all lint setup clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,9 +42,6 @@ lint: $(SYNCED)  ## style, types, import rules
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-
-bench: $(SYNCED)  ## measure speed and memory on this machine
-	$(RUN)/cie bench
 
 clean:  ## stop the stack and remove the virtual environments (not the data)
 	if [ -x $(RUN)/cie ]; then $(RUN)/cie down; fi

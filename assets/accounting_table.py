@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ingestion.storage.open import open_stores
 from rich.console import Console
 
 from assets.webserver import RunEnd, RunFacts
@@ -14,6 +13,7 @@ from ingestion.accounting.reconcile import reconcile
 from ingestion.commands.console import make_table
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry
+from ingestion.storage.open import open_stores
 from quality_checks.store import read_judgement
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
-from ingestion.storage.open import open_stores
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.accounting_table import account_rows, show_accounting
@@ -18,6 +17,7 @@ from ingestion.commands.console import console, errors, print_json
 from ingestion.identity.keys import create_key
 from ingestion.settings import Settings, SettingsError
 from ingestion.sources.registry import Registry, SourceEntry, load_registry
+from ingestion.storage.open import open_stores
 
 TIMEOUT_SECONDS = 6 * 3600.0
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

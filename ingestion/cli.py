@@ -13,7 +13,6 @@ import typer
 
 from ingestion.accounting.database import LedgerError
 from ingestion.commands import (
-    bench,
     catalogue,
     deidentify,
     features,
@@ -56,7 +55,6 @@ def build_app() -> typer.Typer:
     app.add_typer(quarantine.app, name="quarantine")
     app.add_typer(release.app, name="release")
     app.add_typer(catalogue.app, name="catalogue")
-    bench.register(app)
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
         point.load()(app)
     return app

@@ -5,7 +5,6 @@ from __future__ import annotations
 from html import escape
 from importlib.resources import files
 
-from ingestion.storage.open import open_stores
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -14,6 +13,7 @@ from starlette.routing import Route
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import ObjectMissingError, ObjectStore, StoreError
+from ingestion.storage.open import open_stores
 from portal.reports import ReportFacts, latest_report
 
 _HEADERS = {

@@ -8,10 +8,10 @@ from ingestion.accounting.source_state import SourceState, read_latest_state, re
 from ingestion.catalogue.rows import build_tables
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage import ObjectStore
+from quality_checks.catalogue_of_checks import all_rules
 from quality_checks.judge import judge
 from quality_checks.model import QualityVerdict
 from quality_checks.report import render_report
-from quality_checks.catalogue_of_checks import all_rules
 from quality_checks.store import Judgement, basis_of, read_judgement, read_verdict, save_judgement
 
 

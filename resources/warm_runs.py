@@ -83,7 +83,7 @@ def _execute(arguments: list[str]) -> int:
         create_dagster_cli().main(args=arguments, standalone_mode=False, auto_envvar_prefix="DAGSTER_CLI")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
-    except BaseException:  # this process ends here: say why in its log before it does
+    except BaseException:  # noqa: BLE001 - this process ends here: say why in its log before it does
         traceback.print_exc()
         return 1
     return 0

@@ -98,7 +98,7 @@ class Ledger:
         c = t.inventory_object.c
         query = select(t.inventory_object).where(c.source_id == source_id, c.withdrawn.is_(False))
         with self._transaction("reading the inventory") as connection:
-            return {row["object_hash"]: _inventory_object(row) for row in connection.execute(query).mappings()}
+            return {row["object_hash"]: _inventory_object(dict(row)) for row in connection.execute(query).mappings()}
 
     def save_inventory(self, inventory: Inventory) -> None:
         """Write what changed, in one transaction. Withdrawn objects keep a marked row and leave the accounting."""

@@ -70,9 +70,9 @@ def publish_source(
         features_regions_key=features_regions_key,
     )  # fmt: skip
     current = read_latest_publication(internal, entry.id)
-    if current is not None and current.publication == publication:
-        if shown_digest(engine, entry.id) == publication.digest:
-            return PublishResult(current, written=False, rows=RowCounts())
+    unchanged = current is not None and current.publication == publication
+    if current is not None and unchanged and shown_digest(engine, entry.id) == publication.digest:
+        return PublishResult(current, written=False, rows=RowCounts())
     # Read before it is stored: a publication that names something missing would break every rebuild.
     content = read_content(research, internal, publication)
     published, written = publish(internal, publication)

@@ -92,7 +92,9 @@ def make_segmentation(source: Series, *, segments: int, seeds: Seeds, ledger: Le
         ],
         PerFrameFunctionalGroupsSequence=groups,
         ReferencedSeriesSequence=[
-            item(SeriesInstanceUID=source.plan.uid, ReferencedInstanceSequence=[_reference(s) for s in source.instances])
+            item(
+                SeriesInstanceUID=source.plan.uid, ReferencedInstanceSequence=[_reference(s) for s in source.instances]
+            )
         ],
         **_bits(frames),
     )
@@ -126,7 +128,8 @@ def make_structure_set(source: Series, *, seeds: Seeds, ledger: Ledger) -> Serie
         SOPInstanceUID=seeds.uid(plan.station.uid_root, "sop", plan.uid, 1),
         InstanceNumber=1,
         StructureSetLabel="GTV",
-        StructureSetDescription=f"planned for {ledger.plant(person.plain_text_family, 'family_name', 'StructureSetDescription')}",
+        StructureSetDescription="planned for "
+        + ledger.plant(person.plain_text_family, "family_name", "StructureSetDescription"),
         StructureSetDate=day,
         StructureSetTime=plan.study.time,
         FrameOfReferenceUID=plan.frame_of_reference,

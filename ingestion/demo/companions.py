@@ -121,5 +121,3 @@ def _thumbnail(person: Person, ledger: Ledger, path: str, seeds: Seeds) -> bytes
     buffer = BytesIO()
     Image.fromarray(canvas).save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
-
-

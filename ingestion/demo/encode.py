@@ -8,6 +8,7 @@ import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
+    UID,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -56,7 +57,7 @@ def encode(dataset: Dataset, station: Station, *, syntax: str = ExplicitVRLittle
     if syntax in _ENCODERS:
         written.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         put(written, PixelData=dataset.PixelData)  # compressing changes the element in place
-        written.compress(syntax, encoding_plugin=_ENCODERS[syntax], generate_instance_uid=False)
+        written.compress(syntax, encoding_plugin=_ENCODERS[UID(syntax)], generate_instance_uid=False)
     elif syntax == ExplicitVRBigEndian and "PixelData" in dataset:
         if dataset.BitsAllocated != 16:
             raise ValueError(f"big endian is made of 16-bit pixels only, not of {dataset.BitsAllocated}")

@@ -16,7 +16,6 @@ from pydicom.uid import ExplicitVRLittleEndian
 from ingestion.demo.answer_key import KeyFlaw, KeyObject, PlantedValue
 from ingestion.demo.people import Person
 
-
 SHORTEST_PLANTED = 5
 """Shorter texts occur by chance in pixels and digests, so finding one would prove nothing."""
 

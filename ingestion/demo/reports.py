@@ -33,7 +33,11 @@ def make_report(plan: SeriesPlan, base: Dataset, seeds: Seeds, ledger: Ledger) -
         CompletionFlag="COMPLETE",
         VerificationFlag="VERIFIED",
         VerifyingObserverSequence=[
-            item(VerifyingObserverName=observer, VerifyingOrganization="Radiology", VerifyingObserverIdentificationCodeSequence=[])
+            item(
+                VerifyingObserverName=observer,
+                VerifyingOrganization="Radiology",
+                VerifyingObserverIdentificationCodeSequence=[],
+            )
         ],
         ConceptNameCodeSequence=[code("11528-7", "LN", "Radiology Report")],
         ContentSequence=[finding],

@@ -90,9 +90,7 @@ def add_private(base: Dataset, plan: SeriesPlan, seeds: Seeds, ledger: Ledger) -
     makers[plan.station.vendor](base, plan.study.person, plan.hospital, plan.station, private_uid, ledger)
 
 
-def _siemens(
-    base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger
-) -> None:
+def _siemens(base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger) -> None:
     name = ledger.plant(person.ascii_family, "family_name", "private (0029,1010)")
     serial = ledger.plant(station.serial, "device_serial", "private (0029,1020)")
     block = base.private_block(0x0029, "SIEMENS CSA HEADER", create=True)
@@ -111,9 +109,7 @@ def _siemens(
     nested.add_new(0xFE, "SQ", Sequence([inner]))
 
 
-def _ge(
-    base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger
-) -> None:
+def _ge(base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger) -> None:
     block = base.private_block(0x0009, "GEMS_IDEN_01", create=True)
     block.add_new(0x01, "LO", "GE_GENESIS_FF")
     block.add_new(0x02, "SH", station.name)
@@ -130,9 +126,7 @@ def _ge(
     parameters.add_new(0x62, "LO", ledger.plant(hospital.operator, "operator", "private (0043,1062)"))
 
 
-def _philips(
-    base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger
-) -> None:
+def _philips(base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger) -> None:
     block = base.private_block(0x2001, "Philips Imaging DD 001", create=True)
     block.add_new(0x03, "FL", 0.0)
     block.add_new(0x0B, "CS", "TRANSVERSAL")
@@ -149,9 +143,7 @@ def _philips(
     second.add_new(0x5F, "LO", ledger.plant(hospital.name, "institution", "private (2005,105f)"))
 
 
-def _toshiba(
-    base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger
-) -> None:
+def _toshiba(base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger) -> None:
     block = base.private_block(0x7005, "TOSHIBA_MEC_CT3", create=True)
     block.add_new(0x00, "OB", b"\1\0\0\0")
     block.add_new(0x08, "UI", uid)
@@ -159,9 +151,7 @@ def _toshiba(
     block.add_new(0x1F, "LT", "protocol " + ledger.plant(hospital.performing, "physician", "private (7005,101f)"))
 
 
-def _hologic(
-    base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger
-) -> None:
+def _hologic(base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger) -> None:
     block = base.private_block(0x0019, "HOLOGIC, Inc.", create=True)
     block.add_new(0x01, "CS", "HTC")
     block.add_new(0x16, "DS", "12.5")
@@ -170,9 +160,7 @@ def _hologic(
     block.add_new(0x89, "UI", uid)
 
 
-def _fuji(
-    base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger
-) -> None:
+def _fuji(base: Dataset, person: Person, hospital: Hospital, station: Station, uid: str, ledger: Ledger) -> None:
     block = base.private_block(0x0009, "FDMS 1.0", create=True)
     block.add_new(0x04, "SH", ledger.plant(person.other_id, "other_id", "private (0009,1004)"))
     block.add_new(0x05, "UI", uid)

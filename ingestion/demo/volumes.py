@@ -52,9 +52,7 @@ def geometry(plan: SeriesPlan) -> Geometry:
     """The geometry of a plan: MR of Siemens lies tilted, everything else axial."""
     tilted = plan.modality == "MR" and plan.station.vendor is Vendor.SIEMENS
     row, column = TILTED if tilted else AXIAL
-    return Geometry(
-        plan.size, plan.slices, FIELD_MM[plan.modality] / plan.size, SLICE_MM[plan.modality], row, column
-    )
+    return Geometry(plan.size, plan.slices, FIELD_MM[plan.modality] / plan.size, SLICE_MM[plan.modality], row, column)
 
 
 def make_volume(plan: SeriesPlan, base: Dataset, seeds: Seeds) -> Series:

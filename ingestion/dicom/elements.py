@@ -134,7 +134,9 @@ def _delimiter(tag: int, length: int, value: int, levels: list[_Level], size: in
         if length != UNDEFINED and value + length > size:
             raise _truncated("an item passes the end of the file")
         _open(levels, _Level(True, None if length == UNDEFINED else value + length, top.implicit))
-    elif (tag == ITEM_END and top.is_item and top.end is None) or (tag == SEQUENCE_END and not top.is_item and top.end is None):
+    elif (tag == ITEM_END and top.is_item and top.end is None) or (
+        tag == SEQUENCE_END and not top.is_item and top.end is None
+    ):
         levels.pop()
     else:
         raise _malformed("dicom.sequence", "a delimiter that closes nothing")

@@ -5,6 +5,7 @@ The manifest feeds the catalogue and the quality checks, so that neither has to 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -19,7 +20,8 @@ MAX_VALUES = 64
 SERIES_KEYWORDS: tuple[str, ...] = (
     "SOPClassUID", "Modality", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "SoftwareVersions",
     "PatientSex", "PatientAge", "PatientWeight", "PatientSize", "StudyDate", "SeriesDate", "AcquisitionDate",
-    "StudyTime", "SeriesTime", "StudyDescription", "SeriesDescription", "ProtocolName", "SeriesNumber", "FrameOfReferenceUID",
+    "StudyTime", "SeriesTime", "StudyDescription", "SeriesDescription", "ProtocolName", "SeriesNumber",
+    "FrameOfReferenceUID",
     "ImageType", "Rows", "Columns", "NumberOfFrames", "PixelSpacing", "ImagerPixelSpacing", "SliceThickness",
     "SpacingBetweenSlices", "ImageOrientationPatient", "PhotometricInterpretation", "SamplesPerPixel", "BitsStored",
     "PixelRepresentation", "KVP", "ConvolutionKernel", "ExposureTime", "XRayTubeCurrent", "MagneticFieldStrength",
@@ -47,7 +49,7 @@ def json_value(value: Any) -> Any:
         return int(value)
     if isinstance(value, float) or hasattr(value, "as_tuple"):
         number = float(value)
-        return number if number == number and abs(number) != float("inf") else None
+        return number if math.isfinite(number) else None
     text = str(value)[:MAX_TEXT].strip()
     return text or None
 

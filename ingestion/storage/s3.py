@@ -132,7 +132,7 @@ class S3Store:
                         connect_timeout=CONNECT_TIMEOUT_SECONDS,
                         read_timeout=READ_TIMEOUT_SECONDS,
                         retries={"max_attempts": ATTEMPTS, "mode": "standard"},
-                        s3={"addressing_style": self.addressing_style},
+                        s3={"addressing_style": self.addressing_style},  # type: ignore[arg-type]
                         # Chunked trailers with checksums aren't understood everywhere; we keep a SHA-256 of our own.
                         request_checksum_calculation="when_required",
                         response_checksum_validation="when_required",

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from ingestion.storage.folder import FolderStore
 from sqlalchemy import text
 
 from ingestion.accounting.database import LedgerError, engine_of
@@ -20,6 +19,7 @@ from ingestion.accounting.source_state import write_state
 from ingestion.accounting.states import InstanceState, Reason
 from ingestion.catalogue.migrate import upgrade
 from ingestion.identity.keys import KeyInvalidError, SourceKey
+from ingestion.storage.folder import FolderStore
 
 pytestmark = pytest.mark.stack
 TRUNCATED = Refusal(Reason.TRUNCATED, "dicom.length", "ends early")
