@@ -1,0 +1,30 @@
+"""Dates moved by a patient's days: PS3.5 section 6.2, VRs DA and DT. Every interval stays exact."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+_DATE = re.compile(r"^(\d{4})\.?(\d{2})\.?(\d{2})$")
+_DATETIME = re.compile(r"^(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?$")
+
+
+def shift_date(text: str, days: int) -> str | None:
+    """The shifted date as YYYYMMDD; None for what is no day of the calendar."""
+    match = _DATE.match(text.strip())
+    if match is None:
+        return None
+    try:
+        moved = dt.date(*(int(part) for part in match.groups())) + dt.timedelta(days=days)
+    except (ValueError, OverflowError):
+        return None
+    return moved.strftime("%Y%m%d")
+
+
+def shift_datetime(text: str, days: int) -> str | None:
+    """The shifted date with its time and zone as they were; None for what holds no whole date."""
+    match = _DATETIME.match(text.strip())
+    if match is None:
+        return None
+    moved = shift_date(match.group(1), days)
+    return None if moved is None else moved + (match.group(2) or "") + (match.group(3) or "")

@@ -1,0 +1,203 @@
+"""One instance through the de-identification, with identities planted where they hide."""
+
+from io import BytesIO
+
+import pydicom
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+
+from ingestion.accounting.refusal import InstanceRefusedError
+from ingestion.accounting.states import Reason
+from ingestion.deidentify.dates import shift_date, shift_datetime
+from ingestion.deidentify.instance import DeidentifiedInstance, deidentify_instance
+from ingestion.deidentify.pixels import clean_fragments
+from ingestion.deidentify.policy import PolicyError, load_policy
+from ingestion.deidentify.text import clean_text
+from ingestion.deidentify.verification import verify
+from ingestion.identity.keys import SourceKey
+from ingestion.identity.pseudonyms import Pseudonyms
+
+PSEUDONYMS = Pseudonyms(SourceKey("MADE-UP", bytes(range(32))))
+PLANTED = ("Przybylski", "Wanda", "PL-4471-99", "Szpital", "Kowalczyk")
+
+
+def _raw(change=lambda dataset: None) -> bytes:
+    dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    dataset.PatientName = "Przybylski^Wanda"
+    dataset.PatientID = "PL-4471-99"
+    dataset.InstitutionName = "Szpital Kowalczyk"
+    dataset.ReferringPhysicianName = "Kowalczyk^Jan"
+    dataset.StudyDescription = "CT Chest Przybylski 12.03.1961"
+    dataset.AccessionNumber = "A1"
+    item = Dataset()
+    item.PatientName = "Przybylski^Wanda"
+    item.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.ReferencedImageSequence = [item]
+    block = dataset.private_block(0x0099, "PRZYBYLSKI", create=True)
+    block.add_new(1, "LO", "Wanda Przybylski")
+    change(dataset)
+    out = BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
+
+
+def _done(raw: bytes, policy: str = "platform-default") -> DeidentifiedInstance:
+    return deidentify_instance(raw, policy=load_policy(policy), pseudonyms=PSEUDONYMS)
+
+
+def _read(done: DeidentifiedInstance) -> Dataset:
+    return pydicom.dcmread(BytesIO(done.body))
+
+
+@pytest.mark.parametrize("policy", ["platform-default", "strict-basic"])
+def test_nothing_planted_is_in_the_bytes(policy: str) -> None:
+    done = _done(_raw(), policy)
+    low = done.body.lower()
+    for word in PLANTED:
+        assert word.lower().encode() not in low
+    patient = done.new_ids.patient.patient_id
+    assert verify(done.body, identities=done.identities, expected_patient_id=patient) == ()
+
+
+def test_the_verifier_finds_what_was_left() -> None:
+    raw = _raw()
+    done = _done(raw)
+    patient = done.new_ids.patient.patient_id
+    body = done.body.replace(b"MADE-UP", b"PL-4471", 1)
+    planted = done.body[:200] + b"przybylski" + done.body[200:]
+    assert verify(raw, identities=done.identities, expected_patient_id=patient)
+    assert verify(planted, identities=done.identities, expected_patient_id=patient)
+    assert verify(body[:132] + body[140:], identities={"pl-4471"}, expected_patient_id=patient)
+
+
+def test_same_input_same_bytes_and_references_follow() -> None:
+    raw = _raw()
+    first, second = _done(raw), _done(raw)
+    assert first.body == second.body
+    result = _read(first)
+    assert result.ReferencedImageSequence[0].ReferencedSOPInstanceUID == result.SOPInstanceUID
+    assert result.SOPInstanceUID == result.file_meta.MediaStorageSOPInstanceUID
+    assert result.SOPInstanceUID.startswith("2.25.")
+    assert not any(element.tag.is_private for element in result)
+
+
+def test_pixels_are_what_they_were_and_found_at_their_offset() -> None:
+    raw = _raw()
+    done = _done(raw)
+    pixels = pydicom.dcmread(BytesIO(raw)).PixelData
+    assert _read(done).PixelData == pixels
+    assert done.pixel_offset is not None
+    assert done.body[done.pixel_offset : done.pixel_offset + len(pixels)] == pixels
+
+
+def test_bytes_after_the_last_sample_go() -> None:
+    def hide(dataset: Dataset) -> None:
+        dataset.PixelData += b"Wanda Przybylski"
+
+    assert b"Wanda" not in _done(_raw(hide)).body
+
+
+def test_intervals_stay_exact_and_dates_move() -> None:
+    def dates(dataset: Dataset) -> None:
+        dataset.StudyDate, dataset.SeriesDate, dataset.AcquisitionDateTime = "20200228", "20200301", "20200301101112.5"
+
+    result = _read(_done(_raw(dates)))
+    assert result.StudyDate != "20200228"
+    assert shift_date(result.StudyDate, 2) == result.SeriesDate
+    assert result.AcquisitionDateTime == f"{result.SeriesDate}101112.5"
+    assert result.LongitudinalTemporalInformationModified == "MODIFIED"
+    assert (
+        "StudyTime" not in _read(_done(_raw(dates), "strict-basic"))
+        or not _read(_done(_raw(dates), "strict-basic")).StudyTime
+    )
+
+
+def test_codes_name_exactly_the_options_used() -> None:
+    def codes(policy: str) -> list[str]:
+        return [item.CodeValue for item in _read(_done(_raw(), policy)).DeidentificationMethodCodeSequence]
+
+    assert codes("strict-basic") == ["113100"]
+    assert sorted(codes("platform-default")) == ["113100", "113105", "113107", "113108"]
+
+
+@pytest.mark.parametrize(("age", "told"), [("089Y", "089Y"), ("090Y", "090Y"), ("097Y", "090Y"), ("018M", "018M")])
+def test_ages_of_ninety_and_over_are_one(age: str, told: str) -> None:
+    assert _read(_done(_raw(lambda dataset: setattr(dataset, "PatientAge", age)))).PatientAge == told
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "reason"),
+    [
+        ("BurnedInAnnotation", "YES", Reason.BURNED_IN_ANNOTATION),
+        ("ImageType", ["DERIVED", "SECONDARY", "SCREEN SAVE"], Reason.BURNED_IN_ANNOTATION),
+        ("ConversionType", "WSD", Reason.BURNED_IN_ANNOTATION),
+        ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.7", Reason.BURNED_IN_ANNOTATION),
+        ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.6.1", Reason.BURNED_IN_ANNOTATION),
+        ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.88.11", Reason.UNCLEANABLE_CONTENT),
+        ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.104.1", Reason.UNCLEANABLE_CONTENT),
+        ("SOPClassUID", "1.2.3.4", Reason.UNSUPPORTED_SOP_CLASS),
+        ("PatientID", "", Reason.MISSING_IDENTIFIER),
+    ],
+)
+def test_what_is_not_certain_is_refused(keyword: str, value: object, reason: Reason) -> None:
+    with pytest.raises(InstanceRefusedError) as refused:
+        _done(_raw(lambda dataset: setattr(dataset, keyword, value)))
+    assert refused.value.reason is reason
+
+
+def test_comments_in_compressed_frames_are_blanked() -> None:
+    comment = b"\xff\xfe\x00\x0fWanda Przybyl"
+    frame = b"\xff\xd8" + comment + b"\xff\xda\x00\x02data\xff\xd9"
+    frame += b"\0" * (len(frame) % 2)
+    item = b"\xfe\xff\x00\xe0" + len(frame).to_bytes(4, "little") + frame
+    cleaned = clean_fragments(b"\xfe\xff\x00\xe0\0\0\0\0" + item + b"\xfe\xff\xdd\xe0\0\0\0\0")
+    assert b"Wanda" not in cleaned
+    assert b"data\xff\xd9" in cleaned
+    assert len(cleaned) == len(item) + 16
+
+
+@given(st.text())
+def test_cleaned_text_holds_known_words_and_short_numbers_only(text: str) -> None:
+    words = load_policy("platform-default").words
+    for token in clean_text(text, words).split():
+        low = token.strip(".").lower()
+        assert low in words or sum(letter.isdigit() for letter in low) <= 5
+    assert clean_text(clean_text(text, words), words) == clean_text(text, words)
+
+
+@given(st.dates(), st.dates(), st.integers(-1830, -366))
+def test_shifting_keeps_every_interval(first, second, days: int) -> None:
+    moved = [shift_date(day.strftime("%Y%m%d").zfill(8), days) for day in (first, second)]
+    if None not in moved:
+        from ingestion.vocabulary.age import parse_date
+
+        one, two = (parse_date(text.zfill(8)) for text in moved if text)
+        assert one is not None and two is not None
+        assert two - one == second - first
+
+
+@pytest.mark.parametrize("text", ["", "2020", "20201301", "yesterday", "00000000"])
+def test_what_is_no_date_is_not_kept(text: str) -> None:
+    assert shift_date(text, -400) is None
+    assert shift_datetime(text, -400) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("name: x\noptions: [retain_everything]\n", "unknown option"),
+        ("name: x\nretain: all\n", "unknown field"),
+        ("- x\n", "mapping"),
+        ("name: [\n", "not YAML"),
+    ],
+)
+def test_wrong_policies_are_told(tmp_path, body: str, told: str) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(body)
+    with pytest.raises(PolicyError, match=told):
+        load_policy(str(file))
+    with pytest.raises(PolicyError, match="no policy"):
+        load_policy("nothing-like-it")
