@@ -1,7 +1,5 @@
 """Jobs, schedules and the delivery sensor. All automation is off until someone turns it on in the UI."""
 
-from __future__ import annotations
-
 import json
 
 from dagster import (

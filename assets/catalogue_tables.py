@@ -1,7 +1,5 @@
 """Asset ``catalogue_tables``: the catalogue's rows of a source, replaced in one transaction."""
 
-from __future__ import annotations
-
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,

@@ -1,7 +1,5 @@
 """Asset ``deidentified_dicom``: one pass over every series that needs work."""
 
-from __future__ import annotations
-
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,

@@ -1,7 +1,5 @@
 """Asset ``public_release``: an immutable snapshot of what may be shown."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 from dagster import (

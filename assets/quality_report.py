@@ -1,7 +1,5 @@
 """Asset ``quality_report``: the verdict on what a source has in the store."""
 
-from __future__ import annotations
-
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,

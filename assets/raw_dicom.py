@@ -1,7 +1,5 @@
 """Asset ``raw_dicom``: what a source holds now, and what of it needs work."""
 
-from __future__ import annotations
-
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,

@@ -1,7 +1,5 @@
 """Asset ``series_features``: measures of every image series, and of every region that a segmentation brings."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from dagster import (
