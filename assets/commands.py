@@ -72,6 +72,7 @@ def demo(
     Example: cie demo --sources 3
     """
     from ingestion.demo.make import DemoSource, make_sources
+
     from resources.embedded.stack import EmbeddedStack
 
     started = time.monotonic()

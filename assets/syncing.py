@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ingestion.deidentify.policy import load_policy
-
 from ingestion.deidentify.source import SourceSync
 from resources.database import DatabaseResource
 from resources.keys import KeysResource

@@ -1,0 +1,244 @@
+"""Starts, stops and shows the embedded stack. All state is below one data folder; starting twice changes nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingestion.settings import STACK_FILE, Settings
+from ingestion.storage.s3 import S3Store
+from resources.embedded import postgres
+from resources.embedded.processes import Managed
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFERRED = {"database": 5433, "store": 9000, "portal": 8010, "code-server": 4266, "webserver": 3000}
+ORDER = ("database", "store", "portal", "code-server", "webserver", "daemon")
+START_SECONDS = 120.0
+"""Longest wait for one part: a cold import of Dagster on a busy machine takes half a minute."""
+
+
+class StackError(RuntimeError):
+    """A part did not start; the message names it and its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    """One part of the stack."""
+
+    name: str
+    pid: int | None
+    address: str | None
+    log: str
+
+
+class EmbeddedStack:
+    """The stack of one data folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._data = settings.data_dir
+        self._settings = settings
+        self._run, self._logs = self._data / "run", self._data / "logs"
+
+    def up(self, *, progress: Callable[[str], None] = lambda text: None) -> None:
+        """Start what does not run, in order, and write the addresses to ``<data>/run/stack.json``.
+
+        Raises:
+            StackError: a part did not come up.
+        """
+        self._data.mkdir(parents=True, exist_ok=True)
+        for folder in (self._run, self._logs, self._data / "store"):
+            folder.mkdir(exist_ok=True, mode=0o700)
+        with self._locked():
+            ports, secret = self._ports(), self._secrets()
+            url = postgres.url(port=ports["database"], password=secret["database"])
+            address = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+            told = {
+                "database_url": url, "s3_endpoint": address["store"], "s3_access_key": "cie",
+                "s3_secret_key": secret["store"], "dagster_url": address["webserver"], "portal_url": address["portal"],
+            }  # fmt: skip
+            self._database(ports["database"], secret["database"], url, progress)
+            _write_private(self._data / STACK_FILE, {"settings": told, "ports": ports})
+            self._start_rest(ports, secret, url, progress)
+
+    def _database(self, port: int, password: str, url: str, progress: Callable[[str], None]) -> None:
+        folder = self._data / "postgres"
+        part = self._part("database")
+        if part.process() is None:
+            progress("PostgreSQL")
+            postgres.prepare(folder, password=password)
+            part.start(postgres.command(folder, port=port), environment={}, folder=Path("/"), user=postgres.user())
+        self._wait(part, lambda: _database_answers(url))
+        from ingestion.catalogue.migrate import upgrade
+
+        upgrade(url)
+
+    def _start_rest(
+        self, ports: dict[str, int], secret: dict[str, str], url: str, progress: Callable[[str], None]
+    ) -> None:
+        home = self._data / "dagster"
+        home.mkdir(exist_ok=True, mode=0o700)
+        shutil.copyfile(ROOT / "dagster.yaml", home / "dagster.yaml")
+        own = {"CIE_S3_ACCESS_KEY": "cie", "CIE_S3_SECRET_KEY": secret["store"]}
+        dagster = {
+            "CIE_DATA_DIR": str(self._data), "CIE_DATABASE_URL": url, "DAGSTER_HOME": str(home),
+            "CIE_CODE_SERVER_PORT": str(ports["code-server"]), "DAGSTER_DISABLE_TELEMETRY": "1",
+            "GX_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+        }  # fmt: skip
+        python, tool = sys.executable, str(Path(sys.executable).parent)
+        store = ["-m", "resources.embedded.s3_server", "--root", str(self._data / "store")]
+        workspace = ["-w", str(ROOT / "workspace.yaml")]
+        host = ["-h", "127.0.0.1", "-p"]
+        commands: dict[str, tuple[list[str], dict[str, str]]] = {
+            "store": ([python, *store, "--port", str(ports["store"])], {**dagster, **own}),
+            "portal": ([python, "-m", "portal", "--port", str(ports["portal"])], dagster),
+            "code-server": (
+                [f"{tool}/dagster", "code-server", "start", "-m", "assets.definitions", *host,
+                 str(ports["code-server"])], dagster,
+            ),
+            "webserver": ([f"{tool}/dagster-webserver", *host, str(ports["webserver"]), *workspace], dagster),
+            "daemon": ([f"{tool}/dagster-daemon", "run", *workspace], dagster),
+        }  # fmt: skip
+        for name in ORDER[1:]:
+            part = self._part(name)
+            if part.process() is None:
+                progress(name)
+                part.start(commands[name][0], environment=commands[name][1], folder=ROOT)
+            if name in ports:
+                self._wait(part, lambda port=ports[name]: _listens(port))  # type: ignore[misc]
+            if name == "store":
+                self._buckets(ports["store"], secret["store"])
+        webserver = f"http://127.0.0.1:{ports['webserver']}/server_info"
+        self._wait(self._part("webserver"), lambda: _answers(webserver))
+
+    def _buckets(self, port: int, secret: str) -> None:
+        for name in (self._settings.bucket_research, self._settings.bucket_internal):
+            S3Store(name, f"http://127.0.0.1:{port}", "cie", secret).ensure_bucket()
+
+    def down(self, *, progress: Callable[[str], None] = lambda text: None) -> int:
+        """Stop all that ``up`` started here and nothing else; how many parts were running."""
+        if not self._run.exists():
+            return 0
+        with self._locked():
+            stopped = 0
+            for name in reversed(ORDER):
+                how = signal.SIGINT if name in ("database", "daemon") else signal.SIGTERM
+                if self._part(name).stop(how=how):
+                    progress(f"{name} stopped")
+                    stopped += 1
+            (self._data / STACK_FILE).unlink(missing_ok=True)
+            return stopped
+
+    def status(self) -> tuple[PartStatus, ...]:
+        """Each part: its process, address and log."""
+        ports = self._known_ports()
+        parts = []
+        for name in ORDER:
+            part = self._part(name)
+            process = part.process()
+            address = f"127.0.0.1:{ports[name]}" if process is not None and name in ports else None
+            parts.append(PartStatus(name, process.pid if process else None, address, str(part.log)))
+        return tuple(parts)
+
+    def _part(self, name: str) -> Managed:
+        return Managed(name, self._run, self._logs)
+
+    def _wait(self, part: Managed, ready: Callable[[], bool]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not ready():
+            if part.process() is None or time.monotonic() > end:
+                raise StackError(f"{part.name} did not start; its log: {part.log}")
+            time.sleep(0.1)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._run / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _known_ports(self) -> dict[str, int]:
+        try:
+            found: dict[str, int] = json.loads((self._run / "ports.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def _ports(self) -> dict[str, int]:
+        """The ports of last time where they are still ours or free; else the usual ones; else any."""
+        known, chosen = self._known_ports(), {}
+        for name, usual in PREFERRED.items():
+            port = known.get(name, usual)
+            running = self._part(name).process() is not None
+            chosen[name] = port if running or _is_free(port) else _any_free()
+        _write_private(self._run / "ports.json", chosen)
+        return chosen
+
+    def _secrets(self) -> dict[str, str]:
+        file = self._run / "secrets.json"
+        if not file.exists():
+            _write_private(file, {"database": secrets.token_hex(24), "store": secrets.token_hex(24)})
+        found: dict[str, str] = json.loads(file.read_text())
+        return found
+
+
+def _write_private(file: Path, content: Any) -> None:
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        json.dump(content, out)
+    new.replace(file)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _any_free() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+    return port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as trial:
+        trial.settimeout(1)
+        return trial.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _database_answers(url: str) -> bool:
+    import psycopg2
+
+    try:
+        psycopg2.connect(url.replace("+psycopg2", ""), connect_timeout=2).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
