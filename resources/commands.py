@@ -65,7 +65,7 @@ def _show(stack: EmbeddedStack, settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json({"data": str(settings.data_dir), "parts": [asdict(part) for part in parts]})
         return
-    rows = [(part.name, part.pid or "not running", part.address or "", part.log) for part in parts]
+    rows = [(part.name, str(part.pid or "not running"), part.address or "", part.log) for part in parts]
     console.print(make_table("stack", [("part", False), ("process", True), ("address", False), ("log", False)], rows))
     if settings.dagster_url:
         console.print(f"Dagster UI       {settings.dagster_url}", highlight=False)

@@ -105,12 +105,14 @@ class Outbox:
         """
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        files: dict[str, bytes] = {item.place.path: item.body for item in self.items if item.place.archive is None}
-        plain = sum(1 for item in self.items if item.place.archive is None)
-        files |= {path: packed(members) for path, members in self._archives().items()}
-        files |= {archive.path: archive.body for archive in self.raw_archives}
-        if len(files) != plain + len(self._archives()) + len(self.raw_archives):
-            raise ValueError("two objects of the delivery have one path; give one of them another name")
+        files: dict[str, bytes] = {}
+        named = [(item.place.path, item.body) for item in self.items if item.place.archive is None]
+        named += [(path, packed(members)) for path, members in self._archives().items()]
+        named += [(archive.path, archive.body) for archive in self.raw_archives]
+        for path, body in named:
+            if path in files:
+                raise ValueError(f"two objects of the delivery are named {path}; give one of them another name")
+            files[path] = body
         whole = hashlib.sha256()
         for path, body in sorted(files.items()):
             target = folder / path

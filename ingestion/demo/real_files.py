@@ -79,7 +79,8 @@ def add_real_files(outbox: Outbox, seeds: Seeds, *, images: bool) -> None:
         for step in range(count):
             real = choice[(start + step * 7) % len(choice)]
             name = Path(real.path).name
-            place = Place(f"various/{name}" if seeds.number("real name", name) % 2 else f"various/{Path(name).stem}")
+            bare = name.endswith(".dcm") and seeds.number("real name", name) % 2 == 0
+            place = Place(f"various/{name.removesuffix('.dcm') if bare else name}")
             note = f"{real.package}: {name}"
             outbox.add(Item(place, _read(real), ObjectKind.IMAGE, ANY, note=note))
 
