@@ -76,7 +76,8 @@ def _cell(value: Any) -> str | int | float | bool | None:
         return None
     if hasattr(value, "item"):
         value = value.item()
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
+    # An enum of strings is a string too, but Dagster's event log refuses it.
+    return value if type(value) in (bool, int, float, str) else str(value)
 
 
 def _type(column: pd.Series[Any]) -> str:

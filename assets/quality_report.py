@@ -1,5 +1,7 @@
 """Asset ``quality_report``: the verdict on what a source has in the store."""
 
+from collections.abc import Iterator, Sequence
+
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
@@ -21,26 +23,39 @@ from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
 from ingestion.settings import Settings
 from quality_checks.catalogue_of_checks import all_rules
-from quality_checks.model import QualityVerdict, Rule, RuleResult, Severity
+from quality_checks.model import Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.source import Judged, judge_source
 from resources.object_store import ObjectStoreResource
 from resources.registry import RegistryResource
 
 VERDICT = "may_be_published"
-_SEVERITY = {Severity.ERROR: AssetCheckSeverity.ERROR}
+EXAMPLES = 3
+"""Failing rows named in the UI; the report names more."""
 _ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO, None]
 
 
+def group_of(rule: Rule) -> str:
+    """The asset check that a rule is shown in: of series one per dimension, of the other levels one each.
+
+    A check per rule would be over 70 rows in the UI, and as many events for each of 36 partitions: they cost a run
+    more time than judging. The report has every rule by itself.
+    """
+    return f"series_{rule.dimension.value}" if rule.level is Level.SERIES else f"{rule.level.value}_rules"
+
+
 def _specs() -> list[AssetCheckSpec]:
-    rules = [
+    groups: dict[str, list[Rule]] = {}
+    for rule in all_rules():
+        groups.setdefault(group_of(rule), []).append(rule)
+    checks = [
         AssetCheckSpec(
-            rule.id,
+            name,
             asset="quality_report",
             partitions_def=SOURCES,
-            description=f"{rule.title} ({rule.level}, {rule.dimension}). {rule.meaning}",
-            metadata={"remedy": rule.remedy, "version": rule.version, "threshold": rule.threshold_reason},
+            description="\n".join(f"- **{rule.title}** ({rule.id})" for rule in rules),
+            metadata={"rules": len(rules), "versions": {rule.id: rule.version for rule in rules}},
         )
-        for rule in all_rules()
+        for name, rules in sorted(groups.items())
     ]
     verdict = AssetCheckSpec(
         VERDICT,
@@ -49,7 +64,7 @@ def _specs() -> list[AssetCheckSpec]:
         blocking=True,
         description="No rule ends in error. Otherwise the catalogue keeps the source's last good state.",
     )
-    return [verdict, *rules]
+    return [verdict, *checks]
 
 
 @asset(
@@ -84,10 +99,10 @@ def quality_report(
             "rules": len(verdict.results),
             **{f"score_{dimension.value}": round(share, 4) for dimension, share in verdict.scores.items()},
             "report": _link(source_id, judged),
-            "findings": _findings(verdict, rules),
+            "findings": _findings(verdict.results, rules),
             "summary": MetadataValue.md(_summary(verdict, rules)),
         },
-        check_results=[_verdict_result(verdict, judged), *(_rule_result(result, rules) for result in verdict.results)],
+        check_results=[_verdict_result(verdict, judged), *_group_results(verdict, rules)],
     )
 
 
@@ -102,34 +117,35 @@ def _verdict_result(verdict: QualityVerdict, judged: Judged) -> AssetCheckResult
     )
 
 
-def _rule_result(result: RuleResult, rules: dict[str, Rule]) -> AssetCheckResult:
-    # What is only worth knowing doesn't fail a check: yellow everywhere would hide the yellow that matters.
-    passed = result.severity in (None, Severity.INFO)
-    return AssetCheckResult(
-        check_name=result.rule_id,
-        passed=passed,
-        severity=_SEVERITY.get(result.severity, AssetCheckSeverity.WARN)
-        if result.severity
-        else AssetCheckSeverity.WARN,
-        description=result.message,
-        metadata={
-            "rows": result.rows,
-            "passing": result.passing,
-            "failing": result.failing,
-            "share": round(result.share, 4),
-            "examples": list(result.examples),
-            "remedy": rules[result.rule_id].remedy,
-        },
-    )
+def _group_results(verdict: QualityVerdict, rules: dict[str, Rule]) -> Iterator[AssetCheckResult]:
+    groups: dict[str, list[RuleResult]] = {}
+    for result in verdict.results:
+        groups.setdefault(group_of(rules[result.rule_id]), []).append(result)
+    for name, results in sorted(groups.items()):
+        worst = min((result.severity for result in results), key=_ORDER.index)
+        failing = [result for result in results if result.severity in (Severity.ERROR, Severity.WARNING)]
+        yield AssetCheckResult(
+            check_name=name,
+            # What is only worth knowing doesn't fail a check: yellow everywhere would hide the yellow that matters.
+            passed=not failing,
+            severity=AssetCheckSeverity.ERROR if worst is Severity.ERROR else AssetCheckSeverity.WARN,
+            description="; ".join(f"{rules[result.rule_id].title}: {result.message}" for result in failing)
+            or f"{len(results)} rules pass",
+            metadata={
+                "rules": len(results),
+                "failing_rules": len(failing),
+                "findings": _findings(results, rules),
+            },
+        )
 
 
-def _findings(verdict: QualityVerdict, rules: dict[str, Rule]) -> MetadataValue:
+def _findings(results: Sequence[RuleResult], rules: dict[str, Rule]) -> MetadataValue:
     failing = sorted(
-        (result for result in verdict.results if result.failing), key=lambda r: (_ORDER.index(r.severity), -r.failing)
+        (result for result in results if result.failing), key=lambda r: (_ORDER.index(r.severity), -r.failing)
     )
     columns = [
         TableColumn("rule", "string"), TableColumn("severity", "string"), TableColumn("failing", "int"),
-        TableColumn("rows", "int"), TableColumn("remedy", "string"),
+        TableColumn("rows", "int"), TableColumn("examples", "string"), TableColumn("remedy", "string"),
     ]  # fmt: skip
     records = [
         TableRecord(
@@ -138,6 +154,7 @@ def _findings(verdict: QualityVerdict, rules: dict[str, Rule]) -> MetadataValue:
                 "severity": str(result.severity or "passed"),
                 "failing": result.failing,
                 "rows": result.rows,
+                "examples": ", ".join(result.examples[:EXAMPLES]),
                 "remedy": rules[result.rule_id].remedy,
             }
         )

@@ -26,6 +26,13 @@ STANDARD_UIDS = "1.2.840.10008."
 """UIDs of the standard name classes and syntaxes, never an object (PS3.6 annex A)."""
 OLDEST = 89
 """Greatest age told; above it the value is 090Y."""
+IMPOSSIBLE = 130
+"""An age from here on is nobody's, so it names nobody: it stays, for the quality rules to see."""
+STANDARD_SCHEMES = frozenset({
+    "SCT", "SRT", "SNM3", "99SDM", "DCM", "UCUM", "LN", "FMA", "RADLEX", "NCIt", "UMLS", "I10", "I9C", "ICDO", "ICDO3",
+    "BI", "MDC", "NEU", "RXNORM", "IBSI", "ISO3166_1", "ISO639_2", "UNS",
+})  # fmt: skip
+"""Coding schemes that are published (PS3.16 section 8.1): their codes are about things. Other codes can be anything."""
 _TECHNICAL = frozenset({
     "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "ConvolutionKernel", "SequenceName", "CodeValue",
     "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning", "ContextUID", "MappingResource", "FilterType",
@@ -43,6 +50,7 @@ _NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "US 
 _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 _BINARY = frozenset({"OB", "OW", "OB or OW", "US or OW", "US or SS or OW", "OD", "OF", "OL", "OV"})
 _CODE = re.compile(r"^[A-Z0-9_ .+\-/^]{0,16}$")
+_CODE_VALUE = re.compile(r"^[A-Za-z0-9.\-/\[\]{}%]{1,16}$")
 _AGE = re.compile(r"^(\d{1,3})([DWMY])$")
 _TIME = re.compile(r"^[\d.:]{0,14}$")
 _DUMMY: dict[str, Any] = {
@@ -72,6 +80,7 @@ class HeaderRewriter:
 
     def rewrite(self, dataset: Dataset, *, depth: int = 0) -> None:
         """Every element of ``dataset`` and of the items within it, in place."""
+        published = str(dataset.get("CodingSchemeDesignator") or "").strip() in STANDARD_SCHEMES
         for tag in list(dataset.keys()):
             number = int(tag)
             if self._unknown(number) or (depth and number in _PIXELS):
@@ -79,11 +88,19 @@ class HeaderRewriter:
                 continue
             try:
                 element = dataset[tag]
-                keep = self._decide(element, depth)
+                keep = (
+                    self._published_code(element)
+                    if published and element.keyword == "CodeValue"
+                    else (self._decide(element, depth))
+                )
             except _LAST_DECODING_ERRORS:
                 keep = False  # a value that cannot be decoded cannot be judged
             if not keep:
                 del dataset[tag]
+
+    def _published_code(self, element: DataElement) -> bool:
+        value = str(element.value or "")
+        return _CODE_VALUE.match(value) is not None and value.lower() not in self.identities
 
     def _unknown(self, tag: int) -> bool:
         group = tag >> 16
@@ -171,7 +188,7 @@ class HeaderRewriter:
         if match is None:
             return not element.value
         per_year = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[match.group(2)]
-        if int(match.group(1)) / per_year > OLDEST:
+        if OLDEST < int(match.group(1)) / per_year < IMPOSSIBLE:
             element.value = "090Y"
         return True
 

@@ -100,7 +100,9 @@ def _missing_slice(delivery: Delivery) -> None:
     series = _series(delivery, 904, "missing slice", images=5)
     kept = [dataset for number, dataset in enumerate(series.instances) if number != 2]
     for number, dataset in enumerate(kept, start=1):
-        _add(delivery, series, _body(series, dataset), ACCEPTED, number=number, note="a slice of this series is missing")
+        _add(
+            delivery, series, _body(series, dataset), ACCEPTED, number=number, note="a slice of this series is missing"
+        )
     delivery.ledger.flaws.append(KeyFlaw("missing_slice", series.plan.uid, "the third instance was not exported"))
 
 

@@ -201,3 +201,21 @@ def test_wrong_policies_are_told(tmp_path, body: str, told: str) -> None:
         load_policy(str(file))
     with pytest.raises(PolicyError, match="no policy"):
         load_policy("nothing-like-it")
+
+
+@pytest.mark.parametrize(("stated", "told"), [("063Y", "063Y"), ("092Y", "090Y"), ("965Y", "965Y"), ("011M", "011M")])
+def test_high_ages_are_capped_and_impossible_ones_stay_to_be_judged(stated: str, told: str) -> None:
+    assert _read(_done(_raw(lambda dataset: setattr(dataset, "PatientAge", stated)))).PatientAge == told
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme", "kept"),
+    [("49755003", "SCT", True), ("T-04000", "SRT", True), ("8471123456", "99HOSPITAL", False)],
+)
+def test_codes_of_published_schemes_stay(value: str, scheme: str, kept: bool) -> None:
+    def add(dataset: Dataset) -> None:
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, "Breast"
+        dataset.AnatomicRegionSequence = [item]
+
+    assert ("CodeValue" in _read(_done(_raw(add))).AnatomicRegionSequence[0]) is kept
