@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 PARENT_POLL_SECONDS = 1.0
 """How often a worker looks whether its run is still alive; a run that was killed cannot say goodbye."""
-PRELOAD = ("ingestion.deidentify.series", "ingestion.sources.inventory", "ingestion.features.run")
+PRELOAD = ("ingestion.deidentify.series", "ingestion.sources.inventory", "ingestion.features.run", "boto3")
 """Imported once by the fork server, so that each worker starts with them in place."""
 
 

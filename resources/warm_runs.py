@@ -18,12 +18,15 @@ import signal
 import sys
 import traceback
 
+from resources import forked_server
+
 PRELOAD = (
     "assets.definitions",
     "ingestion.deidentify.series",
     "ingestion.features.run",
     "ingestion.catalogue.writer",
     "quality_checks.judge",
+    "boto3",
     "great_expectations",
     "pyarrow.parquet",
     "psycopg2",
@@ -60,20 +63,16 @@ def _start(arguments: list[str]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    # From here on this is the run's own process. It must never return into the serving loop.
-    code = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for descriptor in range(3, 1024):
-            _close(descriptor)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        faulthandler.enable()
-        code = _execute(arguments)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    # From here on this is the run's own process. SystemExit ends it, and no one above catches that.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for descriptor in range(3, 1024):
+        _close(descriptor)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    faulthandler.enable()
+    forked_server.start()
+    sys.exit(_execute(arguments))
 
 
 def _execute(arguments: list[str]) -> int:
@@ -83,7 +82,7 @@ def _execute(arguments: list[str]) -> int:
         create_dagster_cli().main(args=arguments, standalone_mode=False, auto_envvar_prefix="DAGSTER_CLI")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
-    except BaseException:  # noqa: BLE001 - this process ends here: say why in its log before it does
+    except BaseException:  # noqa: BLE001 - whatever it is, it must not get back into the serving loop
         traceback.print_exc()
         return 1
     return 0
