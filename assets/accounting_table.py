@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from assets.webserver import RunEnd, RunFacts
 from ingestion.accounting.ledger import Ledger, engine_of
 from ingestion.accounting.reconcile import reconcile
-from ingestion.commands.console import make_table
+from ingestion.commands.console import make_table, print_whole
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage.open import open_stores
@@ -77,7 +75,7 @@ def account_rows(settings: Settings, entries: Sequence[SourceEntry], runs: Mappi
     return rows
 
 
-def show_accounting(rows: Sequence[Row], console: Console) -> None:
+def show_accounting(rows: Sequence[Row]) -> None:
     """The table, with a line of totals."""
     columns = [
         ("source", False), ("series", True), ("delivered", True), ("accepted", True), ("duplicate", True),
@@ -95,4 +93,4 @@ def show_accounting(rows: Sequence[Row], console: Console) -> None:
             "series", "delivered", "accepted", "duplicate", "quarantined", "stored_bytes", "seconds")),
         f"{sum(1 for row in rows if row.adds_up)} of {len(rows)} add up",
     )  # fmt: skip
-    console.print(make_table("accounting: delivered = accepted + duplicate + quarantined", columns, [*cells, total]))
+    print_whole(make_table("accounting: delivered = accepted + duplicate + quarantined", columns, [*cells, total]))

@@ -14,12 +14,14 @@ from assets.accounting_table import account_rows, show_accounting
 from assets.backfilling import INGEST_ASSETS, BackfillTimeoutError, wait_for_backfill, wait_for_run
 from assets.webserver import RunEnd, RunFacts, Webserver, WebserverError
 from ingestion.commands.console import console, errors, print_json
+from ingestion.demo.verdict import DemoVerdict, judge_demo
 from ingestion.identity.keys import create_key
 from ingestion.settings import Settings, SettingsError
 from ingestion.sources.registry import Registry, SourceEntry, load_registry
 from ingestion.storage.open import open_stores
 
 TIMEOUT_SECONDS = 6 * 3600.0
+MOST_SHOWN = 20
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -54,7 +56,7 @@ def backfill(
     if as_json:
         print_json(rows)
     else:
-        show_accounting(rows, console)
+        show_accounting(rows)
     if any(row.run != RunEnd.SUCCESS for row in rows):
         raise typer.Exit(1)
 
@@ -72,13 +74,12 @@ def demo(
     Example: cie demo --sources 3
     """
     from ingestion.demo.make import DemoSource, make_sources
-
     from resources.embedded.stack import EmbeddedStack
 
     started = time.monotonic()
     settings = Settings()
     entries = _chosen(load_registry(settings.registry), sources)
-    _say(f"[bold]1/5[/] raw DICOM of {len(entries)} hospitals below {settings.sources_root}")
+    _say(f"[bold]1/6[/] raw DICOM of {len(entries)} hospitals below {settings.sources_root}")
     wanted = [
         DemoSource(
             id=entry.id,
@@ -99,26 +100,35 @@ def demo(
     _say(
         f"    {sum(source.delivered for source in made):,} objects, {fresh} sources new, {len(made) - fresh} as before"
     )
-    _say("[bold]2/5[/] embedded stack")
+    _say("[bold]2/6[/] embedded stack")
     EmbeddedStack(settings).up(progress=lambda text: _say(f"    {text}"))
     settings = Settings()  # now with the addresses of the stack
     before = _number_of_objects(settings)
-    _say("[bold]3/5[/] backfill")
+    _say("[bold]3/6[/] backfill")
     runs = _backfill(settings, entries, assets=INGEST_ASSETS, wait=True)
-    _say("[bold]4/5[/] release")
+    _say("[bold]4/6[/] release")
     webserver = _webserver(settings)
     released = wait_for_run(webserver, webserver.launch("release"), timeout_seconds=TIMEOUT_SECONDS)
-    _say("[bold]5/5[/] accounting")
+    _say("[bold]5/6[/] accounting")
     rows = account_rows(settings, entries, runs)
     written = _number_of_objects(settings) - before
+    _say("[bold]6/6[/] results against the answer keys")
+    verdict = judge_demo(settings, [entry.id for entry in entries])
     seconds = time.monotonic() - started
     if as_json:
-        print_json({"sources": rows, "objects_written": written, "seconds": seconds, "dagster": settings.dagster_url})
+        print_json(
+            {
+                "sources": rows, "objects_written": written, "seconds": seconds, "release": released.end.value,
+                "verdict": verdict, "dagster": settings.dagster_url,
+            }
+        )  # fmt: skip
     else:
-        show_accounting(rows, console)
+        show_accounting(rows)
         console.print(f"objects written to the store: {written:,}; seconds: {seconds:.1f}; release: {released.end}")
+        _show_verdict(verdict)
         _where_to_look(settings)
-    if released.end is not RunEnd.SUCCESS or any(not row.as_it_should_be for row in rows):
+    as_it_should_be = verdict.good and all(row.as_it_should_be for row in rows)
+    if released.end is not RunEnd.SUCCESS or not as_it_should_be:
         raise typer.Exit(1)
 
 
@@ -173,6 +183,22 @@ def _bar() -> Progress:
 
 def _say(text: str) -> None:
     errors.print(text, highlight=False)
+
+
+def _show_verdict(verdict: DemoVerdict) -> None:
+    console.print(
+        f"answer keys: {verdict.objects:,} objects, {len(verdict.differences)} ended otherwise than foretold",
+        highlight=False,
+    )
+    console.print(
+        f"identities: {verdict.values:,} planted values looked for in {verdict.places:,} objects, tables and logs "
+        f"({verdict.bytes / 1e6:.1f} MB): {len(verdict.hits)} found",
+        highlight=False,
+    )
+    for difference in verdict.differences[:MOST_SHOWN]:
+        errors.print(f"  {difference}", highlight=False)
+    for hit in verdict.hits[:MOST_SHOWN]:
+        errors.print(f"  {hit}", highlight=False)
 
 
 def _where_to_look(settings: Settings) -> None:

@@ -7,21 +7,13 @@ added by the packages that hold them, through the entry-point group ``cie.comman
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
+from types import ModuleType
 
 import typer
 
 from ingestion.accounting.database import LedgerError
-from ingestion.commands import (
-    catalogue,
-    deidentify,
-    features,
-    inspect,
-    quarantine,
-    reconcile,
-    release,
-    sources,
-)
 from ingestion.commands.console import errors
 from ingestion.dicom.quiet import silence_readers
 from ingestion.fanout import ComputeUnavailableError, WorkerCrashedError
@@ -32,13 +24,24 @@ from ingestion.sources.registry import RegistryError, UnknownSourceError
 from ingestion.storage import StoreError
 
 ENTRY_POINTS = "cie.commands"
+OWN = {
+    "sources": "ingestion.commands.sources",
+    "inspect": "ingestion.commands.inspect",
+    "deidentify": "ingestion.commands.deidentify",
+    "features": "ingestion.commands.features",
+    "reconcile": "ingestion.commands.reconcile",
+    "quarantine": "ingestion.commands.quarantine",
+    "release": "ingestion.commands.release",
+    "catalogue": "ingestion.commands.catalogue",
+}
+"""Where each command is. Only the one that was asked for is imported: all of them take seconds."""
 DONE, PROBLEMS, WRONG_USE = 0, 1, 2
 _USE = (SettingsError, RegistryError, UnknownSourceError, KeyMissingError, KeyInvalidError)
 _WORK = (ComputeUnavailableError, LedgerError, SourceGoneError, StoreError, WorkerCrashedError)
 
 
-def build_app() -> typer.Typer:
-    """The command with all its sub-commands."""
+def build_app(only: str | None = None) -> typer.Typer:
+    """The command with all its sub-commands, or with ``only`` the one of that name, where there is such a one."""
     app = typer.Typer(
         name="cie",
         help="Cancer-image ingestion: raw DICOM of 36 sources to a de-identified, checked and catalogued store.",
@@ -47,24 +50,30 @@ def build_app() -> typer.Typer:
         # A traceback's local variables can hold a header.
         pretty_exceptions_show_locals=False,
     )
-    app.add_typer(sources.app, name="sources")
-    inspect.register(app)
-    deidentify.register(app)
-    features.register(app)
-    reconcile.register(app)
-    app.add_typer(quarantine.app, name="quarantine")
-    app.add_typer(release.app, name="release")
-    app.add_typer(catalogue.app, name="catalogue")
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
-        point.load()(app)
+    app.callback()(_root)
+    modules = OWN | {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    wanted = [modules[only]] if only in modules else list(dict.fromkeys(modules.values()))
+    for name in wanted:
+        _register(app, import_module(name))
     return app
+
+
+def _root() -> None:
+    """Without this, an app of a single command would take no command name."""
+
+
+def _register(app: typer.Typer, module: ModuleType) -> None:
+    if hasattr(module, "register"):
+        module.register(app)
+    else:
+        app.add_typer(module.app, name=module.__name__.rpartition(".")[2])
 
 
 def main() -> None:
     """Run the command; errors made for people are shown as one message."""
     silence_readers()
     try:
-        build_app()()
+        build_app(sys.argv[1] if len(sys.argv) > 1 else None)()
     except _USE as error:
         errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
         sys.exit(WRONG_USE)

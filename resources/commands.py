@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
 from resources.embedded.stack import EmbeddedStack, StackError
 
@@ -66,7 +66,7 @@ def _show(stack: EmbeddedStack, settings: Settings, *, as_json: bool) -> None:
         print_json({"data": str(settings.data_dir), "parts": [asdict(part) for part in parts]})
         return
     rows = [(part.name, str(part.pid or "not running"), part.address or "", part.log) for part in parts]
-    console.print(make_table("stack", [("part", False), ("process", True), ("address", False), ("log", False)], rows))
+    print_whole(make_table("stack", [("part", False), ("process", True), ("address", False), ("log", False)], rows))
     if settings.dagster_url:
         console.print(f"Dagster UI       {settings.dagster_url}", highlight=False)
         console.print(f"quality reports  {settings.portal_url}", highlight=False)

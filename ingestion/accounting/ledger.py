@@ -214,6 +214,16 @@ class Ledger:
         with self._transaction("reading the stored objects") as connection:
             return {row.store_key: row.size for row in connection.execute(query)}
 
+    def outcomes(self, source_id: str) -> dict[str, tuple[InstanceState, Reason | None]]:
+        """Where each object ended, and why, by object hash."""
+        i = t.instance.c
+        query = select(i.object_hash, i.state, i.reason).where(i.source_id == source_id)
+        with self._transaction("reading the outcomes") as connection:
+            return {
+                row.object_hash: (InstanceState(row.state), Reason(row.reason) if row.reason else None)
+                for row in connection.execute(query)
+            }
+
     def record_run(self, source_id: str, run_id: str, *, series_worked: int, work: Work) -> None:
         values = {
             "series_worked": series_worked, "objects_read": work.objects_read, "bytes_read": work.bytes_read,

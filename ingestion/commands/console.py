@@ -9,8 +9,11 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
+WIDEST = 400
+"""Characters; only bounds the question how wide a table would like to be."""
 console = Console()
 errors = Console(stderr=True)
 
@@ -28,6 +31,12 @@ def make_table(title: str, columns: Sequence[tuple[str, bool]], rows: Sequence[S
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     return table
+
+
+def print_whole(table: Table) -> None:
+    """Print a table at its full width: a narrow terminal breaks its lines, and loses no column."""
+    width = Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum
+    Console(width=max(width, console.width)).print(table)
 
 
 def _cell(value: Any) -> str:
