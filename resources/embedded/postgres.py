@@ -8,11 +8,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psutil
+
 ROOT_USER = "pgserver"
 """PostgreSQL refuses to run as root: started by root it runs as this user, which the wheel's helper makes."""
 SCRAM_ITERATIONS = 16
 """Iterations slow down guessing of passwords that people chose. This one has 192 random bits, and Dagster opens a
 connection for every event."""
+ORPHAN_SECONDS = 20.0
+"""Longest wait for the server's own processes to see that it is gone; they look at once, and end their work."""
 _READ = 0o044
 _ENTER = 0o011
 
@@ -63,6 +67,35 @@ def prepare(folder: Path, *, password: str) -> None:
             check=True, capture_output=True, user=owner, group=owner, extra_groups=[] if owner else None,
         )  # fmt: skip
     (folder / "made").touch()
+
+
+def clear_remains(folder: Path) -> None:
+    """After a kill: wait for the orphans of a dead server to end, and take away its lock.
+
+    PostgreSQL clears a lock whose process is gone, but not one whose process is a zombie, as it stays in containers
+    without an init that collects them.
+    """
+    cluster = folder / "cluster"
+    lock = cluster / "postmaster.pid"
+    try:
+        owner = psutil.Process(int(lock.read_text().split("\n", 1)[0]))
+        if owner.status() != psutil.STATUS_ZOMBIE and _works_in(owner, cluster):
+            return  # it runs
+    except FileNotFoundError:
+        return
+    except (ValueError, psutil.NoSuchProcess):
+        pass  # half-written, or gone: the orphans still count
+    orphans = [process for process in psutil.process_iter() if _works_in(process, cluster)]
+    _, alive = psutil.wait_procs(orphans, timeout=ORPHAN_SECONDS)
+    if not alive:
+        lock.unlink(missing_ok=True)
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return Path(process.cwd()) == folder.resolve()
+    except (psutil.Error, OSError):
+        return False
 
 
 def command(folder: Path, *, port: int) -> list[str]:

@@ -80,6 +80,7 @@ class EmbeddedStack:
         if part.process() is None:
             progress("PostgreSQL")
             postgres.prepare(folder, password=password)
+            postgres.clear_remains(folder)
             part.start(postgres.command(folder, port=port), environment={}, folder=Path("/"), user=postgres.user())
         self._wait(part, lambda: _database_answers(url))
         from ingestion.catalogue.migrate import upgrade
