@@ -81,7 +81,7 @@ def test_a_broken_source_is_blocked_and_its_neighbours_are_not(demo: DemoStack) 
 def test_released_rows_are_those_of_sources_that_passed(demo: DemoStack) -> None:
     done = demo.cie(
         "catalogue", "sql", "--json",
-        "select source_id, count(*) as series, sum(\"NumberOfInstances\") as instances from series group by 1 order by 1",
+        'select source_id, count(*) as series, sum("NumberOfInstances") as instances from series group by 1 order by 1',
     )  # fmt: skip
     answer = json.loads(done.stdout)
     rows = answer["rows"] if isinstance(answer, dict) else answer
@@ -107,7 +107,11 @@ def test_all_servers_listen_on_the_loopback_only(demo: DemoStack) -> None:
     for part in status["parts"]:
         process = psutil.Process(part["pid"])
         for one in [process, *process.children(recursive=True)]:
-            listening |= {entry.laddr.ip.removeprefix("::ffff:") for entry in one.net_connections("inet") if entry.status == "LISTEN"}
+            listening |= {
+                entry.laddr.ip.removeprefix("::ffff:")
+                for entry in one.net_connections("inet")
+                if entry.status == "LISTEN"
+            }
     assert listening == {"127.0.0.1"}
 
 
