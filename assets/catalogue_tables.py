@@ -14,7 +14,7 @@ from dagster import (
 )
 
 from assets.boundary import identity_safe
-from assets.metadata import counts_table, frame_preview, source_partition
+from assets.metadata import bar_summary, counts_table, frame_preview, portal_link, source_partition
 from assets.naming import OWNERS, PUBLISH
 from assets.partitions import SOURCES
 from assets.series_features import series_features
@@ -97,6 +97,8 @@ def catalogue_tables(
             "instances": int(series["NumberOfInstances"].sum()),
             "preview": frame_preview(series, _PREVIEW),
             "rows": counts_table(rows, name="table"),
+            "report": portal_link(f"/accounting/{source_id}", otherwise=f"publication {result.published.number}"),
+            "summary": bar_summary(f"{source_id}, rows in the catalogue", rows),
             "look": MetadataValue.md(
                 f"`cie catalogue sql \"SELECT * FROM series WHERE source_id = '{source_id}'\"` shows them all"
             ),

@@ -8,14 +8,12 @@ from dagster import (
     DataVersion,
     MaterializeResult,
     MetadataValue,
-    TableColumn,
     TableRecord,
-    TableSchema,
     asset,
 )
 
 from assets.boundary import identity_safe
-from assets.metadata import PREVIEW_ROWS, accounting_summary, source_partition
+from assets.metadata import PREVIEW_ROWS, bar_summary, column_schema, portal_link, source_partition
 from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
 from assets.raw_dicom import raw_dicom
@@ -33,6 +31,15 @@ from resources.registry import RegistryResource
 ADDS_UP = "accounting_adds_up"
 NO_RESIDUE = "no_identity_residue"
 NOTHING_WAITS = "nothing_waits_for_a_person"
+SERIES_SCHEMA = column_schema({
+    "SeriesInstanceUID": "string: pseudonym of the series; (no series) stands for objects that belong to none",
+    "state": "string: complete, partial (some instance is quarantined) or quarantined",
+    "delivered": "int: objects that the source holds of it",
+    "accepted": "int: objects stored",
+    "duplicate": "int: objects with the bytes of an accepted one",
+    "quarantined": "int: objects held back",
+    "reasons": "string: why, with the number of objects",
+})  # fmt: skip
 
 
 def _spec(name: str, description: str, *, blocking: bool = False) -> AssetCheckSpec:
@@ -48,6 +55,7 @@ def _spec(name: str, description: str, *, blocking: bool = False) -> AssetCheckS
     owners=OWNERS,
     code_version=CODE_VERSION,
     deps=[raw_dicom],
+    metadata={"dagster/column_schema": SERIES_SCHEMA},
     check_specs=[
         _spec(
             ADDS_UP,
@@ -95,8 +103,9 @@ def deidentified_dicom(
             "state": state_key(source_id, outcome.number),
             "state_digest": state.digest,
             "series": _series_preview(state),
-            "summary": accounting_summary(
-                source_id,
+            "report": portal_link(f"/accounting/{source_id}", otherwise=state_key(source_id, outcome.number)),
+            "summary": bar_summary(
+                f"{source_id}, objects delivered",
                 {"accepted": counts.accepted, "duplicate": counts.duplicate, "quarantined": counts.quarantined},
                 [
                     f"quarantined: {reasons}",
@@ -156,11 +165,6 @@ def _nothing_waits(state: SourceState) -> AssetCheckResult:
 def _series_preview(state: SourceState) -> MetadataValue:
     # What needs a look comes first: partial and quarantined series.
     ordered = sorted(state.series, key=lambda entry: (entry.state.value == "complete", entry.SeriesInstanceUID or ""))
-    columns = [
-        TableColumn("SeriesInstanceUID", "string"), TableColumn("state", "string"), TableColumn("delivered", "int"),
-        TableColumn("accepted", "int"), TableColumn("duplicate", "int"), TableColumn("quarantined", "int"),
-        TableColumn("reasons", "string"),
-    ]  # fmt: skip
     records = [
         TableRecord(
             {
@@ -175,4 +179,4 @@ def _series_preview(state: SourceState) -> MetadataValue:
         )
         for entry in ordered[:PREVIEW_ROWS]
     ]
-    return MetadataValue.table(records, schema=TableSchema(columns=columns))
+    return MetadataValue.table(records, schema=SERIES_SCHEMA)

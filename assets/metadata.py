@@ -19,10 +19,20 @@ from dagster import (
     TableSchema,
 )
 
+from ingestion.settings import Settings
+
 PREVIEW_ROWS = 25
 """Rows of a preview: the UI shows it in a dialog, and every run keeps it in the event log."""
 BAR_WIDTH, BAR_HEIGHT = 480, 18
-COLOURS = {"accepted": "#2e7d32", "duplicate": "#90a4ae", "quarantined": "#ef6c00"}
+GOOD, QUIET, LOOK, BAD = "#2e7d32", "#90a4ae", "#ef6c00", "#b3261e"
+COLOURS = {
+    "accepted": GOOD, "duplicate": QUIET, "quarantined": LOOK,
+    "new": GOOD, "changed": LOOK, "withdrawn": BAD, "unchanged": QUIET,
+    "passed": GOOD, "warnings": LOOK, "errors": BAD, "not judged": QUIET,
+    "measured": GOOD, "refused": LOOK, "not applicable": QUIET,
+    "released": GOOD, "left out": LOOK,
+}  # fmt: skip
+"""Of the bars. What is worth a look stands out, whatever it is called."""
 
 
 def source_partition(context: AssetExecutionContext) -> str:
@@ -47,15 +57,24 @@ def frame_preview(frame: pd.DataFrame, columns: Sequence[str] | None = None) -> 
     return MetadataValue.table(records, schema=schema)
 
 
-def accounting_summary(source_id: str, counts: Mapping[str, int], lines: Sequence[str]) -> MarkdownMetadataValue:
-    """A bar of accepted, duplicate and quarantined, and some lines of text."""
+def bar_summary(title: str, counts: Mapping[str, int], lines: Sequence[str] = ()) -> MarkdownMetadataValue:
+    """A line that adds up the counts, a bar of them, and some lines of text. ``title`` says what is counted."""
     picture = base64.b64encode(_bar(counts).encode()).decode()
-    total = sum(counts.values())
     legend = ", ".join(f"{number} {name}" for name, number in counts.items())
-    text = (
-        f"**{source_id}**: {total} objects delivered = {legend}\n\n![accounting](data:image/svg+xml;base64,{picture})\n"
-    )
+    text = f"**{title}**: {sum(counts.values())} = {legend}\n\n![{title}](data:image/svg+xml;base64,{picture})\n"
     return MetadataValue.md(text + "".join(f"\n- {line}" for line in lines))
+
+
+def portal_link(path: str, *, otherwise: str) -> MetadataValue[Any]:
+    """A link to the page of the full report; where no portal is set, ``otherwise`` says where else it is."""
+    portal = Settings().portal_url
+    return MetadataValue.text(otherwise) if portal is None else MetadataValue.url(f"{portal}{path}")
+
+
+def column_schema(columns: Mapping[str, str]) -> TableSchema:
+    """The columns of a table by name: ``type: what it holds``."""
+    parts = {name: text.partition(": ") for name, text in columns.items()}
+    return TableSchema(columns=[TableColumn(name, kind, description=what) for name, (kind, _, what) in parts.items()])
 
 
 def _bar(counts: Mapping[str, int]) -> str:

@@ -18,8 +18,9 @@ from dagster import (
 
 from assets.boundary import identity_safe
 from assets.catalogue_tables import catalogue_tables
-from assets.metadata import counts_table
+from assets.metadata import bar_summary, column_schema, counts_table, portal_link
 from assets.naming import OWNERS, PUBLISH
+from ingestion.catalogue import tables
 from ingestion.catalogue.release import Release, build_release, why_excluded
 from ingestion.sources.registry import Registry
 from resources.database import DatabaseResource
@@ -27,6 +28,9 @@ from resources.object_store import ObjectStoreResource
 from resources.registry import RegistryResource
 
 AGREEMENTS = "only_signed_agreements"
+SERIES_SCHEMA = column_schema(
+    {column.name: f"{column.type}: {column.comment or 'see docs/catalogue.md'}" for column in tables.series.columns}
+)
 
 
 @asset(
@@ -35,6 +39,7 @@ AGREEMENTS = "only_signed_agreements"
     owners=OWNERS,
     code_version="1",
     deps=[catalogue_tables],
+    metadata={"dagster/column_schema": SERIES_SCHEMA},
     check_specs=[
         AssetCheckSpec(
             AGREEMENTS,
@@ -72,6 +77,12 @@ def public_release(
             "rows": counts_table(release.rows, name="table"),
             "sources_left_out": MetadataValue.table(left_out, schema=TableSchema(columns=columns)),
             "where": f"releases/{release.version}/",
+            "report": portal_link(f"/releases/{release.version}", otherwise=f"releases/{release.version}/"),
+            "summary": bar_summary(
+                f"release {release.version}, sources",
+                {"released": len(release.sources), "left out": len(release.excluded)},
+                [f"**{source}** is left out: {reason}" for source, reason in release.excluded],
+            ),
         },
         check_results=[_agreements(release, sources, today)],
     )

@@ -18,10 +18,9 @@ from dagster import (
 
 from assets.boundary import identity_safe
 from assets.deidentified_dicom import deidentified_dicom
-from assets.metadata import PREVIEW_ROWS, source_partition
+from assets.metadata import PREVIEW_ROWS, bar_summary, column_schema, portal_link, source_partition
 from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
-from ingestion.settings import Settings
 from quality_checks.catalogue_of_checks import all_rules
 from quality_checks.model import Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.source import Judged, judge_source
@@ -29,6 +28,17 @@ from resources.object_store import ObjectStoreResource
 from resources.registry import RegistryResource
 
 VERDICT = "may_be_published"
+RESULTS_SCHEMA = column_schema({
+    "source_id": "string: the source",
+    "rule_id": "string: the rule; docs/checks.md says what each asks",
+    "rule_version": "int: raised when the rule judges otherwise",
+    "level": "string: instance, series, study, patient or source",
+    "dimension": "string: completeness, uniqueness, consistency, accuracy, validity or integrity",
+    "severity": "string: passed, not_applicable, info, warning or error",
+    "rows": "int: what was judged",
+    "passing": "int: what passed",
+    "share": "float: passing of rows",
+})  # fmt: skip
 EXAMPLES = 3
 """Failing rows named in the UI; the report names more."""
 _ORDER = [Severity.ERROR, Severity.WARNING, Severity.INFO, None]
@@ -74,6 +84,7 @@ def _specs() -> list[AssetCheckSpec]:
     owners=OWNERS,
     code_version="1",
     deps=[deidentified_dicom],
+    metadata={"dagster/column_schema": RESULTS_SCHEMA},
     check_specs=_specs(),
 )
 def quality_report(
@@ -100,7 +111,7 @@ def quality_report(
             **{f"score_{dimension.value}": round(share, 4) for dimension, share in verdict.scores.items()},
             "report": _link(source_id, judged),
             "findings": _findings(verdict.results, rules),
-            "summary": MetadataValue.md(_summary(verdict, rules)),
+            "summary": _summary(verdict, rules),
         },
         check_results=[_verdict_result(verdict, judged), *_group_results(verdict, rules)],
     )
@@ -163,15 +174,18 @@ def _findings(results: Sequence[RuleResult], rules: dict[str, Rule]) -> Metadata
     return MetadataValue.table(records, schema=TableSchema(columns=columns))
 
 
-def _summary(verdict: QualityVerdict, rules: dict[str, Rule]) -> str:
+def _summary(verdict: QualityVerdict, rules: dict[str, Rule]) -> MetadataValue:
     head = "**blocked**: the catalogue keeps its last good state" if verdict.blocks else "**may be published**"
-    lines = [f"- {dimension.value}: {share:.1%}" for dimension, share in verdict.scores.items()]
-    worst = [f"- **{rules[result.rule_id].title}**: {result.message}" for result in verdict.of(Severity.ERROR)]
-    return "\n".join([head, "", *worst, *(["", *lines] if worst else lines)])
+    worst = [f"**{rules[result.rule_id].title}**: {result.message}" for result in verdict.of(Severity.ERROR)]
+    counts = {
+        "passed": sum(1 for result in verdict.results if result.applies and result.severity in (None, Severity.INFO)),
+        "warnings": len(verdict.of(Severity.WARNING)),
+        "errors": len(verdict.of(Severity.ERROR)),
+        "not judged": sum(1 for result in verdict.results if not result.applies),
+    }
+    shares = [f"{dimension.value}: {share:.1%}" for dimension, share in verdict.scores.items()]
+    return bar_summary(f"{verdict.source_id}, rules", counts, [head, *worst, *shares])
 
 
 def _link(source_id: str, judged: Judged) -> MetadataValue:
-    portal = Settings().portal_url
-    if portal is None:
-        return MetadataValue.text(judged.judgement.report_key)
-    return MetadataValue.url(f"{portal}/reports/{source_id}/{judged.judgement.basis}")
+    return portal_link(f"/reports/{source_id}/{judged.judgement.basis}", otherwise=judged.judgement.report_key)

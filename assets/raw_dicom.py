@@ -10,7 +10,7 @@ from dagster import (
 )
 
 from assets.boundary import identity_safe
-from assets.metadata import counts_table, source_partition
+from assets.metadata import bar_summary, column_schema, counts_table, portal_link, source_partition
 from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
 from assets.syncing import source_sync
@@ -24,6 +24,16 @@ from resources.object_store import ObjectStoreResource
 from resources.registry import RegistryResource
 
 LISTING_COMPLETE = "listing_complete"
+INVENTORY_SCHEMA = column_schema({
+    "object_hash": "string: keyed hash of the object's name",
+    "fingerprint": "string: keyed digest of its size and time, or of the archive member",
+    "size": "int: bytes",
+    "series_uid": "string: pseudonym of its series",
+    "study_uid": "string: pseudonym of its study",
+    "sop_uid": "string: pseudonym of the instance",
+    "patient": "string: pseudonym of the patient",
+    "refusal": "string: why it could not be read, if so",
+})  # fmt: skip
 
 
 @asset(
@@ -32,6 +42,7 @@ LISTING_COMPLETE = "listing_complete"
     kinds={"dicom", "postgres"},
     owners=OWNERS,
     code_version="1",
+    metadata={"dagster/column_schema": INVENTORY_SCHEMA},
     check_specs=[
         AssetCheckSpec(
             LISTING_COMPLETE,
@@ -79,6 +90,12 @@ def raw_dicom(
             "series_unchanged": worklist.unchanged,
             "changes": counts_table(changes, name="change"),
             "worklist": counts_table(reasons, name="reason"),
+            "report": portal_link(f"/accounting/{source_id}", otherwise=f"`cie reconcile --source {source_id}`"),
+            "summary": bar_summary(
+                f"{source_id}, objects against the last inventory",
+                changes,
+                [f"{len(worklist.series)} series need work, {worklist.unchanged} are as they were"],
+            ),
         },
         check_results=[
             AssetCheckResult(

@@ -12,7 +12,7 @@ from dagster import (
 )
 
 from assets.boundary import identity_safe
-from assets.metadata import counts_table, frame_preview, source_partition
+from assets.metadata import bar_summary, column_schema, counts_table, frame_preview, portal_link, source_partition
 from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
 from assets.quality_report import quality_report
@@ -20,11 +20,18 @@ from ingestion.accounting.source_state import read_manifests
 from ingestion.catalogue.measurements import save_measurements
 from ingestion.features import TOOL_VERSION
 from ingestion.features.run import SourceFeatures, compute_source_features
+from ingestion.features.settings import FeatureSettings
+from ingestion.features.tables import COUNTS, NUMBERS, series_columns
 from quality_checks.source import current_state, passed_judgement
 from resources.compute import ComputeResource
 from resources.object_store import ObjectStoreResource
 
 ALL_MEASURED = "every_image_series_measured"
+SERIES_SCHEMA = column_schema({
+    **dict.fromkeys(series_columns(FeatureSettings()), "string: see docs/features.md"),
+    **dict.fromkeys(NUMBERS, "float: see docs/features.md for definition and unit"),
+    **dict.fromkeys(COUNTS, "int: a count"),
+})  # fmt: skip
 _PREVIEW = (
     "SeriesInstanceUID",
     "Modality",
@@ -44,6 +51,7 @@ _PREVIEW = (
     owners=OWNERS,
     code_version=TOOL_VERSION,
     deps=[quality_report],
+    metadata={"dagster/column_schema": SERIES_SCHEMA},
     check_specs=[
         AssetCheckSpec(
             ALL_MEASURED,
@@ -90,6 +98,16 @@ def series_features(
             "series_table": measured.series_key,
             "regions_table": measured.regions_key,
             "preview": frame_preview(found.series, _PREVIEW),
+            "report": portal_link(f"/measures/{source_id}", otherwise=measured.series_key),
+            "summary": bar_summary(
+                f"{source_id}, series",
+                {
+                    "measured": int((found.series["Status"] == "measured").sum()),
+                    "refused": int((found.series["Status"] == "refused").sum()),
+                    "not applicable": found.not_applicable,
+                },
+                [f"{len(found.regions)} regions of interest", f"{found.computed} computed now, {found.reused} before"],
+            ),
             "refusals": counts_table(Counter(item.reason for item in found.refused), name="reason"),
         },
         check_results=[_all_measured(found)],

@@ -1,68 +1,109 @@
-"""The report pages: one per source, read from the internal bucket. Read-only, no login: keep it on the loopback."""
+"""The report pages, read from the two buckets. Read-only, no login: keep them on the loopback."""
 
 from __future__ import annotations
 
 from html import escape
-from importlib.resources import files
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from ingestion.accounting.source_state import read_latest_state
+from ingestion.catalogue.measurements import read_measurements
+from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases, read_release
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
-from ingestion.storage import ObjectMissingError, ObjectStore, StoreError
-from ingestion.storage.open import open_stores
+from ingestion.storage import ObjectMissingError, StoreError
+from ingestion.storage.open import Stores, open_stores
+from portal.pages import accounting_page, measures_page, page, release_page, releases_page
 from portal.reports import ReportFacts, latest_report
 
 _HEADERS = {
-    # The reports are self-contained: nothing may be fetched or run from anywhere.
+    # The pages are self-contained: nothing may be fetched or run from anywhere.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
 
-def build_app(internal: ObjectStore, entries: tuple[SourceEntry, ...]) -> Starlette:
-    """The web application over one internal bucket."""
+def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
+    """The web application over the two buckets."""
     known = {entry.id: entry for entry in entries}
+    internal, research = stores.internal, stores.research
+
+    def source_of(request: Request) -> str:
+        source_id: str = request.path_params["source_id"]
+        if source_id not in known:
+            raise HTTPException(404, f"no source {source_id[:40]!r} in the registry")
+        return source_id
 
     def index(request: Request) -> Response:
-        return HTMLResponse(_index([(entry, latest_report(internal, entry.id)) for entry in entries]), headers=_HEADERS)
+        return _html(_index([(entry, latest_report(internal, entry.id)) for entry in entries]))
 
     def report(request: Request) -> Response:
-        source_id, digest = request.path_params["source_id"], request.path_params.get("digest")
-        if source_id not in known:
-            return PlainTextResponse(f"no source {source_id[:40]!r} in the registry", status_code=404)
+        source_id, digest = source_of(request), request.path_params.get("digest")
         facts = latest_report(internal, source_id)
         key = f"quality/{source_id}/{digest}/report.html" if digest else (facts.report_key if facts else None)
         if key is None:
-            return PlainTextResponse(f"{source_id} has no quality report yet: sync it first", status_code=404)
+            raise HTTPException(404, f"{source_id} has no quality report yet: sync it first")
         try:
-            return HTMLResponse(internal.read(key), headers=_HEADERS)
+            return _html(internal.read(key))
         except ObjectMissingError:
-            return PlainTextResponse("no such report", status_code=404)
+            raise HTTPException(404, "no such report") from None
 
-    def health(request: Request) -> Response:
-        return PlainTextResponse("ok")
+    def accounting(request: Request) -> Response:
+        latest = read_latest_state(internal, source_of(request))
+        if latest is None:
+            raise HTTPException(404, "this source was never synced")
+        return _html(accounting_page(latest[1], latest[0]))
 
-    def store_down(request: Request, error: Exception) -> Response:
-        return PlainTextResponse(f"the store does not answer: {error}", status_code=503)
+    def measures(request: Request) -> Response:
+        measured = read_measurements(internal, source_of(request))
+        if measured is None:
+            raise HTTPException(404, "this source was never measured")
+        return _html(measures_page(measured, research))
+
+    def releases(request: Request) -> Response:
+        return _html(releases_page(list_releases(research)))
+
+    def release(request: Request) -> Response:
+        try:
+            return _html(release_page(read_release(research, request.path_params["version"])))
+        except UnknownReleaseError:
+            raise HTTPException(404, "no such release") from None
 
     routes = [
         Route("/", index),
-        Route("/health", health),
+        Route("/health", lambda request: PlainTextResponse("ok")),
         Route("/reports/{source_id}", report),
         Route("/reports/{source_id}/{digest:str}", report),
+        Route("/accounting/{source_id}", accounting),
+        Route("/measures/{source_id}", measures),
+        Route("/releases", releases),
+        Route("/releases/{version}", release),
     ]
-    return Starlette(routes=routes, exception_handlers={StoreError: store_down})
+    return Starlette(routes=routes, exception_handlers={StoreError: _store_down, HTTPException: _refused})
 
 
 def make() -> Starlette:
     """The application by the settings; for ``uvicorn --factory portal.app:make``."""
     settings = Settings()
-    return build_app(open_stores(settings).internal, load_registry(settings.registry).sources)
+    return build_app(open_stores(settings), load_registry(settings.registry).sources)
+
+
+def _html(body: str | bytes) -> Response:
+    return HTMLResponse(body, headers=_HEADERS)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    status, text = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "refused")
+    return PlainTextResponse(text, status_code=status, headers=_HEADERS)
+
+
+def _store_down(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"the store does not answer: {error}", status_code=503, headers=_HEADERS)
 
 
 def _index(rows: list[tuple[SourceEntry, ReportFacts | None]]) -> str:
@@ -71,29 +112,24 @@ def _index(rows: list[tuple[SourceEntry, ReportFacts | None]]) -> str:
     rows = sorted(rows, key=lambda row: (order[row[1].blocks if row[1] else None], row[0].id))
     blocked = sum(1 for _, facts in rows if facts and facts.blocks)
     missing = sum(1 for _, facts in rows if facts is None)
-    lines = "".join(_line(entry, facts) for entry, facts in rows)
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quality reports</title>'
-        f"<style>{_style()}</style><h1>Quality reports</h1>"
+    return page(
+        "Quality reports",
         f'<p><span class="bad">{blocked} blocked</span> · {len(rows) - blocked - missing} published · '
         f'<span class="dim">{missing} without a report yet</span></p>'
         "<table><tr><th>source<th>project<th>cancer<th>verdict"
-        "<th class=n>series<th class=n>errors<th class=n>warnings</tr>"
-        f"{lines}</table></html>"
+        "<th class=n>series<th class=n>errors<th class=n>warnings<th>more</tr>"
+        f"{''.join(_line(entry, facts) for entry, facts in rows)}</table>",
     )
 
 
-def _style() -> str:
-    return files("portal").joinpath("style.css").read_text(encoding="utf-8")
-
-
 def _line(entry: SourceEntry, facts: ReportFacts | None) -> str:
+    source_id = escape(entry.id)
     head = f"<td>{escape(entry.project)}<td>{escape(entry.cancer_type.value)}"
     if facts is None:
-        empty = "<td class=n>–" * 3
-        return f'<tr class="dim"><td>{escape(entry.id)}{head}<td>not synced yet{empty}</tr>'
+        return f'<tr class="dim"><td>{source_id}{head}<td>not synced yet{"<td class=n>–" * 3}<td></tr>'
     verdict = '<span class="bad">blocked</span>' if facts.blocks else '<span class="good">published</span>'
     return (
-        f'<tr><td><a href="/reports/{escape(entry.id)}">{escape(entry.id)}</a>{head}<td>{verdict}'
-        f"<td class=n>{facts.series}<td class=n>{facts.errors}<td class=n>{facts.warnings}</tr>"
+        f'<tr><td><a href="/reports/{source_id}">{source_id}</a>{head}<td>{verdict}'
+        f"<td class=n>{facts.series}<td class=n>{facts.errors}<td class=n>{facts.warnings}"
+        f'<td><a href="/accounting/{source_id}">accounting</a> · <a href="/measures/{source_id}">measures</a></tr>'
     )

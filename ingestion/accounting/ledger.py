@@ -48,7 +48,11 @@ class Ledger:
 
     @contextmanager
     def exclusive(self, source_id: str, *, log: Callable[[str], None]) -> Iterator[None]:
-        """One sync of a source at a time: a second one waits. The lock ends with its connection, so a kill frees it."""
+        """One sync of a source at a time: a second one waits. The lock ends with its connection, so a kill frees it.
+
+        Raises:
+            LedgerError: the database failed, or lost the lock before the end: another sync may have run beside.
+        """
         number = int.from_bytes(hashlib.sha256(f"cie/sync/{source_id}".encode()).digest()[:8], "big", signed=True)
         try:
             connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -66,6 +70,9 @@ class Ledger:
                 raise ledger_error("locking the source", error) from None
             try:
                 yield
+                connection.execute(select(func.now()))
+            except SQLAlchemyError as error:
+                raise ledger_error("keeping the source locked", error) from None
             finally:
                 # A pooled connection outlives this block: without this the lock would too.
                 connection.invalidate()

@@ -27,6 +27,13 @@ from resources.embedded.processes import Managed
 ROOT = Path(__file__).resolve().parents[2]
 PREFERRED = {"database": 5433, "store": 9000, "portal": 8010, "code-server": 4266, "webserver": 3000}
 ORDER = ("database", "store", "portal", "code-server", "webserver", "daemon")
+_EVERY_STORAGE = """{
+  runsOrError(limit: 1) { __typename }
+  assetsOrError(limit: 1) { __typename }
+  workspaceOrError { __typename ... on Workspace { locationEntries { id locationOrLoadError { __typename
+    ... on RepositoryLocation { repositories { schedules { scheduleState { status } } } } } } } }
+}"""
+"""Reads of the run, event log and schedule storages, and of the definitions."""
 START_SECONDS = 120.0
 """Longest wait for one part: a cold import of Dagster on a busy machine takes half a minute."""
 
@@ -81,6 +88,8 @@ class EmbeddedStack:
             progress("PostgreSQL")
             postgres.prepare(folder, password=password)
             postgres.clear_remains(folder)
+            # Its pooled connections would be dead, and each would fail a click of somebody's.
+            self._part("webserver").stop()
             part.start(postgres.command(folder, port=port), environment={}, folder=Path("/"), user=postgres.user())
         self._wait(part, lambda: _database_answers(url))
         from ingestion.catalogue.migrate import upgrade
@@ -123,8 +132,8 @@ class EmbeddedStack:
                 self._wait(part, lambda port=ports[name]: _listens(port))  # type: ignore[misc]
             if name == "store":
                 self._buckets(ports["store"], secret["store"])
-        webserver = f"http://127.0.0.1:{ports['webserver']}/server_info"
-        self._wait(self._part("webserver"), lambda: _answers(webserver))
+        webserver = f"http://127.0.0.1:{ports['webserver']}/graphql"
+        self._wait(self._part("webserver"), lambda: _dagster_answers(webserver))
 
     def _buckets(self, port: int, secret: str) -> None:
         for name in (self._settings.bucket_research, self._settings.bucket_internal):
@@ -227,12 +236,18 @@ def _listens(port: int) -> bool:
         return trial.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _answers(url: str) -> bool:
+def _dagster_answers(url: str) -> bool:
+    """Whether the webserver reaches its storages and has the definitions: before, its pages are empty."""
+    asked = urllib.request.Request(
+        url, json.dumps({"query": _EVERY_STORAGE}).encode(), {"Content-Type": "application/json"}
+    )
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        with urllib.request.urlopen(asked, timeout=START_SECONDS) as answer:
+            said = json.load(answer)
+    except (urllib.error.URLError, OSError, ValueError):
         return False
+    found = [part.get("__typename", "") for part in (said.get("data") or {}).values()]
+    return bool(found) and "errors" not in said and not any("Error" in name for name in found)
 
 
 def _database_answers(url: str) -> bool:

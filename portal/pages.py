@@ -1,0 +1,118 @@
+"""HTML pages of plain tables: what a run did to a source, in full, where the Dagster UI shows the first rows only."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+
+from pyarrow import parquet
+
+from ingestion.accounting.source_state import SourceState
+from ingestion.accounting.states import Reason, SeriesState
+from ingestion.catalogue.measurements import Measurements
+from ingestion.catalogue.release_manifest import ReleaseManifest
+from ingestion.storage import ObjectStore
+
+_HIDDEN = frozenset({"source_id", "SettingsDigest", "ToolVersion"})
+"""Columns that are the same in every row."""
+
+
+def page(title: str, body: str) -> str:
+    """A whole page. ``title`` is text, ``body`` is HTML."""
+    style = files("portal").joinpath("style.css").read_text(encoding="utf-8")
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<style>{style}</style><nav><a href="/">Quality reports</a> · <a href="/releases">Releases</a></nav>'
+        f"<h1>{escape(title)}</h1>{body}</html>"
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """An HTML table; numbers are set to the right."""
+    titles = "".join(f'<th scope="col">{escape(name)}' for name in head)
+    return f'<div class="wide"><table><thead><tr>{titles}</thead>{"".join(map(_row, rows))}</table></div>'
+
+
+def accounting_page(state: SourceState, number: int) -> str:
+    """Every series of a source with where its objects ended; what needs a look first."""
+    counts = state.counts
+    quarantined = table(
+        ("objects", "reason", "meaning", "what to do"),
+        [
+            (count, reason, Reason(reason).facts.meaning, Reason(reason).facts.remedy)
+            for reason, count in sorted(state.reasons.items(), key=lambda item: -item[1])
+        ],
+    )
+    ordered = sorted(
+        state.series, key=lambda entry: (entry.state is SeriesState.COMPLETE, entry.SeriesInstanceUID or "")
+    )
+    series = table(
+        ("SeriesInstanceUID", "state", "delivered", "accepted", "duplicate", "quarantined", "reasons"),
+        [
+            (
+                entry.SeriesInstanceUID or "(no series)", entry.state.value, entry.counts.delivered,
+                entry.counts.accepted, entry.counts.duplicate, entry.counts.quarantined,
+                ", ".join(f"{reason} {count}" for reason, count in entry.reasons.items()),
+            )
+            for entry in ordered
+        ],
+    )  # fmt: skip
+    return page(
+        f"Accounting of {state.source_id}",
+        f"<p>{counts.delivered} objects delivered = {counts.accepted} accepted + {counts.duplicate} duplicate + "
+        f'{counts.quarantined} quarantined. <span class="dim">State {number}, digest {escape(state.digest)}.</span></p>'
+        f"<h2>Quarantined</h2>{quarantined}<h2>Series</h2>{series}",
+    )
+
+
+def measures_page(measured: Measurements, research: ObjectStore) -> str:
+    """The feature tables of a source as they are stored."""
+    body = f'<p class="dim">Measured on state {escape(measured.state_digest)}.</p>'
+    for title, key in (("Series", measured.series_key), ("Regions of interest", measured.regions_key)):
+        found = parquet.read_table(io.BytesIO(research.read(key)))
+        names = [name for name in found.column_names if name not in _HIDDEN]
+        rows = [[row[name] for name in names] for row in found.to_pylist()]
+        body += f"<h2>{title} ({len(rows)})</h2>" + (table(names, rows) if rows else "<p>None.</p>")
+        body += f'<p class="dim">{escape(key)}</p>'
+    return page(f"Measures of {measured.source_id}", body)
+
+
+def releases_page(releases: Sequence[ReleaseManifest]) -> str:
+    """All releases, the newest first."""
+    rows = "".join(
+        f'<tr><td><a href="/releases/{escape(one.version)}">{escape(one.version)}</a><td>{escape(one.released_on)}'
+        f"<td class=n>{len(one.sources)}<td class=n>{len(one.excluded)}"
+        for one in reversed(releases)
+    )
+    head = "<tr><th>version<th>released on<th class=n>sources<th class=n>left out"
+    return page("Releases", f"<table>{head}{rows}</table>" if releases else "<p>There is no release yet.</p>")
+
+
+def release_page(release: ReleaseManifest) -> str:
+    """One release: its tables, what is left out and why, its files with their checksums."""
+    tables = table(("table", "rows"), sorted(release.rows.items()))
+    left_out = table(("source", "why it is left out"), [(one.source_id, one.reason) for one in release.excluded])
+    kept = table(
+        ("file", "rows", "bytes", "SHA-256"), [(one.path, one.rows, one.size, one.sha256) for one in release.files]
+    )
+    return page(
+        f"Release {release.version}",
+        f"<p>Released on {escape(release.released_on)}, after {escape(release.previous or 'none')}. "
+        f"{len(release.sources)} sources; counts under {release.small_count} are not told. "
+        f'<span class="dim">Digest {escape(release.content_digest)}.</span></p>'
+        f"<h2>Tables</h2>{tables}<h2>Left out</h2>{left_out}<h2>Files</h2>{kept}",
+    )
+
+
+def _row(cells: Sequence[object]) -> str:
+    return "<tr>" + "".join(map(_cell, cells))
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - not a number is not itself
+        return "<td>–"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return f"<td>{escape(str(value))}"
+    return f"<td class=n>{value:,}" if isinstance(value, int) else f"<td class=n>{value:.6g}"
