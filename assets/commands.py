@@ -124,7 +124,10 @@ def demo(
         )  # fmt: skip
     else:
         show_accounting(rows)
-        console.print(f"objects written to the store: {written:,}; seconds: {seconds:.1f}; release: {released.end}")
+        console.print(
+            f"objects written to the store: {written:,}; seconds: {seconds:.1f}; release: {released.end}",
+            soft_wrap=True,
+        )
         _show_verdict(verdict)
         _where_to_look(settings)
     as_it_should_be = verdict.good and all(row.as_it_should_be for row in rows)
@@ -153,7 +156,7 @@ def _backfill(
                 webserver, backfill_id, partitions=keys, progress=progress, timeout_seconds=TIMEOUT_SECONDS
             )
     except (WebserverError, BackfillTimeoutError) as error:
-        errors.print(f"[bold red]stopped:[/] {error}", highlight=False)
+        errors.print(f"[bold red]stopped:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -182,7 +185,7 @@ def _bar() -> Progress:
 
 
 def _say(text: str) -> None:
-    errors.print(text, highlight=False)
+    errors.print(text, highlight=False, soft_wrap=True)
 
 
 def _show_verdict(verdict: DemoVerdict) -> None:
@@ -196,18 +199,22 @@ def _show_verdict(verdict: DemoVerdict) -> None:
         highlight=False,
     )
     for difference in verdict.differences[:MOST_SHOWN]:
-        errors.print(f"  {difference}", highlight=False)
+        errors.print(f"  {difference}", highlight=False, soft_wrap=True)
     for hit in verdict.hits[:MOST_SHOWN]:
-        errors.print(f"  {hit}", highlight=False)
+        errors.print(f"  {hit}", highlight=False, soft_wrap=True)
 
 
 def _where_to_look(settings: Settings) -> None:
-    console.print(f"Dagster UI       {settings.dagster_url}", highlight=False)
-    console.print(f"quality reports  {settings.portal_url}", highlight=False)
-    console.print(f"data and logs    {settings.data_dir}", highlight=False)
-    console.print("It keeps running: `cie status` shows it, `cie down` stops it (both in .venv/bin).", highlight=False)
+    console.print(f"Dagster UI       {settings.dagster_url}", highlight=False, soft_wrap=True)
+    console.print(f"quality reports  {settings.portal_url}", highlight=False, soft_wrap=True)
+    console.print(f"data and logs    {settings.data_dir}", highlight=False, soft_wrap=True)
+    console.print(
+        "It keeps running: `cie status` shows it, `cie down` stops it (both in .venv/bin).",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _wrong_use(text: str) -> None:
-    errors.print(f"[bold red]cannot start:[/] {text}", highlight=False)
+    errors.print(f"[bold red]cannot start:[/] {text}", highlight=False, soft_wrap=True)
     raise typer.Exit(2)

@@ -75,10 +75,10 @@ def main() -> None:
     try:
         build_app(sys.argv[1] if len(sys.argv) > 1 else None)()
     except _USE as error:
-        errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
+        errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
         sys.exit(WRONG_USE)
     except _WORK as error:
-        errors.print(f"[bold red]stopped:[/] {error}", highlight=False)
+        errors.print(f"[bold red]stopped:[/] {error}", highlight=False, soft_wrap=True)
         sys.exit(PROBLEMS)
 
 

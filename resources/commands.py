@@ -29,9 +29,9 @@ def up(as_json: Json = False) -> None:
     settings = Settings()
     stack = EmbeddedStack(settings)
     try:
-        stack.up(progress=lambda text: errors.print(f"starting {text}", highlight=False))
+        stack.up(progress=lambda text: errors.print(f"starting {text}", highlight=False, soft_wrap=True))
     except StackError as error:
-        errors.print(f"[bold red]stopped:[/] {error}", highlight=False)
+        errors.print(f"[bold red]stopped:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     _show(stack, Settings(), as_json=as_json)
 
@@ -41,11 +41,13 @@ def down(as_json: Json = False) -> None:
 
     Example: cie down
     """
-    stopped = EmbeddedStack(Settings()).down(progress=lambda text: errors.print(text, highlight=False))
+    stopped = EmbeddedStack(Settings()).down(progress=lambda text: errors.print(text, highlight=False, soft_wrap=True))
     if as_json:
         print_json({"stopped": stopped})
     else:
-        console.print(f"{stopped} parts stopped; the data stays in {Settings().data_dir}", highlight=False)
+        console.print(
+            f"{stopped} parts stopped; the data stays in {Settings().data_dir}", highlight=False, soft_wrap=True
+        )
 
 
 def status(as_json: Json = False) -> None:
@@ -68,6 +70,6 @@ def _show(stack: EmbeddedStack, settings: Settings, *, as_json: bool) -> None:
     rows = [(part.name, str(part.pid or "not running"), part.address or "", part.log) for part in parts]
     print_whole(make_table("stack", [("part", False), ("process", True), ("address", False), ("log", False)], rows))
     if settings.dagster_url:
-        console.print(f"Dagster UI       {settings.dagster_url}", highlight=False)
-        console.print(f"quality reports  {settings.portal_url}", highlight=False)
-    console.print(f"data             {settings.data_dir}", highlight=False)
+        console.print(f"Dagster UI       {settings.dagster_url}", highlight=False, soft_wrap=True)
+        console.print(f"quality reports  {settings.portal_url}", highlight=False, soft_wrap=True)
+    console.print(f"data             {settings.data_dir}", highlight=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from ingestion.catalogue.publication import PublicationError
 from ingestion.catalogue.query import DEFAULT_ROWS, DEFAULT_TIMEOUT_SECONDS, QueryError, ask
 from ingestion.catalogue.rebuild import NothingToPublishError, rebuild
 from ingestion.catalogue.rows import ManifestsIncompleteError
-from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
 from ingestion.sources.registry import load_registry
 from ingestion.storage import ObjectMissingError
@@ -49,7 +49,7 @@ def sql_command(
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
     else:
         numeric = [any(isinstance(row[at], (int, float)) for row in answer.rows) for at in range(len(answer.columns))]
-        console.print(make_table("", list(zip(answer.columns, numeric, strict=True)), answer.rows))
+        print_whole(make_table("", list(zip(answer.columns, numeric, strict=True)), answer.rows))
         console.print(f"{len(answer.rows):,} row(s)" + ("" if answer.complete else "; there are more: raise --limit"))
 
 
@@ -72,7 +72,7 @@ def export_command(
         print_json({str(path): rows for path, rows in written.items()})
     else:
         rows = [(str(path), number) for path, number in written.items()]
-        console.print(make_table("exported", [("file", False), ("rows", True)], rows))
+        print_whole(make_table("exported", [("file", False), ("rows", True)], rows))
 
 
 @app.command("rebuild")
@@ -91,7 +91,7 @@ def rebuild_command(as_json: AsJson = False) -> None:
     else:
         names = sorted({name for found in counts.values() for name in found.by_table})
         rows = [(source_id, *(found.by_table.get(name, 0) for name in names)) for source_id, found in counts.items()]
-        console.print(make_table("rows written", [("source", False), *((name, True) for name in names)], rows))
+        print_whole(make_table("rows written", [("source", False), *((name, True) for name in names)], rows))
         console.print(f"{len(counts)} source(s) made anew")
 
 

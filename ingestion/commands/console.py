@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-WIDEST = 400
-"""Characters; only bounds the question how wide a table would like to be."""
+WIDEST = 200
+"""Characters of a table at most: above that long texts are wrapped within their column."""
 console = Console()
 errors = Console(stderr=True)
 

@@ -12,7 +12,7 @@ import typer
 from rich.progress import Progress
 
 from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
-from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.deidentify import CODE_VERSION
 from ingestion.deidentify.folder import FolderOutcome, FolderUseError, check_folders, deidentify_folder
 from ingestion.deidentify.policy import Policy, PolicyError, load_policy
@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
             check_folders(source_folder, target)
             chosen = _policy(policy, source, settings)
         except (FolderUseError, PolicyError) as error:
-            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
+            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
         with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
@@ -111,10 +111,12 @@ def _show(outcome: FolderOutcome, target: Path, report: Path | None) -> None:
     counts = outcome.counts
     columns = [("delivered", True), ("accepted", True), ("duplicate", True), ("quarantined", True), ("written", True)]
     row = (counts.delivered, counts.accepted, counts.duplicate, counts.quarantined, outcome.work.objects_written)
-    console.print(make_table("accounting", columns, [row]))
+    print_whole(make_table("accounting", columns, [row]))
     for reason, number in outcome.reasons.items():
         facts = Reason(reason).facts
-        console.print(f"{number} × [bold]{reason}[/]: {facts.meaning}. To do: {facts.remedy}.", highlight=False)
+        console.print(
+            f"{number} × [bold]{reason}[/]: {facts.meaning}. To do: {facts.remedy}.", highlight=False, soft_wrap=True
+        )
     console.print(
         f"results: {target}/dicom, manifests: {target}/manifests" + (f", accounting: {report}" if report else "")
     )

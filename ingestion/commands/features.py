@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.features.intensity import INTENSITY_FEATURES, UnitPower
 from ingestion.features.local import InputError, LocalFeatures, measure_files
 from ingestion.features.settings import FeatureSettings
@@ -95,7 +95,7 @@ def _show(found: LocalFeatures, rows: list[dict[str, Any]]) -> None:
             elif column not in {"Region", "Unit"} and value is not None:
                 lines.append(("", column, _number(value), ""))
         columns = [("IBSI", False), ("measure", False), ("value", True), ("unit", False)]
-        console.print(make_table(str(row["Region"]), columns, lines))
+        print_whole(make_table(str(row["Region"]), columns, lines))
     if found.unit.suv_refusal is not None:
         console.print(f"values are {found.unit.name}, not SUVbw: {found.unit.suv_refusal}")
 

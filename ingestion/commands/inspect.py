@@ -12,7 +12,7 @@ import typer
 from pydicom.dataset import Dataset
 
 from ingestion.accounting.refusal import InstanceRefusedError
-from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.dicom.guard import guarded
 from ingestion.dicom.reading import InstanceIds, peek
 from ingestion.sources.connector import SourceObject
@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
                 ("SeriesInstanceUID", False), ("Modality", False), ("BodyPart", False), ("Manufacturer", False),
                 ("size", False), ("objects", True), ("bytes", True), ("patients", True),
             ]  # fmt: skip
-            console.print(make_table(f"{len(rows)} series", columns, rows))
+            print_whole(make_table(f"{len(rows)} series", columns, rows))
             for reason, number in sorted(refused.items()):
                 console.print(f"{number} × {reason}")
         if set(refused) - {"not_dicom", "media_directory"}:

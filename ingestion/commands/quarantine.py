@@ -9,7 +9,7 @@ import typer
 from ingestion.accounting.decisions import NotQuarantinedError, Quarantine, Verb
 from ingestion.accounting.ledger import engine_of
 from ingestion.accounting.states import Reason, ReasonGroup
-from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
 
 app = typer.Typer(help="Quarantined objects: list, show, release, reject.", no_args_is_help=True)
@@ -54,14 +54,14 @@ def list_quarantine(
         (row["source_id"], row["object_hash"][:12], row["reason"], row["rule"], row["detail"], row["verb"] or "–")
         for row in rows[:SHOWN_ROWS]
     ]
-    console.print(make_table(f"{len(rows)} objects in quarantine", columns, shown))
+    print_whole(make_table(f"{len(rows)} objects in quarantine", columns, shown))
     if len(rows) > SHOWN_ROWS:
         console.print(f"{len(rows) - SHOWN_ROWS} more: narrow by --source or --reason, or use --json")
     if hidden:
         console.print(f"and {hidden} companions (not DICOM, DICOMDIR): --companions lists them")
     for name in sorted({row["reason"] for row in rows}):
         facts = Reason(name).facts
-        console.print(f"[bold]{name}[/]: {facts.meaning}. To do: {facts.remedy}.", highlight=False)
+        console.print(f"[bold]{name}[/]: {facts.meaning}. To do: {facts.remedy}.", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -81,7 +81,7 @@ def show(
         print_json(full)
         return
     for name, value in full.items():
-        console.print(f"[bold]{name}[/]: {value}", highlight=False)
+        console.print(f"[bold]{name}[/]: {value}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import typer
 
 from ingestion.accounting.ledger import Ledger, engine_of
 from ingestion.accounting.reconcile import reconcile
-from ingestion.commands.console import console, make_table, print_json
+from ingestion.commands.console import console, make_table, print_json, print_whole
 from ingestion.settings import Settings
 from ingestion.sources.registry import load_registry
 from ingestion.storage.open import open_stores
@@ -47,10 +47,10 @@ def register(app: typer.Typer) -> None:
                 )
                 for account in accounts
             ]  # fmt: skip
-            console.print(make_table("delivered = accepted + duplicate + quarantined", columns, rows))
+            print_whole(make_table("delivered = accepted + duplicate + quarantined", columns, rows))
             for account in wrong:
                 for problem in account.problems:
-                    console.print(f"[bold red]{account.source_id}[/]: {problem}", highlight=False)
+                    console.print(f"[bold red]{account.source_id}[/]: {problem}", highlight=False, soft_wrap=True)
             console.print(f"{len(accounts) - len(wrong)} of {len(accounts)} sources add up")
         if wrong:
             raise typer.Exit(1)

@@ -12,7 +12,7 @@ from ingestion.accounting.database import engine_of
 from ingestion.catalogue.release import build_release
 from ingestion.catalogue.release_diff import diff_releases
 from ingestion.catalogue.release_manifest import UnknownReleaseError, VersionError, list_releases
-from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
 from ingestion.sources.registry import load_registry
 from ingestion.storage.open import open_stores
@@ -45,9 +45,9 @@ def build_command(
         print_json({**asdict(release), "rows": dict(release.rows)})
         return
     columns = [("table", False), ("rows", True)]
-    console.print(make_table(f"release {release.version}", columns, list(release.rows.items())))
+    print_whole(make_table(f"release {release.version}", columns, list(release.rows.items())))
     if release.excluded:
-        console.print(make_table("left out", [("source", False), ("reason", False)], release.excluded))
+        print_whole(make_table("left out", [("source", False), ("reason", False)], release.excluded))
     done = (
         f"{release.objects_written} objects written"
         if release.objects_written
@@ -81,7 +81,7 @@ def list_command(as_json: AsJson = False) -> None:
         )
         for release in releases
     ]  # fmt: skip
-    console.print(make_table("releases", columns, rows))
+    print_whole(make_table("releases", columns, rows))
 
 
 @app.command("diff")
@@ -106,14 +106,14 @@ def diff_command(
         return
     for title, sources in (("added", found.sources_added), ("removed", found.sources_removed)):
         if sources:
-            console.print(f"sources {title}: {', '.join(sources)}", highlight=False)
+            console.print(f"sources {title}: {', '.join(sources)}", highlight=False, soft_wrap=True)
     columns = [("source", False), ("table", False), (before, True), (after, True)]
     rows = [(change.source_id, change.table, change.rows_before, change.rows_after) for change in found.tables]
-    console.print(make_table("tables that differ, rows", columns, rows))
+    print_whole(make_table("tables that differ, rows", columns, rows))
     columns = [("source", False), ("added", True), ("removed", True), ("changed", True)]
     rows_of_series = [(change.source_id, change.added, change.removed, change.changed) for change in found.series]
     if rows_of_series:
-        console.print(make_table("series", columns, rows_of_series))
+        print_whole(make_table("series", columns, rows_of_series))
 
 
 def _wrong_use(error: Exception) -> typer.Exit:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ingestion.commands.console import console, make_table, print_json
+from ingestion.commands.console import console, make_table, print_json, print_whole
 from ingestion.identity.keys import KeyInvalidError, KeyMissingError, load_key
 from ingestion.settings import Settings
 from ingestion.sources.connect import connect
@@ -39,7 +39,7 @@ def list_sources(as_json: Json = False) -> None:
         )
         for entry in registry.sources
     ]  # fmt: skip
-    console.print(make_table(f"{len(rows)} sources", columns, rows))
+    print_whole(make_table(f"{len(rows)} sources", columns, rows))
     console.print(registry.description, style="dim")
 
 
@@ -54,7 +54,7 @@ def show(source_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json 
         print_json(entry.model_dump(mode="json"))
         return
     for name, value in entry.model_dump(mode="json").items():
-        console.print(f"[bold]{name}[/]: {value}", highlight=False)
+        console.print(f"[bold]{name}[/]: {value}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -71,7 +71,7 @@ def check(source_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = Non
         print_json([dict(zip(("source", "objects", "connection", "key"), row, strict=True)) for row in rows])
     else:
         columns = [("source", False), ("objects", True), ("connection", False), ("key", False)]
-        console.print(make_table("connections", columns, rows))
+        print_whole(make_table("connections", columns, rows))
         console.print(f"{len(rows) - failed} of {len(rows)} sources can be synced")
     if failed:
         raise typer.Exit(1)
