@@ -120,14 +120,38 @@ def shared_instance_uids(objects: Iterable[InventoryObject]) -> frozenset[str]:
     return frozenset(uid for uid, count in counts.items() if count > 1)
 
 
+def study_companions(objects: Iterable[InventoryObject]) -> dict[str, tuple[InventoryObject, ...]]:
+    """For each series one object of every other series of its study, by series pseudonym.
+
+    A name that stands in the header of one series can be typed into a description of another: what identifies the
+    patient, the physicians and the institution is gathered over the whole study.
+    """
+    first: dict[tuple[str, str], dict[str, InventoryObject]] = defaultdict(dict)
+    for item in sorted(objects, key=lambda item: item.object_hash):
+        if item.series_uid != NO_SERIES and item.refusal is None:
+            first[item.patient, item.study_uid].setdefault(item.series_uid, item)
+    found: dict[str, tuple[InventoryObject, ...]] = {}
+    for by_series in first.values():
+        for series_uid in by_series:
+            others = (item for other, item in sorted(by_series.items()) if other != series_uid)
+            found[series_uid] = (*found.get(series_uid, ()), *others)
+    return found
+
+
 def input_digest(
-    objects: Iterable[InventoryObject], refused: Mapping[str, Refusal], verdicts: Mapping[str, str]
+    objects: Iterable[InventoryObject],
+    refused: Mapping[str, Refusal],
+    verdicts: Mapping[str, str],
+    companions: Iterable[InventoryObject] = (),
 ) -> str:
     """Digest of all that decides how a series turns out, but for the policy and the code.
 
-    ``verdicts``: what operators decided, by object hash. A series whose digest hasn't changed needs no work.
+    ``verdicts``: what operators decided, by object hash. ``companions``: of the other series of its study. A series
+    whose digest hasn't changed needs no work.
     """
     digest = hashlib.sha256()
+    for item in companions:
+        digest.update(f"beside|{item.object_hash}|{item.fingerprint}\n".encode())
     for item in sorted(objects, key=lambda item: item.object_hash):
         why = item.refusal or refused.get(item.object_hash)
         verdict = verdicts.get(item.object_hash, "")

@@ -13,6 +13,7 @@ from ingestion.accounting.inventory import (
     Refusal,
     input_digest,
     refusals_by_series,
+    study_companions,
 )
 from ingestion.accounting.ledger import KnownSeries
 
@@ -36,6 +37,8 @@ class SeriesWork:
     refused: Mapping[str, Refusal]
     rejected: frozenset[str]
     input_digest: str
+    companions: tuple[InventoryObject, ...] = ()
+    """One object of every other series of the study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def make_worklist(
 ) -> Worklist:
     """Compare what the source holds now with what was committed of each series."""
     refused = refusals_by_series(inventory.objects.values())
+    companions = study_companions(inventory.objects.values())
     groups = inventory.by_series()
     series: list[SeriesWork] = []
     unchanged = unseen = 0
@@ -70,13 +74,14 @@ def make_worklist(
             continue
         mine = {item.object_hash: refused[item.object_hash] for item in objects if item.object_hash in refused}
         decided = {item.object_hash: verdicts.get(item.object_hash, {}).get(item.fingerprint, "") for item in objects}
-        digest = input_digest(objects, mine, decided)
+        beside = companions.get(series_uid, ())
+        digest = input_digest(objects, mine, decided, beside)
         reason = _reason(objects, known.get(series_uid), digest, policy_digest, code_version)
         if reason is None:
             unchanged += 1
             continue
         rejected = frozenset(object_hash for object_hash, verdict in decided.items() if verdict == "reject")
-        series.append(SeriesWork(series_uid, reason, objects, mine, rejected, digest))
+        series.append(SeriesWork(series_uid, reason, objects, mine, rejected, digest, beside))
     return Worklist(series=tuple(series), unchanged=unchanged, unseen=unseen)
 
 

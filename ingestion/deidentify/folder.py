@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingestion.accounting.inventory import NO_SERIES, refusals_by_series
+from ingestion.accounting.inventory import NO_SERIES, refusals_by_series, study_companions
 from ingestion.accounting.outcomes import SeriesOutcome, Work
 from ingestion.accounting.source_state import Counts
 from ingestion.accounting.states import InstanceState, SeriesState
@@ -69,6 +69,7 @@ def deidentify_folder(
     connector = FolderConnector(root=source)
     taken = take_inventory(connector, Pseudonyms(key), before={}, spread=fanout.map)
     refused = refusals_by_series(taken.inventory.objects.values())
+    companions = study_companions(taken.inventory.objects.values())
     outcomes: list[SeriesOutcome] = []
     tasks: list[SeriesTask] = []
     for series_uid, objects in taken.inventory.by_series().items():
@@ -78,7 +79,8 @@ def deidentify_folder(
         members = tuple(
             TaskObject(item, taken.items.get(item.object_hash), refused.get(item.object_hash)) for item in objects
         )
-        tasks.append(SeriesTask(series_uid, members, connector, key, policy, target))
+        beside = tuple(taken.items.get(item.object_hash) for item in companions.get(series_uid, ()))
+        tasks.append(SeriesTask(series_uid, members, connector, key, policy, target, beside))
     for done, outcome in enumerate(fanout.run(process_series, tasks), start=1):
         outcomes.append(crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result)
         progress(done, len(tasks))

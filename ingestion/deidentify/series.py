@@ -53,6 +53,8 @@ class SeriesTask:
     key: SourceKey
     policy: Policy = field(repr=False)
     research: ObjectStore
+    companions: tuple[SourceObject | None, ...] = field(default=(), repr=False)
+    """One object of every other series of the study, read for the identities in its header; None: it is gone."""
     limits: ReadLimits = field(default_factory=ReadLimits)
 
 

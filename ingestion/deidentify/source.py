@@ -149,6 +149,7 @@ class SourceSync:
             key=self.key,
             policy=self.policy,
             research=self.research,
+            companions=tuple(items.get(item.object_hash) for item in work.companions),
         )
 
 
