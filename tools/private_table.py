@@ -145,8 +145,8 @@ def main() -> None:
     table, count = collect(Path(sys.argv[1]), Path(sys.argv[2]))
     with Path(sys.argv[3]).open("w", encoding="utf-8", newline="") as file:
         file.write(
-            "# Private attributes that can stay, by creator, group and element offset, with the VRs seen (the commonest\n"
-            "# first) and what they hold. TCIA: its private tag knowledge base, 2024-02. PS3.15: section E.3.10, 2026d.\n"
+            "# Private attributes that can stay, by creator, group and element offset, with the VRs seen (commonest\n"
+            "# first) and what they hold. TCIA: private tag knowledge base, 2024-02. PS3.15: section E.3.10, 2026d.\n"
             "# What is not here goes. Written by tools/private_table.py.\n"
         )
         writer = csv.writer(file, lineterminator="\n")

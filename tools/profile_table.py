@@ -121,9 +121,10 @@ def _row(tag: str, edition: str) -> dict[str, str]:
 def main() -> None:
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
     head = (
-        f"# DICOM PS3.15 Table E.1-1, edition {EDITION}, and the rows that {LATER} added: what happens to an attribute\n"
-        "# under the Basic Profile and each option. X remove, Z empty, D dummy, U new UID, K keep, C clean; X/Z, X/D,\n"
-        "# Z/D, X/Z/D, X/Z/U* are decided by the attribute's type in the object. Written by tools/profile_table.py.\n"
+        f"# DICOM PS3.15 Table E.1-1, edition {EDITION}, and the rows that {LATER} added: what happens to each\n"
+        "# attribute under the Basic Profile and its options. X remove, Z empty, D dummy, U new UID, K keep, C clean;\n"
+        "# X/Z, X/D, Z/D, X/Z/D, X/Z/U* are decided by the attribute's type in the object.\n"
+        "# Written by tools/profile_table.py.\n"
     )
     with target.open("w", encoding="utf-8", newline="") as file:
         file.write(head)
