@@ -1,4 +1,4 @@
-"""Private attributes whose values are known to be harmless once treated (PS3.15 sections E.3.10).
+"""Private attributes whose values are known to be harmless once treated (PS3.15 section E.3.10).
 
 Known by creator, group and element offset: the block that an attribute stands in differs from file to file. Safe isn't
 clean: the table says what an attribute holds, so that UIDs are replaced, dates shifted and texts cleaned all the same.
