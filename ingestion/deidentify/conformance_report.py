@@ -163,9 +163,9 @@ def _private(policy: Policy) -> Iterator[str]:
         treated = done[Treatment.CLEAN], done[Treatment.UID], done[Treatment.SHIFT] + done[Treatment.SHIFT_SECONDS]
         yield f"Of {len(safe_private()):,} attributes of {creators} creators that public lists call safe,"
         yield f"{done[Treatment.KEEP]:,} numbers stay as they are, {treated[0]} texts are cleaned, {treated[1]} UIDs"
-        yield f"replaced, {treated[2]} dates shifted, {gone} removed after all, {unread} of those because no list says how"
-        yield "to read them (they stay where the file itself says it). All others are removed, with blocks whose creator is"
-        yield "unknown. Sources: PS3.15 section E.3.10 and the private tag knowledge base of The"
+        yield f"replaced, {treated[2]} dates shifted, {gone} removed after all, {unread} of those because no list says"
+        yield "how to read them (they stay where the file itself says it). All others are removed, with blocks whose"
+        yield "creator is unknown. Sources: PS3.15 section E.3.10 and the private tag knowledge base of The"
         yield "Cancer Imaging Archive."
     yield ""
 

@@ -176,6 +176,8 @@ class CompiledRules:
             return Rule(Treatment.RECURSE, said)
         if family is Family.AGE:
             return Rule(Treatment.AGE, f"{said}; ages of 90 and over become one", fallback=_fallback(kind))
+        if family is Family.ADDRESS and option is Option.RETAIN_PATIENT_CHARACTERISTICS:
+            return _gone(Action.REMOVE, "UR", kind, f"{said}, but an address can lead to the hospital's record")
         if family is Family.TEXT and option is Option.RETAIN_PATIENT_CHARACTERISTICS:
             why = f"{said}; people type it, so it is searched for identities"
             return Rule(Treatment.CLEAN, why, TextKind.TECHNICAL, fallback=_fallback(kind))
@@ -255,7 +257,8 @@ def _gone(action: Action, vr: str, kind: Type, said: str) -> Rule:
     """What the codes that take a value away come to, by the attribute's type."""
     family = family_of(vr)
     why = f"{said}; in this object {_BY_TYPE[kind]}"
-    if action is Action.REMOVE_OR_EMPTY_OR_UID and kind is Type.VALUE:
+    if action is Action.REMOVE_OR_EMPTY_OR_UID and kind is not Type.OPTIONAL:
+        # Type 2 asks for less, but a series that the object says it refers to must be referred to somewhere.
         return Rule(Treatment.RECURSE, f"{why}: references stay, by keyed UIDs")
     if kind is Type.VALUE and family is not Family.UNKNOWN:
         if family is Family.SEQUENCE:
