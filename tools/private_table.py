@@ -56,6 +56,8 @@ def parse(text: str) -> Signature | None:
         parts.append(match)
         step = STEP.match(text, match.end())
         place = step.end() if step else match.end()
+    if not parts:
+        return None
     last = parts[-1]
     if last["creator"] is None:
         return None
