@@ -104,7 +104,7 @@ def collect(knowledge: Path, standard: Path) -> tuple[list[tuple[str, ...]], Cou
             continue
         count["standard's list: " + ("known to both" if key in words else "not in the knowledge base")] += 1
         sources[key].add("PS3.15")
-    result = []
+    result: list[tuple[str, ...]] = []
     for key in sorted(sources):
         judged = words[key] or nested[key] or unread[key]
         word = _agreed(judged, in_standard="PS3.15" in sources[key], count=count)

@@ -10,7 +10,7 @@ from ingestion.deidentify.by_vr import beyond
 from ingestion.deidentify.dictionary import keyword_of, vr_of
 from ingestion.deidentify.explain import MEANING
 from ingestion.deidentify.overrides import Override
-from ingestion.deidentify.policy import FacePolicy, PixelPolicy, Policy
+from ingestion.deidentify.policy import FaceChoice, PixelChoice, Policy
 from ingestion.deidentify.profile import EDITION, METHOD_CODES, TABLE_OPTIONS, Option, group_rows, rows
 from ingestion.deidentify.rulebook import compile_policy
 from ingestion.deidentify.rules import Treatment
@@ -28,14 +28,14 @@ GROUPS = (
     ("Radiotherapy", ("3002", "3004", "3006", "3008", "300A", "300C", "300E", "3010"), "plans, structures, doses"),
 )
 PIXELS = {
-    PixelPolicy.CLEAN: "Text that is burned into an image is found and blanked, exactly its boxes and nothing else. "
+    PixelChoice.CLEAN: "Text that is burned into an image is found and blanked, exactly its boxes and nothing else. "
     "What stays uncertain is held back for a person to decide.",
-    PixelPolicy.QUARANTINE: "An image that may show text is held back for a person to decide; none is changed.",
+    PixelChoice.QUARANTINE: "An image that may show text is held back for a person to decide; none is changed.",
 }
 FACES = {
-    FacePolicy.FLAG: "A series from which a face could be reconstructed is marked as such and kept.",
-    FacePolicy.QUARANTINE: "A series from which a face could be reconstructed is held back for a person to decide.",
-    FacePolicy.DEFACE: "The face is removed from a series that shows one; where it cannot be located with certainty, "
+    FaceChoice.FLAG: "A series from which a face could be reconstructed is marked as such and kept.",
+    FaceChoice.QUARANTINE: "A series from which a face could be reconstructed is held back for a person to decide.",
+    FaceChoice.DEFACE: "The face is removed from a series that shows one; where it cannot be located with certainty, "
     "the series is held back.",
 }
 LIMITS = (
@@ -75,9 +75,9 @@ def _lines(policy: Policy) -> Iterator[str]:
     for option in TABLE_OPTIONS:
         code, name = METHOD_CODES[option]
         yield f"| {'yes' if option in policy.options else 'no'} | {code} | {name} |"
-    clean = "where text was blanked" if policy.pixels is PixelPolicy.CLEAN else "no"
+    clean = "where text was blanked" if policy.pixels is PixelChoice.CLEAN else "no"
     yield f"| {clean} | {METHOD_CODES[Option.CLEAN_PIXEL_DATA][0]} | {METHOD_CODES[Option.CLEAN_PIXEL_DATA][1]} |"
-    face = "where a face was removed" if policy.faces is FacePolicy.DEFACE else "no"
+    face = "where a face was removed" if policy.faces is FaceChoice.DEFACE else "no"
     code, name = METHOD_CODES[Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES]
     yield f"| {face} | {code} | {name} |"
     yield ""
@@ -163,8 +163,9 @@ def _private(policy: Policy) -> Iterator[str]:
         treated = done[Treatment.CLEAN], done[Treatment.UID], done[Treatment.SHIFT] + done[Treatment.SHIFT_SECONDS]
         yield f"Of {len(safe_private()):,} attributes of {creators} creators that public lists call safe,"
         yield f"{done[Treatment.KEEP]:,} numbers stay as they are, {treated[0]} texts are cleaned, {treated[1]} UIDs"
-        yield f"replaced, {treated[2]} dates shifted, {gone} removed after all, {unread} of those because no list says"
-        yield "how to read them (they stay where the file itself says it). All others are removed, with blocks whose"
+        yield f"replaced, {treated[2]} dates shifted, {done[Treatment.RECURSE]} sequences treated item by item, and {gone}"
+        yield f"removed after all, {unread} of those because no list says how to read them"
+        yield "(they stay where the file itself says it). All others are removed, with blocks whose"
         yield "creator is unknown. Sources: PS3.15 section E.3.10 and the private tag knowledge base of The"
         yield "Cancer Imaging Archive."
     yield ""

@@ -25,14 +25,14 @@ class PolicyError(ValueError):
     """A policy that is not there or says something unknown; the message names the file and all that is wrong."""
 
 
-class PixelPolicy(StrEnum):
+class PixelChoice(StrEnum):
     """What happens to an image that shows text which may identify."""
 
     CLEAN = "clean"  # blank the text; what stays uncertain is quarantined
     QUARANTINE = "quarantine"
 
 
-class FacePolicy(StrEnum):
+class FaceChoice(StrEnum):
     """What happens to a series from which a face can be recognised."""
 
     FLAG = "flag"
@@ -56,8 +56,8 @@ class Policy:
     digest: str
     words: frozenset[str] = field(repr=False)
     description: str = ""
-    pixels: PixelPolicy = PixelPolicy.QUARANTINE
-    faces: FacePolicy = FacePolicy.QUARANTINE
+    pixels: PixelChoice = PixelChoice.QUARANTINE
+    faces: FaceChoice = FaceChoice.QUARANTINE
     dates_in_text: DatesInText = DatesInText.REMOVE
     overrides: tuple[Override, ...] = ()
 
@@ -113,8 +113,8 @@ def _policy(body: str, *, place: str) -> Policy:
         digest=hashlib.sha256(f"{said}\n{tables_digest()}".encode()).hexdigest(),
         words=frozenset(word for line in read_text(WORDS) for word in line.split()),
         description=file.description.strip(),
-        pixels=PixelPolicy(file.pixels),
-        faces=FacePolicy(file.faces),
+        pixels=PixelChoice(file.pixels),
+        faces=FaceChoice(file.faces),
         dates_in_text=DatesInText(file.dates_in_text),
         overrides=tuple(part.build() for part in file.overrides),
     )

@@ -4,8 +4,8 @@ import pytest
 
 from ingestion.deidentify.policy import (
     DatesInText,
-    FacePolicy,
-    PixelPolicy,
+    FaceChoice,
+    PixelChoice,
     PolicyError,
     load_policy,
     shipped_policies,
@@ -27,10 +27,10 @@ def test_the_shipped_ones_load() -> None:
         "113100", "113103", "113104", "113105", "113107", "113108", "113111",
     ]  # fmt: skip
     assert (default.pixels, default.faces, default.dates_in_text) == (
-        PixelPolicy.CLEAN, FacePolicy.FLAG, DatesInText.SHIFT,
+        PixelChoice.CLEAN, FaceChoice.FLAG, DatesInText.SHIFT,
     )  # fmt: skip
     assert Option.RETAIN_SAFE_PRIVATE not in node.options and Option.RETAIN_MODIFIED_DATES in node.options
-    assert node.faces is FacePolicy.QUARANTINE
+    assert node.faces is FaceChoice.QUARANTINE
     assert not strict.options and [code for code, _ in strict.method_codes] == ["113100"]
     assert len({policy.digest for policy in (default, node, strict)}) == 3
 
