@@ -163,8 +163,8 @@ def _private(policy: Policy) -> Iterator[str]:
         treated = done[Treatment.CLEAN], done[Treatment.UID], done[Treatment.SHIFT] + done[Treatment.SHIFT_SECONDS]
         yield f"Of {len(safe_private()):,} attributes of {creators} creators that public lists call safe,"
         yield f"{done[Treatment.KEEP]:,} numbers stay as they are, {treated[0]} texts are cleaned, {treated[1]} UIDs"
-        yield f"replaced, {treated[2]} dates shifted, {done[Treatment.RECURSE]} sequences treated item by item, and {gone}"
-        yield f"removed after all, {unread} of those because no list says how to read them"
+        yield f"replaced, {treated[2]} dates shifted, {done[Treatment.RECURSE]} sequences treated item by item, and"
+        yield f"{gone} removed after all, {unread} of those because no list says how to read them"
         yield "(they stay where the file itself says it). All others are removed, with blocks whose"
         yield "creator is unknown. Sources: PS3.15 section E.3.10 and the private tag knowledge base of The"
         yield "Cancer Imaging Archive."

@@ -28,6 +28,8 @@ IDENTITY = {
     0x00100010: (Treatment.PSEUDONYM, "the patient's pseudonym, in place of the name"),
     0x00100020: (Treatment.PSEUDONYM, "the patient's pseudonym, by which studies of one patient stay together"),
 }
+CLASS_UIDS = frozenset({0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x00041510, 0x00041512, 0x0004151A})
+"""SOP classes and transfer syntaxes: they say what an object is, also those of makers."""
 FILE_META_KEPT = frozenset({0x00020001, 0x00020002, 0x00020010})
 _DECLARED = {
     0x00120062: "says that identities were removed",
@@ -129,6 +131,8 @@ class CompiledRules:
                 return Rule(Treatment.CLEAN, _DECLARED[tag], TextKind.TECHNICAL, fallback=Treatment.EMPTY)
             return Rule(Treatment.RECURSE, _DECLARED[tag], fallback=Treatment.EMPTY)
         kind = self.kind.type_of(tag, parent=parent)
+        if tag in CLASS_UIDS:
+            return Rule(Treatment.KEEP, "the kind of an object, no object", fallback=_fallback(kind))
         override = self._overrides.get(tag)
         if override is not None:
             why = f"policy {self.policy.name}: {override.why}"

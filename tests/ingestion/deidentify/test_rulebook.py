@@ -104,6 +104,7 @@ def test_research_keeps_what_it_needs() -> None:
     assert _treat(book, "SourceImageSequence") is _treat(book, "DerivationCodeSequence") is Treatment.RECURSE
     assert _treat(book, "DeviceSerialNumber") is _treat(book, "StudyID") is Treatment.IDENTIFIER
     assert _treat(book, "TimezoneOffsetFromUTC") is Treatment.REMOVE
+    assert _treat(book, "SOPClassUID") is _treat(book, "ReferencedSOPClassUID") is Treatment.KEEP
 
 
 @pytest.mark.parametrize(
