@@ -15,8 +15,10 @@ from ingestion.deidentify.verification.search import Hit, Searcher
 from ingestion.deidentify.verification.walk import Layout, Leaf, Path, UnreadableError, read_layout
 from ingestion.deidentify.verification.words import SAYS_NOTHING
 
-MANY_UIDS = 64
-"""Up to here each UID is looked for by itself; above it, all strings of the result that are shaped like one are."""
+ROOT = 10
+"""Characters by which places that may hold an original UID are found: most objects have UIDs of two or three roots."""
+LONG_UID = 16
+"""Characters from which a UID is known even with a digit right before it: a short one can be the end of another."""
 _META = bytes(128) + b"DICM"
 _PATIENT_ID = 0x00100020
 _UID_SHAPE = re.compile(rb"[0-9]+(?:\.[0-9]+){3,}")
@@ -115,18 +117,20 @@ def _without(part: Segment, pseudonym: str) -> Segment:
 
 
 def _uids(layout: Layout, parts: tuple[Segment, ...], uids: frozenset[bytes]) -> Iterator[Finding]:
+    """Original UIDs, also with components added to them. Only places that begin like one of them are looked at."""
     joined = normalised(b"\n".join(part.data for part in parts))
-    if len(uids) > MANY_UIDS:
-        there = set(_UID_SHAPE.findall(joined))
-        # An extended UID (root.1) still shows the one it was made of.
-        there |= {b".".join(uid.split(b".")[:-cut]) for uid in there for cut in (1, 2)}
-        met = uids & there
-    else:
-        met = frozenset(uid for uid in uids if uid in joined)
+    met: set[bytes] = set()
+    for root in {uid[:ROOT] for uid in uids}:
+        position = joined.find(root)
+        while position >= 0:
+            shaped = _UID_SHAPE.match(joined, position)
+            components = shaped.group().split(b".") if shaped else []
+            met.update(uid for end in range(4, len(components) + 1) if (uid := b".".join(components[:end])) in uids)
+            position = joined.find(root, position + 1)
     for uid in met:
-        pattern = re.compile(
-            rb"(?<![0-9.])" + b"\0*".join(re.escape(uid[at : at + 1]) for at in range(len(uid))) + rb"(?!\0?[0-9])"
-        )
+        before = rb"(?<![0-9.])" if len(uid) < LONG_UID else b""
+        spelled = b"\0*".join(re.escape(uid[at : at + 1]) for at in range(len(uid)))
+        pattern = re.compile(before + spelled + rb"(?!\0?[0-9])")
         for part in parts:
             for match in pattern.finditer(part.data):
                 leaf = _around(layout, part.start + match.start())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 MEANINGLESS = frozenset({"19000101", "00010101", "19700101", "18991230", "19010101"})
 """Days that programs write for 'unknown': they say nothing of anybody, and de-identifiers write them as dummies."""
-EARLIEST, LATEST = 1850, 2100
+EARLIEST, LATEST = 1850, 2099
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
            "november", "december")  # fmt: skip
 _SHORT_MONTHS = tuple(month[:3] for month in _MONTHS)

@@ -16,7 +16,9 @@ _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 _JPEG, _CODESTREAM = b"\xff\xd8", b"\xff\x4f\xff\x51"
 _END = b"\xff\xd9"
 _SCAN, _TILE = b"\xff\xda", b"\xff\x93"
-_SEGMENT = re.compile(rb"\xff[\xe0-\xef\xfe\x64]")
+_SEGMENT = re.compile(rb"\xff[\xe0-\xef\xfe]")
+_COMMENT = re.compile(rb"\xff\x64..\0[\0\1]", re.DOTALL)
+"""A comment of JPEG 2000 with its registration value: without that, its two bytes are met in every packet."""
 _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS = (
     0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280100,
 )  # fmt: skip
@@ -102,7 +104,7 @@ def _of_fragment(data: bytes, start: int) -> list[Segment]:
         mark = data.find(_SCAN if data.startswith(_JPEG) else _TILE, codestream)
         body = mark if mark >= 0 else len(data)
     found = [Segment(start, data[:body])] if body else []
-    for match in _SEGMENT.finditer(data, body):
+    for match in (_SEGMENT if codestream < 0 or data.startswith(_JPEG) else _COMMENT).finditer(data, body):
         stop = match.start() + 2 + int.from_bytes(data[match.start() + 2 : match.start() + 4], "big")
         found.append(Segment(start + match.start(), data[match.start() : stop]))
     end = data.find(_END, body)

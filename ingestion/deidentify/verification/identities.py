@@ -49,6 +49,12 @@ _DEVICES = _tags("""
     PerformedStationAETitle PerformedStationName PerformedLocation StationAETitle RetrieveAETitle
     ScheduledProcedureStepLocation DetectorID
 """)
+_KINDS_OF_THINGS = _tags("""
+    MediaStorageSOPClassUID TransferSyntaxUID ImplementationClassUID PrivateInformationCreatorUID SOPClassUID
+    ReferencedSOPClassUID RelatedGeneralSOPClassUID OriginalSpecializedSOPClassUID CodingSchemeUID ContextUID
+    MappingResourceUID ReferencedSOPClassUIDInFile EncryptedContentTransferSyntaxUID
+""")
+"""Private classes, programs and coding schemes have UIDs too: they name what many objects have in common."""
 _UID_SHAPE = re.compile(rb"^[0-2](?:\.\d+){4,}$")
 _DATE_VALUE = re.compile(rb"^(\d{4})[.]?(\d{2})[.]?(\d{2})")
 
@@ -97,6 +103,8 @@ def identities_in(layout: Layout) -> Identities:
         if not length:
             continue
         if vr == b"UI":
+            if tag in _KINDS_OF_THINGS:
+                continue
             uids.update(bytes(buffer[start : start + length]).rstrip(b"\0 ").split(b"\\"))
         elif vr == b"PN":
             values.add(RawValue(Kind.PERSON, tag, bytes(buffer[start : start + min(length, MAX_VALUE)]), charset))
@@ -115,7 +123,10 @@ def identities_in(layout: Layout) -> Identities:
                 uids.add(value)
         elif tag == _CHARSET:
             charset = bytes(buffer[start : start + min(length, MAX_VALUE)]).decode("ascii", "replace").strip(" \0")
-    own = frozenset(uid for uid in uids if uid.count(b".") >= 3 and not uid.startswith(STANDARD_UIDS))
+    own = frozenset(
+        uid for uid in uids
+        if uid.count(b".") >= 3 and not uid.startswith(STANDARD_UIDS) and not STANDARD_UIDS.startswith(uid)
+    )  # fmt: skip
     return Identities(frozenset(values), own, frozenset(dates), frozenset(births))
 
 

@@ -22,6 +22,7 @@ NOISE_FROM = 8
 """Letters from which a needle is looked for in compressed video: a megabyte of noise spells one of eight letters, in
 any case, with a chance of one in 10^10."""
 _SEARCHED_FOR_DIGITS = TEXT_VRS | {b"UN", b"CS", b"OB"}
+_MAY_BE_ESCAPED = _SEARCHED_FOR_DIGITS | {b"OW"}
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _QUOTED = re.compile(rb"=(?:[0-9A-Fa-f]{2}|\r?\n)")
 _ENTITY = re.compile(rb"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});")
@@ -66,29 +67,42 @@ class Searcher:
         """Every place where a needle stands as its reach asks for."""
         places = _Places(layout)
         joined = parts[0].data if len(parts) == 1 else b"\n".join(part.data for part in parts)
-        plain = self._met(normalised(joined))
-        for needle in plain:
-            yield from places.of(needle, parts)
+        plain = set()
+        for needle in self._met(normalised(joined)):
+            for hit in places.of(needle, parts):
+                plain.add(needle)
+                yield hit
         if self._short_pattern is not None or not joined.isascii():
-            yield from self._in_text(layout, places, parts, seen=plain)
-        for view in _decoded(joined):
-            text = normalised(view)
-            for needle in self._met(text) - plain:
-                if any(_stands(needle.reach, text, match.span(), None) for match in _finditer(needle, text)):
-                    yield Hit(needle, None, None)
+            yield from self._in_text(layout, seen=plain)
+        if _is_escaped(joined):
+            yield from self._in_escapes(layout, parts, seen=plain)
         for part in noisy:
             for needle in self._met(normalised(part.data)):
                 if len(needle.pattern) >= NOISE_FROM and needle.reach is Reach.ANYWHERE:
                     yield Hit(needle, part.start, None)
+
+    def _in_escapes(self, layout: Layout, parts: tuple[Segment, ...], *, seen: set[Needle]) -> Iterator[Hit]:
+        """Values, comments and trailers without their escapes: value by value, as each VR says what counts in it."""
+        values: list[tuple[int, bytes, Leaf | None]] = [(part.start, part.data, None) for part in parts[1:]]
+        for leaf_of in layout.leaves:
+            if leaf_of[1] in _MAY_BE_ESCAPED and leaf_of[3]:
+                start, end = leaf_of[2], leaf_of[2] + leaf_of[3]
+                values.append((start, bytes(layout.buffer[start:end]), leaf_of))
+        for offset, value, leaf in values:
+            if not _is_escaped(value):
+                continue
+            for view in _decoded(value):
+                text = normalised(view)
+                for needle in self._met(text) - seen:
+                    if any(_stands(needle.reach, text, match.span(), leaf) for match in _finditer(needle, text)):
+                        yield Hit(needle, offset, leaf)
 
     def _met(self, text: bytes) -> set[Needle]:
         if not len(self._automaton):
             return set()
         return {needle for _, needle in self._automaton.iter(text.decode("latin-1"))}
 
-    def _in_text(
-        self, layout: Layout, places: _Places, parts: tuple[Segment, ...], *, seen: set[Needle]
-    ) -> Iterator[Hit]:
+    def _in_text(self, layout: Layout, *, seen: set[Needle]) -> Iterator[Hit]:
         """Short words, and words with accents that the raw header wrote without: in values of text VRs."""
         buffer, charset = layout.buffer, ""
         for leaf in layout.leaves:
@@ -189,6 +203,14 @@ def _stands(reach: Reach, text: bytes, span: tuple[int, int], leaf: Leaf | None)
 
 def _alnum(byte: bytes) -> bool:
     return byte.isalnum()
+
+
+def _is_escaped(data: bytes) -> bool:
+    return bool(
+        (b"%" in data and _PERCENT.search(data))
+        or (b"=" in data and _QUOTED.search(data))
+        or (b"&" in data and _ENTITY.search(data))
+    )
 
 
 def _decoded(data: bytes) -> Iterator[bytes]:

@@ -112,6 +112,8 @@ class _Walker:
         self.buffer = buffer
         self.leaves = leaves
         self.little = little
+        order = "<" if little else ">"
+        self.head, self.head16, self.head32 = (struct.Struct(order + kind) for kind in ("HH2sH", "HHL", "L"))
         self.pixels: tuple[int, int] | None = None
         self.fragments: list[tuple[int, int]] = []
 
@@ -123,8 +125,7 @@ class _Walker:
         if depth > MAX_DEPTH:
             raise UnreadableError("sequences are nested too deep")
         buffer, leaves, size = self.buffer, self.leaves, len(self.buffer)
-        order = "<" if self.little else ">"
-        head, head16, head32 = (struct.Struct(order + kind) for kind in ("HH2sH", "HHL", "L"))
+        head, head16, head32 = self.head, self.head16, self.head32
         stop = size if end == UNDEFINED else end
         if stop > size:
             raise UnreadableError("an item passes the end")
@@ -182,7 +183,7 @@ class _Walker:
         raise UnreadableError("a delimiter that closes nothing")
 
     def _items(self, position: int, end: int, *, implicit: bool, path: Path, depth: int) -> int:
-        head = struct.Struct(("<" if self.little else ">") + "HHL")
+        head = self.head16
         stop = len(self.buffer) if end == UNDEFINED else end
         number = 0
         while position < stop:

@@ -27,6 +27,9 @@ elekta bruker samsung mindray acuson planmeca visage general electric healthcare
 sectra hermes mirada osirix horos orthanc clearcanvas conquest dcmtk gdcm highdicom dcmqi slicer matlab offis pixelmed
 deidentified deidentify deid redacted confidential hidden withheld noname nobody yes true false other
 primary original derived secondary image images localizer volume acquisition screen
+mister mrs ct mr mri pt pet nm us cr dx mg xa rf sc rt seg sr ap pa lat ax cor sag tra obl fse tse gre epi spgr flair
+stir te tr ti fov mm cm kv ma sec min hz iso std roi rad hr bw max not and the for with von van del dos das les der die
+la le el al de da di do du st no to of in on at by an as is it or
 """
 ORDINARY = frozenset(_WORDS.split())
 SAYS_NOTHING = frozenset({"", "anonymized", "anonymous", "unknown", "none", "no name", "not available", "n/a", "na"})
