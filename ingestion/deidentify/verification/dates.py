@@ -77,7 +77,9 @@ def _meant(match: re.Match[str]) -> Iterator[str | None]:
             yield day_of(int(digits[4:]), int(digits[2:4]), int(digits[:2]))
             yield day_of(int(digits[4:]), int(digits[:2]), int(digits[2:4]))
     elif part["y2"]:
-        years = [int(part["y2"])] if len(part["y2"]) == 4 else [1900 + int(part["y2"]), 2000 + int(part["y2"])]
+        years = (
+            [int(part["y2"])] if len(part["y2"]) == 4 else [century + int(part["y2"]) for century in (1800, 1900, 2000)]
+        )
         for year in years:
             yield day_of(year, int(part["b2"]), int(part["a2"]))
             yield day_of(year, int(part["a2"]), int(part["b2"]))
