@@ -2,10 +2,11 @@
 
 What is looked for, of a value and its parts:
 
-- words of six letters and more anywhere, of four and five as whole words, of two and three as whole words in text;
+- words of six letters and more anywhere, of four and five as whole words, of two and three as whole words in text
+  (of names; of places those of three); words of other scripts by their bytes;
 - neighbouring words of a name or an address together (in both orders, with ``^``, ``=``, comma, blank, _, -, . or
   nothing between), also where each word alone is too ordinary to mean anything;
-- identifiers as they are, without their separators and with others; their parts of five digits or letters with digits;
+- identifiers as they are, without their separators and with others; their parts of five digits or six letters;
 - days in every form of ``dates.written``;
 - each of these in the bytes of the raw value itself, in every encoding of ``charsets.WRITTEN`` (what isn't ASCII), as
   base64 at each of its three alignments, and as hexadecimal digits.
@@ -30,6 +31,10 @@ ANYWHERE_FROM = 6
 """Letters from which a word is looked for inside longer ones: 'Mann' is a part of 'manner'."""
 WORD_FROM = 4
 """Shorter words are initials, VR codes and units as well: looked for as whole words, in text only."""
+FIRST_IDEOGRAPH = "\u3400"
+"""From here on one character is a family name: 王, 홍."""
+ACRONYM = 3
+"""Letters of a hospital's short name that is looked for as a whole word in text."""
 DIGITS_FROM = 5
 DIGITS_ANYWHERE_FROM = 8
 """Numbers of five to seven digits are met among measurements: looked for in text, not in numeric attributes."""
@@ -47,7 +52,8 @@ class Reach(StrEnum):
 
     ANYWHERE = "anywhere"
     WORD = "word"  # no letter or digit before or after it
-    TEXT_WORD = "text_word"  # likewise, in values of text VRs
+    TEXT = "text"  # anywhere in values of text VRs
+    TEXT_WORD = "text_word"  # as a whole word in values of text VRs
     DIGITS = "digits"  # no digit or point before or after it
     TEXT_DIGITS = "text_digits"  # likewise, and not in numeric VRs
     DAY = "day"  # likewise, and judged by what the raw object has at that place
@@ -131,18 +137,27 @@ def _word(word: str, kind: Kind) -> Iterator[Needle]:
     plain = word.isascii()
     if len(word) >= ANYWHERE_FROM:
         reach = Reach.ANYWHERE
-    elif len(word) >= WORD_FROM or (not plain and len(word) > 1):
+    elif len(word) >= WORD_FROM or (not plain and (len(word) > 1 or word >= FIRST_IDEOGRAPH)):
         reach = Reach.WORD
-    elif len(word) > 1 and kind is Kind.PERSON:
+    elif (len(word) > 1 and kind is Kind.PERSON) or (len(word) == ACRONYM and kind is Kind.PLACE):
         reach = Reach.TEXT_WORD
     else:
         return
     for pattern in encoded(word):
-        # Two letters of another script are two to six bytes: a part of any binary value, so in text only.
-        yield from _made(kind, reach if plain or len(pattern) >= ANYWHERE_FROM else Reach.TEXT_WORD, [pattern])
+        yield from _made(kind, reach if plain else _reach_of_bytes(normalised(pattern)), [pattern])
     if len(word) >= OPAQUE_FROM:
         for form in (word, word.upper(), word.title()):
             yield from _opaque(form, kind)
+
+
+def _reach_of_bytes(pattern: bytes) -> Reach:
+    """Of a word in another script: it has no letters beside it that could tell where it ends, but many bytes.
+
+    Two or three letters are two to six bytes. So few are a part of any binary value, and looked for in text only.
+    """
+    if len(pattern) >= ANYWHERE_FROM:
+        return Reach.ANYWHERE
+    return Reach.TEXT if len(pattern) >= WORD_FROM else Reach.TEXT_WORD
 
 
 def _of_identifier(text: str, words: list[str], kind: Kind) -> Iterator[Needle]:
@@ -163,6 +178,8 @@ def _of_identifier(text: str, words: list[str], kind: Kind) -> Iterator[Needle]:
             digits = Reach.DIGITS if len(bare) >= DIGITS_FROM else None
             if digits is not None:
                 yield from _made(kind, digits, (form.encode() for form in forms))
+    elif len(bare) == ACRONYM and kind is Kind.IDENTIFIER and not bare.isdigit():
+        yield from _made(kind, Reach.TEXT_WORD, encoded(bare))
     for word in words if len(words) > 1 else ():
         if word.isdigit():
             yield from _number(word, kind)
@@ -174,6 +191,8 @@ def _number(digits: str, kind: Kind) -> Iterator[Needle]:
     if len(digits) >= DIGITS_FROM and digits.strip("0"):
         reach = Reach.DIGITS if len(digits) >= DIGITS_ANYWHERE_FROM else Reach.TEXT_DIGITS
         yield from _made(kind, reach, encoded(digits))
+    elif len(digits) == DIGITS_FROM - 1 and kind in (Kind.IDENTIFIER, Kind.PERSON) and digits.strip("0"):
+        yield from _made(kind, Reach.TEXT_WORD, encoded(digits))
 
 
 def _of_day(day: str, kind: Kind) -> Iterator[Needle]:
@@ -207,4 +226,4 @@ def _made(kind: Kind, reach: Reach, patterns: Iterable[bytes]) -> Iterator[Needl
 
 
 def _is_ordinary(words: Iterable[str]) -> bool:
-    return all(word in ORDINARY or (len(word) < WORD_FROM and not word.isdigit()) for word in words)
+    return all(word in ORDINARY for word in words)

@@ -47,7 +47,7 @@ class Searcher:
         automaton = ahocorasick.Automaton()
         short = []
         for needle in self.needles:
-            if needle.reach is Reach.TEXT_WORD:
+            if needle.reach in (Reach.TEXT, Reach.TEXT_WORD):
                 short.append(needle)
             else:
                 automaton.add_word(needle.pattern.decode("latin-1"), needle)
@@ -55,8 +55,8 @@ class Searcher:
             automaton.make_automaton()
         object.__setattr__(self, "_automaton", automaton)
         object.__setattr__(self, "_short", {needle.pattern: needle for needle in short})
-        words = b"|".join(sorted((re.escape(needle.pattern) for needle in short), reverse=True))
-        pattern = re.compile(rb"(?<![a-z0-9])(?:" + words + rb")(?![a-z0-9])") if short else None
+        words = sorted((_bounded(needle) for needle in short), reverse=True)
+        pattern = re.compile(b"|".join(words)) if short else None
         object.__setattr__(self, "_short_pattern", pattern)
 
     _automaton: ahocorasick.Automaton = field(init=False, repr=False)
@@ -177,6 +177,11 @@ class _Places:
         return bool(leaves) and leaves[0][2] <= offset < leaves[-1][2] + leaves[-1][3]
 
 
+def _bounded(needle: Needle) -> bytes:
+    word = re.escape(needle.pattern)
+    return word if needle.reach is Reach.TEXT else rb"(?<![a-z0-9])" + word + rb"(?![a-z0-9])"
+
+
 def _finditer(needle: Needle, text: bytes) -> Iterator[re.Match[bytes]]:
     return re.finditer(re.escape(needle.pattern), text)
 
@@ -187,9 +192,7 @@ def _stands(reach: Reach, text: bytes, span: tuple[int, int], leaf: Leaf | None)
     vr = leaf[1] if leaf is not None else b"UN"
     if reach is Reach.ANYWHERE:
         return True
-    if reach in (Reach.WORD, Reach.TEXT_WORD):
-        if reach is Reach.TEXT_WORD and vr not in TEXT_VRS:
-            return False
+    if reach is Reach.WORD:
         return not _alnum(before[-1:]) and not _alnum(after[:1])
     if vr == b"UI" or (reach is Reach.TEXT_DIGITS and vr not in _SEARCHED_FOR_DIGITS):
         return False

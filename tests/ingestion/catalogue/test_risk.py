@@ -35,6 +35,7 @@ PEOPLE = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(PEOPLE, st.integers(1, 6))
 def test_figures_are_those_of_counting_everybody_against_everybody(people: list[Person], wanted_k: int) -> None:
     report = assess(people, wanted_k=wanted_k, quasi=tuple(Quasi))
@@ -68,6 +69,7 @@ def test_the_way_is_walked_as_told_and_leads_there_if_any_does(people: list[Pers
     assert report.reached is reachable
 
 
+@settings(deadline=None)
 @given(PEOPLE)
 def test_telling_less_never_makes_a_class_smaller(people: list[Person]) -> None:
     for quasi in DEFAULT_QUASI:
