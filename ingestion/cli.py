@@ -34,6 +34,8 @@ OWN = {
     "quarantine": "ingestion.commands.quarantine",
     "release": "ingestion.commands.release",
     "catalogue": "ingestion.commands.catalogue",
+    "risk": "ingestion.commands.risk",
+    "conformance": "ingestion.commands.conformance",
 }
 """Where each command is. Only the one that was asked for is imported: all of them take seconds."""
 DONE, PROBLEMS, WRONG_USE = 0, 1, 2
