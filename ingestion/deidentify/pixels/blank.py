@@ -87,6 +87,15 @@ def blank(dataset: Dataset, boxes: Sequence[Box]) -> BlankedPixels:
         ) from None
 
 
+def fitted(box: Box, dataset: Dataset) -> Box:
+    """The box that is blanked for ``box``: in native YBR_FULL_422 it is widened to pairs of pixels."""
+    native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    if not native or dataset.get("PhotometricInterpretation") != "YBR_FULL_422":
+        return box
+    left, right = box.left - box.left % 2, box.right + box.right % 2
+    return Box(left, box.top, right - left, box.height, box.frame)
+
+
 def _cannot(rule: str, detail: str) -> InstanceRefusedError:
     return InstanceRefusedError(Reason.BURNED_IN_ANNOTATION, rule=rule, detail=detail)
 
@@ -109,8 +118,7 @@ def _native(dataset: Dataset, boxes: tuple[Box, ...], *, frames: int) -> Blanked
         raw = _pairs_swapped(raw)
     kind = "i" if dataset.get("PixelRepresentation") == 1 else "u"
     values = np.frombuffer(raw, dtype=f"{'>' if big else '<'}{kind}{bits // 8}")
-    if shared:
-        boxes = tuple(sorted({_on_pairs(box) for box in boxes}))
+    boxes = tuple(fitted(box, dataset) for box in boxes)
     planar = samples > 1 and not shared and dataset.get("PlanarConfiguration") == 1
     for number in range(frames):
         wanted = [box for box in boxes if box.concerns(number)]
@@ -153,11 +161,6 @@ def _pairs_swapped(raw: bytearray) -> bytearray:
     return swapped
 
 
-def _on_pairs(box: Box) -> Box:
-    left, right = box.left - box.left % 2, box.right + box.right % 2
-    return Box(left, box.top, right - left, box.height, box.frame)
-
-
 def _fill(pixels: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
     """Black, as the samples of one pixel. ``pixels``: (rows, columns) or (rows, columns, samples), as stored."""
     photometric = str(dataset.get("PhotometricInterpretation") or "")
@@ -186,7 +189,10 @@ def _encapsulated(dataset: Dataset, boxes: tuple[Box, ...], *, frames: int) -> B
     for number, frame in zip(wanted, decoded, strict=True):
         blanked = np.array(frame)
         blanked[mask_of(boxes, rows=rows, columns=columns, frame=number)] = _fill(frame, dataset)
-        parts[number] = _encode(blanked, dataset, old=parts[number])
+        try:
+            parts[number] = _encode(blanked, dataset, old=parts[number])
+        except _CODEC_ERRORS as error:
+            raise _cannot("pixels.encoding", f"{type(error).__name__} while encoding as {syntax.name}") from None
         again = _decode(parts[number], dataset)
         if again.dtype != blanked.dtype or not np.array_equal(again, blanked):
             raise _cannot("pixels.encoding", f"the frame does not survive {syntax.name} unchanged")
@@ -204,16 +210,15 @@ def _encode(frame: NDArray[Any], dataset: Dataset, *, old: bytes) -> bytes:
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax in _JPEG_LOSSLESS:
         head = read_head(old)
-        unsigned = frame.view(f"u{frame.dtype.itemsize}") & ((1 << head.precision) - 1)
+        unsigned: NDArray[Any] = frame.view(f"u{frame.dtype.itemsize}") & ((1 << head.precision) - 1)
         return encode_lossless(unsigned, head)
     target = _ENCODED_AS[syntax]
     return get_encoder(target).encode(frame, encoding_plugin=_PLUGINS[target], **_description(dataset))
 
 
 def _decode(part: bytes, dataset: Dataset) -> NDArray[Any]:
-    array, _ = get_decoder(dataset.file_meta.TransferSyntaxUID).as_array(
-        encapsulate([part]), raw=True, correct_unused_bits=False, pixel_keyword="PixelData", **_description(dataset)
-    )
+    options = _description(dataset) | {"correct_unused_bits": False, "pixel_keyword": "PixelData"}
+    array, _ = get_decoder(dataset.file_meta.TransferSyntaxUID).as_array(encapsulate([part]), raw=True, **options)
     return array
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def outside(kept: Sequence[Box], *, rows: int, columns: int) -> tuple[Box, ...]:
     edges = sorted({0, rows, *(min(y, rows) for box in kept for y in (box.top, box.bottom))})
     open_pieces: dict[tuple[int, int], int] = {}
     found: list[Box] = []
-    for top, bottom in zip(edges, edges[1:], strict=False):
+    for top, bottom in pairwise(edges):
         crossing = sorted((box.left, box.right) for box in kept if box.top <= top and box.bottom >= bottom)
         free, at = [], 0
         for left, right in crossing:

@@ -18,7 +18,6 @@ class Method(StrEnum):
     REGION = "region"  # outside all ultrasound regions of the header
     LAYOUT = "layout"  # the table of known screens
     DETECTOR = "detector"  # a text detection network
-    STROKES = "strokes"  # sharp strokes of one value
     PERSON = "person"  # a person's decision
 
 

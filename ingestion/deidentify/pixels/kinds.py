@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from pydicom import uid
 from pydicom.dataset import Dataset
 
@@ -32,14 +34,7 @@ def refuse_what_may_show_identities(dataset: Dataset, sop_class_uid: str) -> Non
         InstanceRefusedError: BURNED_IN_ANNOTATION, UNCLEANABLE_CONTENT or UNSUPPORTED_SOP_CLASS.
     """
     if sop_class_uid not in ACCEPTED:
-        name = uid.UID(sop_class_uid).name
-        if any(word in name for word in _BURNED_IN_WORDS):
-            raise _burned_in("pixels.sop_class", "a kind of image that usually shows text")
-        if any(word in name for word in _DOCUMENT_WORDS):
-            raise InstanceRefusedError(
-                Reason.UNCLEANABLE_CONTENT, rule="object.document", detail="a document or an annotation"
-            )
-        raise InstanceRefusedError(Reason.UNSUPPORTED_SOP_CLASS, rule="object.sop_class", detail="no rule for it")
+        refuse_unknown_kind(sop_class_uid)
     if str(dataset.get("BurnedInAnnotation") or "").strip().upper() not in ("", "NO"):
         raise _burned_in("pixels.declared", "BurnedInAnnotation does not say NO")
     kinds = dataset.get("ImageType") or ()
@@ -51,6 +46,22 @@ def refuse_what_may_show_identities(dataset: Dataset, sop_class_uid: str) -> Non
     photometric = str(dataset.get("PhotometricInterpretation") or "")
     if photometric.startswith(_COLOUR) and dataset.get("Modality") in _CROSS_SECTIONS:
         raise _burned_in("pixels.colour", "a coloured cross-section is a picture made by a workstation")
+
+
+def refuse_unknown_kind(sop_class_uid: str) -> NoReturn:
+    """Refuse a kind of object that no rule covers.
+
+    Raises:
+        InstanceRefusedError: BURNED_IN_ANNOTATION, UNCLEANABLE_CONTENT or UNSUPPORTED_SOP_CLASS.
+    """
+    name = uid.UID(sop_class_uid).name
+    if any(word in name for word in _BURNED_IN_WORDS):
+        raise _burned_in("pixels.sop_class", "a kind of image that usually shows text")
+    if any(word in name for word in _DOCUMENT_WORDS):
+        raise InstanceRefusedError(
+            Reason.UNCLEANABLE_CONTENT, rule="object.document", detail="a document or an annotation"
+        )
+    raise InstanceRefusedError(Reason.UNSUPPORTED_SOP_CLASS, rule="object.sop_class", detail="no rule for it")
 
 
 def _burned_in(rule: str, detail: str) -> InstanceRefusedError:

@@ -21,6 +21,8 @@ def ultrasound_regions(dataset: Dataset) -> tuple[Box, ...]:
         return ()
     boxes = []
     for item in items:
+        if not item.get("RegionSpatialFormat") or not item.get("RegionDataType"):
+            continue  # 0, "none": a part of the screen that is no image (C.8.5.5.1.1, C.8.5.5.1.2); text stands there
         edges = [item.get(name) for name in _EDGES]
         if not all(isinstance(edge, int) for edge in edges):
             return ()
@@ -30,5 +32,7 @@ def ultrasound_regions(dataset: Dataset) -> tuple[Box, ...]:
         if not (0 <= left < right and 0 <= top < bottom):
             return ()
         boxes.append(Box(left, top, right - left, bottom - top))
+    if not boxes:
+        return ()
     covered = mask_of(boxes, rows=rows, columns=columns).mean()
     return tuple(boxes) if covered <= MAX_SHARE else ()

@@ -8,6 +8,7 @@ a photographed body, and of many different values where they occur. Counting the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ MIN_JUMP = 0.2
 """Part of the frame's range that an edge of lettering jumps: text that people are to read stands out."""
 MIN_CROSSINGS = 24
 """Crossings of one value that make lettering likely: three letters of eight rows with a vertical stroke each."""
+LOSSY_STEPS = 12
+"""Grey levels that are told apart after lossy compression: white lettering keeps to the uppermost."""
 BAND_ROWS = 32
 """Lettering comes in lines: the crossings counted together lie in one band of rows."""
 
@@ -35,17 +38,21 @@ class StrokeCount:
         return self.crossings >= MIN_CROSSINGS
 
 
-def count_strokes(frame: NDArray[np.generic]) -> StrokeCount:
-    """Crossings of one value in a frame of grey values (rows, columns)."""
+def count_strokes(frame: NDArray[Any], *, lossy: bool = False) -> StrokeCount:
+    """Crossings of one value in a frame of grey values (rows, columns).
+
+    ``lossy``: compression has spread the value of the lettering, so that values are compared in coarse steps.
+    """
     grey = np.ascontiguousarray(frame)
-    if grey.size < 2:
+    if grey.size < 2 or grey.dtype.kind not in "iu":
         return StrokeCount(0)
     low, high = int(grey.min()), int(grey.max())
-    jump = max(int((high - low) * MIN_JUMP), 4)
-    if high - low < jump:
-        return StrokeCount(0)
-    wide = np.int16 if -(1 << 14) <= low and high < 1 << 14 else np.int32
-    flat = grey.astype(wide, copy=False).ravel()
+    if lossy and high > low:
+        grey = ((grey.astype(np.int64) - low) * LOSSY_STEPS // (high - low)).astype(np.int16)
+        low, high = 0, LOSSY_STEPS
+    jump = max(int((high - low) * MIN_JUMP), 2)
+    wide = np.int16 if high - low < 1 << 15 and low >= -(1 << 15) and high < 1 << 15 else np.int64
+    flat: NDArray[Any] = grey.astype(wide, copy=False).ravel()
     steps = flat[1:] - flat[:-1]  # a step over the end of a row is one more edge, in one column: it changes no count
     edges = np.flatnonzero((steps >= jump) | (steps <= -jump))
     if edges.size < MIN_CROSSINGS:
@@ -54,12 +61,7 @@ def count_strokes(frame: NDArray[np.generic]) -> StrokeCount:
 
 
 def _crossings(
-    flat: NDArray[np.signedinteger],
-    steps: NDArray[np.signedinteger],
-    edges: NDArray[np.intp],
-    *,
-    columns: int,
-    rows: int,
+    flat: NDArray[Any], steps: NDArray[Any], edges: NDArray[np.intp], *, columns: int, rows: int
 ) -> StrokeCount:
     """Pairs of neighbouring edges, one up and one down, at most a stroke apart, with one value between them."""
     first, last = edges[:-1] + 1, edges[1:]  # the first and the last pixel between the two edges
