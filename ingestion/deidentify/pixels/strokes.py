@@ -79,13 +79,14 @@ def _crossings(
         return StrokeCount(0)
     values, row = flat[first], first // columns
     found = []
+    lowest, bands = int(values.min()), rows // BAND_ROWS + 2
     for offset in (0, BAND_ROWS // 2):
         band = (row + offset) // BAND_ROWS
-        pairs, counts = np.unique(np.stack([values.astype(np.int64), band]), axis=1, return_counts=True)
+        pairs, counts = np.unique((values.astype(np.int64) - lowest) * bands + band, return_counts=True)
         found += [
             (int(count), max(int(number) * BAND_ROWS - offset, 0), min((int(number) + 1) * BAND_ROWS - offset, rows))
-            for number, count in zip(pairs[1], counts, strict=True)
+            for number, count in zip(pairs % bands, counts, strict=True)
         ]
     most = max(count for count, _, _ in found)
-    bands = tuple(sorted({(top, bottom) for count, top, bottom in found if count >= MIN_CROSSINGS}))
-    return StrokeCount(most, bands)
+    likely = tuple(sorted({(top, bottom) for count, top, bottom in found if count >= MIN_CROSSINGS}))
+    return StrokeCount(most, likely)
