@@ -23,7 +23,7 @@ MAX_EVENLY = 12
 """Frames of a cine that a detector looks at in any case, evenly spread; besides, those in which strokes appear, and
 the brightest and the darkest value of each pixel over all frames."""
 MIN_CONFIDENCE = 0.4
-"""Below it a spot is speckle: planted lettering of 20 % contrast has 0.6 and more (docs/pixels.md)."""
+"""Below it a spot is speckle; the recall in docs/pixels.md was measured with it."""
 MAX_LINE = 120
 """Pixels that a line of text is high at most; something larger is a bright area that the network took for text."""
 SURE = 0.7
