@@ -155,8 +155,15 @@ def test_workers_in_other_processes_use_it(store: S3Store) -> None:
     assert pickle.loads(pickle.dumps(store)) == store
     with ProcessPoolExecutor(2, mp_context=get_context("forkserver")) as pool:
         assert set(pool.map(_write_and_read, [store] * 4, range(4))) == {b"by a worker"}
-    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
-        assert set(pool.map(_write_and_read, [store] * 4, range(4, 8))) == {b"by a worker"}
+
+
+def test_a_process_forked_too_late_says_so_and_does_not_hang(store: S3Store) -> None:
+    assert store.create("forked/here", b"used before the other starts")
+    with (
+        ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool,
+        pytest.raises(StoreError, match="forked after"),
+    ):
+        pool.submit(_write_and_read, store, 100).result(timeout=60)
 
 
 def test_a_log_of_states(store: S3Store) -> None:
