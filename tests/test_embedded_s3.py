@@ -117,7 +117,7 @@ def test_it_ends_when_asked_to(tmp_path: Path) -> None:
     [
         ("GET", "?list-type=2&max-keys=many", {}, b"", 400),
         ("GET", "?list-type=2&max-keys=-1", {}, b"", 400),
-        ("GET", "?list-type=2&continuation-token=***", {}, b"", 400),
+        ("GET", "?list-type=2&continuation-token=x", {}, b"", 400),
         ("PUT", "/k?partNumber=x&uploadId=none", {}, b"x", 400),
         ("PUT", "/k?partNumber=1", {}, b"x", 404),
         ("PUT", "/k?partNumber=99999&uploadId=none", {}, b"x", 400),
