@@ -8,8 +8,18 @@
 set -eu
 
 stop() {
+    # In this order: a storage daemon that ends tells the monitor, and waits for it.
     for name in rgw osd mon; do
-        if [ -f "$folder/$name.pid" ]; then kill "$(cat "$folder/$name.pid")" 2>/dev/null || true; fi
+        if [ -f "$folder/$name.pid" ]; then
+            pid=$(cat "$folder/$name.pid")
+            kill "$pid" 2> /dev/null || true
+            for _ in $(seq 100); do
+                kill -0 "$pid" 2> /dev/null || break
+                sleep 0.1
+            done
+            kill -9 "$pid" 2> /dev/null || true
+            rm -f "$folder/$name.pid"
+        fi
     done
 }
 
