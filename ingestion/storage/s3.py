@@ -1,34 +1,31 @@
-"""A store that is a bucket of any S3-compatible server, through boto3."""
+"""A store that is a bucket of any S3-compatible server: objects through obstore, the rest through boto3."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
 
-import boto3
-from botocore.config import Config
+import obstore
 from botocore.exceptions import BotoCoreError, ClientError
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import S3Store as ObstoreS3
 
 from ingestion.storage.protocol import ObjectMissingError, StoredObject, StoreError
+from ingestion.storage.s3_clients import Place, control_client, object_client
 
-CONNECT_TIMEOUT_SECONDS = 5
-READ_TIMEOUT_SECONDS = 60
-ATTEMPTS = 4
-"""Tries of one request, the first included; botocore waits longer between them each time."""
-_EXISTS = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
-_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _OURS = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 DIGEST = "sha256"
 """User metadata that holds the SHA-256 of the body: ours, whatever checksums a server knows."""
+_STATUS = re.compile(r"status code: (\d{3})[^<]*(?:<.*?<Code>(\w+)</Code>)?", re.DOTALL)
+_RANGE_OUTSIDE = "416"
 
 
 @dataclass(frozen=True)
 class S3Store:
-    """One bucket. Can be pickled; each process makes a client of its own. ``repr`` shows no secret."""
+    """One bucket. Can be pickled; each process makes clients of its own. ``repr`` shows no secret."""
 
     bucket: str
     endpoint: str | None = None
@@ -41,56 +38,53 @@ class S3Store:
         # Asking first saves sending the bytes again, and holds for a server that ignores the condition.
         if self.exists(key):
             return False
+        attributes = {"Content-Type": content_type, DIGEST: hashlib.sha256(body).hexdigest()}
         with self._errors("write", key):
             try:
-                self._client().put_object(
-                    Bucket=self.bucket,
-                    Key=key,
-                    Body=body,
-                    ContentType=content_type,
-                    IfNoneMatch="*",
-                    Metadata={DIGEST: hashlib.sha256(body).hexdigest()},
-                )
-            except ClientError as error:
-                if _code(error) in _EXISTS:
-                    return False
-                raise
+                # One request: the parts of a multipart upload are not joined under a condition everywhere.
+                obstore.put(self._objects(), key, body, attributes=attributes, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
         return True
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
-        whole = start == 0 and length is None
         if length == 0:
             return b""
-        extra = {} if whole else {"Range": f"bytes={start}-{'' if length is None else start + length - 1}"}
+        whole = start == 0 and length is None
         with self._errors("read", key):
             try:
-                answer = self._client().get_object(Bucket=self.bucket, Key=key, **extra)
-                body = answer["Body"].read()
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    raise ObjectMissingError(key) from None
-                if _code(error) in {"InvalidRange", "416"}:
+                if whole:
+                    answer = obstore.get(self._objects(), key)
+                elif length is None:
+                    answer = obstore.get(self._objects(), key, options={"range": {"offset": start}})
+                else:
+                    answer = obstore.get(self._objects(), key, options={"range": (start, start + length)})
+                body = answer.bytes().to_bytes()
+            except FileNotFoundError as error:
+                if _told(error)[1] == "NoSuchBucket":
+                    raise
+                raise ObjectMissingError(key) from None
+            except BaseError as error:
+                if _told(error)[0] == _RANGE_OUTSIDE:
                     return b""
                 raise
-        expected = answer.get("Metadata", {}).get(DIGEST)
-        if whole and expected is not None and hashlib.sha256(body).hexdigest() != expected:
+        expected = answer.attributes.get(DIGEST) if whole else None
+        if expected is not None and hashlib.sha256(body).hexdigest() != expected:
             raise StoreError(f"{self.bucket}/{key} has other bytes than were written: the store is damaged")
-        return bytes(body)
+        return body
 
     def exists(self, key: str) -> bool:
         with self._errors("look up", key):
             try:
-                self._client().head_object(Bucket=self.bucket, Key=key)
-            except ClientError as error:
-                if _code(error) in _MISSING:
-                    return False
-                raise
+                obstore.head(self._objects(), key)
+            except FileNotFoundError:
+                return False
         return True
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
         with self._errors("list", prefix):
             pages = (
-                self._client()
+                control_client(self._place())
                 .get_paginator("list_objects_v2")
                 .paginate(Bucket=self.bucket, Prefix=prefix, **({"StartAfter": after} if after else {}))
             )
@@ -106,16 +100,22 @@ class S3Store:
         """
         with self._errors("make the bucket", ""):
             try:
-                self._client().create_bucket(Bucket=self.bucket)
+                control_client(self._place()).create_bucket(Bucket=self.bucket)
             except ClientError as error:
                 if _code(error) not in _OURS:
                     raise
 
-    def _client(self) -> Any:
-        return _client(self.endpoint, self.access_key, self.secret_key, self.region, self.addressing_style)
+    def _place(self) -> Place:
+        return Place(
+            self.bucket, self.endpoint, self.access_key, self.secret_key, self.region, self.addressing_style
+        )  # fmt: skip
+
+    def _objects(self) -> ObstoreS3:
+        return object_client(self._place())
 
     @contextmanager
     def _errors(self, action: str, key: str) -> Iterator[None]:
+        """Every failure as a ``StoreError`` of few words: clients' messages hold requests and whole answers."""
         place = f"{self.bucket}/{key}" if key else self.bucket
         try:
             yield
@@ -123,27 +123,18 @@ class S3Store:
             raise StoreError(f"the store refused to {action} {place}: {_code(error)}") from None
         except BotoCoreError as error:
             raise StoreError(f"the store could not {action} {place}: {type(error).__name__}") from None
+        except (BaseError, FileNotFoundError) as error:
+            status, code = _told(error)
+            told = f"refused to {action} {place}: {code or status}" if status else f"could not {action} {place}"
+            raise StoreError(f"the store {told}") from None
+        except ValueError:  # obstore's for a path with empty, '.' or '..' segments or control characters
+            raise StoreError(f"{key!r} is no key") from None
 
 
-@lru_cache(maxsize=8)
-def _client(
-    endpoint: str | None, access_key: str | None, secret_key: str | None, region: str, addressing_style: str
-) -> Any:
-    """The client of these settings in this process: making one takes a tenth of a second, as long as 20 objects."""
-    session = boto3.session.Session(aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region)
-    return session.client(
-        "s3",
-        endpoint_url=endpoint,
-        config=Config(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
-            retries={"max_attempts": ATTEMPTS, "mode": "standard"},
-            s3={"addressing_style": addressing_style},  # type: ignore[arg-type]
-            # Chunked trailers with checksums aren't understood everywhere; we keep a SHA-256 of our own.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
+def _told(error: Exception) -> tuple[str | None, str | None]:
+    """Status and S3 code of the answer that ``error`` is about; obstore has them in the message only."""
+    match = _STATUS.search(str(error))
+    return (match[1], match[2]) if match else (None, None)
 
 
 def _code(error: ClientError) -> str:

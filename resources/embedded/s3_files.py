@@ -8,11 +8,13 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+LAST = "\U0010ffff"
+"""No character, and sorted after each: ``folder/`` + this comes after all that begins with ``folder/``."""
 _SCHEMA = """
 create table if not exists bucket (name text primary key);
 create table if not exists object (
@@ -48,14 +50,17 @@ class Files:
 
     def __init__(self, root: Path) -> None:
         self._blobs = root / "blobs"
-        self._blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._blobs.mkdir(exist_ok=True, mode=0o700)
         self._index = root / "index.sqlite"
         with self._connection() as connection:
             connection.executescript("pragma journal_mode=wal;" + _SCHEMA)
+        _sync_folder(root)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(self._index, timeout=30)
+        connection.execute("pragma synchronous=full")  # sync the log at every commit
         try:
             with connection:
                 yield connection
@@ -71,14 +76,26 @@ class Files:
             return connection.execute("select 1 from bucket where name = ?", (name,)).fetchone() is not None
 
     def keep(self, body: bytes) -> str:
-        """Write the bytes to a file that has no name in any bucket yet; on the disk when this returns."""
+        """Write the bytes to a file that has no name in any bucket yet; on the disk when this returns.
+
+        File and folder are both synced, and so is the index when it names the file: an object that was acknowledged
+        outlives a loss of power, as far as the disk keeps what it said it has.
+        """
         name = uuid.uuid4().hex
         folder = self._blobs / name[:2]
-        folder.mkdir(exist_ok=True, mode=0o700)
-        with (folder / name).open("wb") as file:
-            file.write(body)
-            file.flush()
-            os.fdatasync(file.fileno())
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True, mode=0o700)
+            _sync_folder(self._blobs)
+        path = folder / name
+        try:
+            with path.open("xb") as file:
+                file.write(body)
+                file.flush()
+                os.fdatasync(file.fileno())
+            _sync_folder(folder)
+        except OSError:
+            path.unlink(missing_ok=True)  # a full disk is not to be filled with halves
+            raise
         return f"{name[:2]}/{name}"
 
     def put(self, bucket: str, key: str, body: bytes, *, type_: str, meta: dict[str, str], only_new: bool) -> str:
@@ -107,6 +124,9 @@ class Files:
         except sqlite3.IntegrityError:
             self._drop(file)
             raise ExistsError(key) from None
+        except sqlite3.OperationalError:  # a full disk: the index stays as it was
+            self._drop(file)
+            raise
         if old is not None:
             self._drop(old.file)
 
@@ -127,10 +147,11 @@ class Files:
         """At most ``limit`` objects with ``prefix`` and keys after ``after``, in the order of their UTF-8 bytes."""
         query = (
             "select key, file, size, etag, type, meta, changed from object"
-            " where bucket = ? and key > ? and key >= ? and substr(key, 1, ?) = ? order by key limit ?"
+            " where bucket = ? and key > ? and key >= ? and key < ? and substr(key, 1, ?) = ? order by key limit ?"
         )
+        values = (bucket, after, prefix, prefix + LAST, len(prefix), prefix, limit)
         with self._connection() as connection:
-            rows = connection.execute(query, (bucket, after, prefix, len(prefix), prefix, limit)).fetchall()
+            rows = connection.execute(query, values).fetchall()
         return [Row(*row) for row in rows]
 
     def delete(self, bucket: str, key: str) -> None:
@@ -139,6 +160,12 @@ class Files:
             with self._connection() as connection:
                 connection.execute("delete from object where bucket = ? and key = ?", (bucket, key))
             self._drop(row.file)
+
+    def has_upload(self, upload: str, bucket: str, key: str) -> bool:
+        with self._connection() as connection:
+            values = (upload, bucket, key)
+            query = "select 1 from upload where id = ? and bucket = ? and key = ?"
+            return connection.execute(query, values).fetchone() is not None
 
     def start_upload(self, bucket: str, key: str, *, type_: str, meta: dict[str, str]) -> str:
         upload = uuid.uuid4().hex
@@ -151,20 +178,34 @@ class Files:
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         file = self.keep(body)
         with self._connection() as connection:
+            query = "select file from part where upload = ? and number = ?"
+            old = connection.execute(query, (upload, number)).fetchone()
             values = (upload, number, file, etag, len(body))
             connection.execute("insert or replace into part values (?, ?, ?, ?, ?)", values)
+        if old is not None:
+            self._drop(old[0])
         return etag
 
-    def finish_upload(self, upload: str, *, only_new: bool) -> str | None:
-        """Make the parts one object; its entity tag, None for an upload that isn't there."""
+    def finish_upload(self, upload: str, chosen: Sequence[int], *, only_new: bool) -> str | None:
+        """Make the ``chosen`` parts one object; its entity tag, None for an upload or a part that isn't there.
+
+        Raises:
+            ExistsError: ``only_new`` and the key is taken.
+        """
         with self._connection() as connection:
             told = connection.execute("select bucket, key, type, meta from upload where id = ?", (upload,)).fetchone()
-            parts = connection.execute(
-                "select file, etag from part where upload = ? order by number", (upload,)
-            ).fetchall()
-        if told is None or not parts:
+            known = {
+                number: (file, etag)
+                for number, file, etag in connection.execute(
+                    "select number, file, etag from part where upload = ?", (upload,)
+                )
+            }
+        if told is None or not chosen or not known.keys() >= set(chosen):
             return None
+        parts = [known[number] for number in chosen]
         bucket, key, type_, meta = told
+        if only_new and self.find(bucket, key) is not None:
+            raise ExistsError(key)
         body = b"".join((self._blobs / file).read_bytes() for file, _ in parts)
         digest = hashlib.md5(b"".join(bytes.fromhex(etag) for _, etag in parts), usedforsecurity=False).hexdigest()
         etag = f"{digest}-{len(parts)}"
@@ -182,3 +223,12 @@ class Files:
 
     def _drop(self, file: str) -> None:
         (self._blobs / file).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """The names in ``folder`` are on the disk when this returns (POSIX: a file's own sync does not promise it)."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

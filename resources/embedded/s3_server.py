@@ -6,40 +6,52 @@ python -m resources.embedded.s3_server --root FOLDER --port N      (keys: CIE_S3
 from __future__ import annotations
 
 import argparse
-import base64
-import hashlib
+import asyncio
+import errno
 import json
+import logging
 import os
 import re
+import sqlite3
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
-from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from resources.embedded.s3_body import S3Error, payload, read_body
 from resources.embedded.s3_files import ExistsError, Files, Row
+from resources.embedded.s3_listing import NAMESPACE, list_objects
 from resources.embedded.s3_signature import SignatureError, check_signature
 
-_NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-MAX_KEYS = 1000
+MAX_KEY_BYTES = 1024
+MAX_PART_NUMBER = 10_000
+MAX_DOCUMENT = 2 << 20
+"""Bytes of XML: the longest that S3 allows names 1,000 keys of 1,024 bytes or 10,000 parts."""
+MAX_HEAD = 64 << 10
+"""Bytes of a request's head; S3's own limit is 8 kB of headers."""
+DRAIN_BYTES = 16 << 20
+"""Of a refused body so much is read and thrown away, so that the client hears why it was refused."""
+DRAIN_SECONDS = 5.0
 _STATUS = {
     "NoSuchKey": 404, "NoSuchBucket": 404, "NoSuchUpload": 404, "PreconditionFailed": 412, "InvalidRange": 416,
-    "BucketAlreadyOwnedByYou": 409, "BadDigest": 400, "XAmzContentSHA256Mismatch": 400, "NotImplemented": 501,
-    "IncompleteBody": 400, "MalformedXML": 400,
+    "BucketAlreadyOwnedByYou": 409, "EntityTooLarge": 413, "RequestTimeout": 408, "NotImplemented": 501,
+    "InsufficientStorage": 507, "InternalError": 500,
 }  # fmt: skip
-_RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
-_CHUNKED = "STREAMING-"
-
-
-class S3Error(Exception):
-    """An answer other than success; the first argument is S3's code."""
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ufffe\uffff\U0010ffff]")
+"""Characters that no XML document can hold, and the one that sorts last."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_log = logging.getLogger(__name__)
 
 
 class Server:
@@ -49,26 +61,46 @@ class Server:
         self._files, self._access_key, self._secret_key = files, access_key, secret_key
 
     async def answer(self, request: Request) -> Response:
-        body = await request.body()
-        return await run_in_threadpool(self._answer, request, body)
-
-    def _answer(self, request: Request, body: bytes) -> Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        raw_path = request.scope["raw_path"].decode("ascii").split("?")[0]
         try:
-            check_signature(
-                request.method, raw_path, request.scope["query_string"].decode("ascii"), headers,
-                access_key=self._access_key, secret_key=self._secret_key,
-            )  # fmt: skip
-            body = _payload(body, headers)
-            bucket, _, key = request.path_params["path"].partition("/")
-            return self._bucket(request, bucket, body) if not key else self._object(request, bucket, key, body, headers)
+            # Before the body is read: nobody without the secret may fill the memory.
+            self._check(request, headers)
+            body = await read_body(request)
         except SignatureError as error:
+            await _drain(request)
             return _error(request, str(error), 403)
+        except S3Error as error:
+            return _error(request, str(error), _STATUS.get(str(error), 400))
+        return await run_in_threadpool(self._answer, request, body, headers)
+
+    def _check(self, request: Request, headers: Mapping[str, str]) -> None:
+        try:
+            raw_path = request.scope["raw_path"].decode("ascii").split("?")[0]
+            query = request.scope["query_string"].decode("ascii")
+        except UnicodeDecodeError:
+            raise S3Error("InvalidURI") from None
+        check_signature(
+            request.method, raw_path, query, headers, access_key=self._access_key, secret_key=self._secret_key
+        )
+
+    def _answer(self, request: Request, body: bytes, headers: dict[str, str]) -> Response:
+        try:
+            body = payload(body, headers)
+            bucket, _, key = request.path_params["path"].partition("/")
+            _check_names(bucket, key)
+            return self._bucket(request, bucket, body) if not key else self._object(request, bucket, key, body, headers)
         except S3Error as error:
             return _error(request, str(error), _STATUS.get(str(error), 400))
         except ExistsError:
             return _error(request, "PreconditionFailed", 412)
+        except OSError as error:
+            full = error.errno in _FULL
+            _log.error("%s: %s", request.method, os.strerror(error.errno or 0))
+            return _error(request, "InsufficientStorage" if full else "InternalError", 507 if full else 500)
+        except sqlite3.OperationalError as error:
+            full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            _log.error("%s: the index: %s", request.method, error.sqlite_errorname)
+            return _error(request, "InsufficientStorage" if full else "InternalError", 507 if full else 500)
 
     def _bucket(self, request: Request, bucket: str, body: bytes) -> Response:
         query, method = request.query_params, request.method
@@ -83,46 +115,17 @@ class Server:
         if method == "POST" and "delete" in query:
             return self._delete_many(bucket, body)
         if method == "GET" and query.get("list-type") == "2":
-            return self._list(bucket, request)
+            return _xml(list_objects(self._files, bucket, query))
         if method == "GET" and "location" in query:
-            return _xml(f"<LocationConstraint {_NS}/>")
+            return _xml(f"<LocationConstraint {NAMESPACE}/>")
         raise S3Error("NotImplemented")
 
-    def _list(self, bucket: str, request: Request) -> Response:
-        query = request.query_params
-        prefix, limit = query.get("prefix", ""), min(int(query.get("max-keys", MAX_KEYS)), MAX_KEYS)
-        token = query.get("continuation-token", "")
-        after = base64.urlsafe_b64decode(token).decode() if token else query.get("start-after", "")
-        if query.get("delimiter"):
-            raise S3Error("NotImplemented")
-        rows = self._files.list(bucket, prefix=prefix, after=after, limit=limit + 1)
-        more, rows = len(rows) > limit, rows[:limit]
-        encode = quote if query.get("encoding-type") == "url" else escape
-        contents = "".join(
-            f'<Contents><Key>{encode(row.key)}</Key><LastModified>{row.changed}</LastModified><ETag>"{row.etag}"</ETag>'
-            f"<Size>{row.size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
-            for row in rows
-        )
-        following = base64.urlsafe_b64encode(rows[-1].key.encode()).decode() if more else ""
-        return _xml(
-            f"<ListBucketResult {_NS}><Name>{bucket}</Name><Prefix>{encode(prefix)}</Prefix>"
-            f"<KeyCount>{len(rows)}</KeyCount><MaxKeys>{limit}</MaxKeys>"
-            f"<IsTruncated>{str(more).lower()}</IsTruncated>"
-            + ("<EncodingType>url</EncodingType>" if encode is quote else "")
-            + (f"<NextContinuationToken>{following}</NextContinuationToken>" if more else "")
-            + contents
-            + "</ListBucketResult>"
-        )
-
     def _delete_many(self, bucket: str, body: bytes) -> Response:
-        try:
-            keys = [node.text or "" for node in ET.fromstring(body).iter() if node.tag.rpartition("}")[2] == "Key"]
-        except ET.ParseError:
-            raise S3Error("MalformedXML") from None
+        keys = [node.text or "" for node in _document(body).iter() if _tag(node) == "Key"]
         for key in keys:
             self._files.delete(bucket, key)
         told = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
-        return _xml(f"<DeleteResult {_NS}>{told}</DeleteResult>")
+        return _xml(f"<DeleteResult {NAMESPACE}>{told}</DeleteResult>")
 
     def _object(self, request: Request, bucket: str, key: str, body: bytes, headers: dict[str, str]) -> Response:
         if not self._files.has_bucket(bucket):
@@ -134,7 +137,10 @@ class Server:
         if method in ("GET", "HEAD"):
             return self._get(bucket, key, headers, head=method == "HEAD")
         if method == "PUT" and "partNumber" in query:
-            etag = self._files.put_part(query["uploadId"], int(query["partNumber"]), body)
+            upload, number = query.get("uploadId", ""), _number(query["partNumber"])
+            if not self._files.has_upload(upload, bucket, key):
+                raise S3Error("NoSuchUpload")
+            etag = self._files.put_part(upload, number, body)
             return Response(headers={"ETag": f'"{etag}"'})
         if method == "PUT" and "x-amz-copy-source" not in headers:
             etag = self._files.put(bucket, key, body, type_=type_, meta=meta, only_new=only_new)
@@ -142,13 +148,19 @@ class Server:
         if method == "POST" and "uploads" in query:
             upload = self._files.start_upload(bucket, key, type_=type_, meta=meta)
             name = f"<Bucket>{bucket}</Bucket><Key>{escape(key)}</Key><UploadId>{upload}</UploadId>"
-            return _xml(f"<InitiateMultipartUploadResult {_NS}>{name}</InitiateMultipartUploadResult>")
+            return _xml(f"<InitiateMultipartUploadResult {NAMESPACE}>{name}</InitiateMultipartUploadResult>")
         if method == "POST" and "uploadId" in query:
-            finished = self._files.finish_upload(query["uploadId"], only_new=only_new)
-            if finished is None:
+            upload = query["uploadId"]
+            if not self._files.has_upload(upload, bucket, key):
                 raise S3Error("NoSuchUpload")
+            parts = [_number(node.text or "") for node in _document(body).iter() if _tag(node) == "PartNumber"]
+            if parts != sorted(set(parts)):
+                raise S3Error("InvalidPartOrder")
+            finished = self._files.finish_upload(upload, parts, only_new=only_new)
+            if finished is None:
+                raise S3Error("InvalidPart")
             name = f'<Bucket>{bucket}</Bucket><Key>{escape(key)}</Key><ETag>"{finished}"</ETag>'
-            return _xml(f"<CompleteMultipartUploadResult {_NS}>{name}</CompleteMultipartUploadResult>")
+            return _xml(f"<CompleteMultipartUploadResult {NAMESPACE}>{name}</CompleteMultipartUploadResult>")
         if method == "DELETE":
             if "uploadId" in query:
                 self._files.abort_upload(query["uploadId"])
@@ -174,48 +186,58 @@ class Server:
 
 
 def _range(text: str | None, row: Row) -> tuple[int, int, int]:
-    match = _RANGE.match(text) if text else None
+    match = _RANGE.fullmatch(text) if text else None
     if match is None or match.groups() == ("", ""):
         return 0, row.size, 200
     first, last = match.groups()
+    if (first and int(first) >= row.size) or (not first and not int(last)) or not row.size:
+        raise S3Error("InvalidRange")
     if not first:
         return max(0, row.size - int(last)), row.size, 206
-    if int(first) >= row.size:
-        raise S3Error("InvalidRange")
+    if last and int(last) < int(first):
+        return 0, row.size, 200  # not a range (RFC 9110, section 14.1.1): as if none were asked for
     return int(first), min(int(last) + 1 if last else row.size, row.size), 206
 
 
-def _payload(body: bytes, headers: dict[str, str]) -> bytes:
-    """The body as it was before chunks were put around it, after its digests were found right."""
-    declared = headers.get("x-amz-content-sha256", "")
-    if declared.startswith(_CHUNKED):
-        body = _unchunk(body)
-        length = headers.get("x-amz-decoded-content-length")
-        if length is not None and int(length) != len(body):
-            raise S3Error("IncompleteBody")
-    elif declared != "UNSIGNED-PAYLOAD" and declared != hashlib.sha256(body).hexdigest():
-        raise S3Error("XAmzContentSHA256Mismatch")
-    md5 = headers.get("content-md5")
-    if md5 and md5 != base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode():
-        raise S3Error("BadDigest")
-    sha256 = headers.get("x-amz-checksum-sha256")
-    if sha256 and sha256 != base64.b64encode(hashlib.sha256(body).digest()).decode():
-        raise S3Error("BadDigest")
-    return body
+def _check_names(bucket: str, key: str) -> None:
+    """Keys never become paths here; a key that would climb elsewhere is refused for those who copy it to a folder."""
+    if bucket and not _BUCKET.fullmatch(bucket):
+        raise S3Error("InvalidBucketName")
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise S3Error("KeyTooLongError")
+    if _CONTROL.search(key) or not {".", ".."}.isdisjoint(key.split("/")):
+        raise S3Error("InvalidArgument")
 
 
-def _unchunk(body: bytes) -> bytes:
-    parts: list[bytes] = []
-    position = 0
-    while True:
-        end = body.find(b"\r\n", position)
-        if end < 0:
-            raise S3Error("IncompleteBody")
-        length = int(body[position:end].split(b";")[0], 16)
-        if length == 0:
-            return b"".join(parts)
-        parts.append(body[end + 2 : end + 2 + length])
-        position = end + 4 + length
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= MAX_PART_NUMBER):
+        raise S3Error("InvalidArgument")
+    return int(text)
+
+
+def _document(body: bytes) -> ET.Element:
+    if len(body) > MAX_DOCUMENT or b"<!" in body:  # no document type, so no entities that grow
+        raise S3Error("MalformedXML")
+    try:
+        return ET.fromstring(body)
+    except ET.ParseError:
+        raise S3Error("MalformedXML") from None
+
+
+def _tag(node: ET.Element) -> str:
+    return node.tag.rpartition("}")[2]
+
+
+async def _drain(request: Request) -> None:
+    if int(request.headers.get("content-length", "0")) > DRAIN_BYTES:
+        return
+    size = 0
+    with suppress(ClientDisconnect, TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > DRAIN_BYTES:
+                    return
 
 
 def _xml(text: str) -> Response:
@@ -242,7 +264,15 @@ def main() -> None:
     app = build_app(
         arguments.root, access_key=os.environ["CIE_S3_ACCESS_KEY"], secret_key=os.environ["CIE_S3_SECRET_KEY"]
     )
-    uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", access_log=False)
+    uvicorn.run(
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        access_log=False,
+        http="h11",  # the other parser of uvicorn sets no bound to the size of a head
+        h11_max_incomplete_event_size=MAX_HEAD,
+    )
 
 
 if __name__ == "__main__":
