@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 
 import ahocorasick
 
 from ingestion.deidentify.text.finder import SURE_NAME, IdentityFinder, needles_for_bytes
-from ingestion.deidentify.text.known import KnownIdentities, Match
+from ingestion.deidentify.text.known import KnownIdentities
 
 MOSTLY_PRINTABLE = 0.9
 """Share of printable bytes from which a value is a text after all, and searched as one."""
@@ -44,16 +43,15 @@ class BinarySearch:
         if self._sure is not None and next(self._sure.iter(squeezed), None) is not None:
             return True
         if self._bounded is not None:
-            low = data.translate(_LOWER, b"\0") if b"\0" in data else data.lower()
-            return self._bounded.search(low) is not None
+            low = data.translate(_LOWER, b"\0" if b"\0" in data else b"").decode("latin-1")
+            return any(_alone(low, last, length) for last, length in self._bounded.iter(low))
         return False
 
     @cached_property
     def _sure(self) -> ahocorasick.Automaton | None:
         automaton = ahocorasick.Automaton()
-        for text, match in needles_for_bytes(self._finder):
-            digits = text.isdigit()
-            if len(text) >= (SURE_DIGITS if digits else SURE_NAME) and not (match is Match.CODE and digits and len(text) < SURE_DIGITS):
+        for text, _ in needles_for_bytes(self._finder):
+            if len(text) >= (SURE_DIGITS if text.isdigit() else SURE_NAME):
                 automaton.add_word(text, True)
         for word in self._known.written:
             for form in {word, word.lower(), word.upper(), word.title()}:
@@ -71,35 +69,51 @@ class BinarySearch:
         return automaton
 
     @cached_property
-    def _bounded(self) -> re.Pattern[bytes] | None:
+    def _bounded(self) -> ahocorasick.Automaton | None:
         """Shorter needles, which count only where they stand alone."""
-        names, numbers = [], []
-        for text, match in needles_for_bytes(self._finder):
-            coded = re.escape(text.encode("ascii"))
-            if text.isdigit() and len(text) < SURE_DIGITS:
-                numbers.append(coded)
-            elif len(text) < SURE_NAME and (match is Match.PART or match is Match.CODE):
-                names.append(coded)
-        parts = []
-        if names:
-            parts.append(rb"(?<![a-z])(?:" + b"|".join(sorted(names)) + rb")(?![a-z])")
-        if numbers:
-            parts.append(rb"(?<![0-9.])0*(?:" + b"|".join(sorted(numbers)) + rb")(?![0-9])")
-        return re.compile(b"|".join(parts)) if parts else None
+        automaton = ahocorasick.Automaton()
+        for text, _ in needles_for_bytes(self._finder):
+            if len(text) < (SURE_DIGITS if text.isdigit() else SURE_NAME):
+                automaton.add_word(text, len(text))
+        if not len(automaton):
+            return None
+        automaton.make_automaton()
+        return automaton
+
+
+def _alone(low: str, last: int, length: int) -> bool:
+    """Whether no letter stands beside a name, no digit beside a number (zeros before it do not count)."""
+    start = last - length + 1
+    behind = low[last + 1 : last + 2]
+    if low[start].isdigit():
+        before = low[:start].rstrip("0")[-1:] if low[start - 1 : start] == "0" else low[start - 1 : start]
+        if before.isdigit() or before == ".":
+            return False
+    elif "a" <= low[start - 1 : start] <= "z":
+        return False
+    return not (behind.isdigit() if low[last].isdigit() else "a" <= behind <= "z")
 
 
 def _printable(data: bytes) -> bool:
-    unprintable = len(data.translate(None, _PRINTABLE))
-    zeros = data.count(0)
-    if zeros * 2 >= len(data) - 2:  # every other byte zero: UTF-16
-        return unprintable - zeros <= (1 - MOSTLY_PRINTABLE) * len(data)
-    return unprintable - data.rstrip(b"\0").count(0) * 0 <= (1 - MOSTLY_PRINTABLE) * len(data) + (
-        len(data) - len(data.rstrip(b"\0"))
-    )
+    """Whether nearly all of ``data`` can be read, but for zeros: those at its end, or of UTF-16."""
+    unreadable = len(data.translate(None, _PRINTABLE + b"\0"))
+    wide = _is_wide(data)
+    inner_zeros = 0 if wide else data.rstrip(b"\0").count(0)
+    return unreadable + inner_zeros <= (1 - MOSTLY_PRINTABLE) * len(data)
+
+
+def _is_wide(data: bytes) -> bool:
+    """Every other byte zero, as UTF-16 writes Latin letters."""
+    body = data.strip(b"\0")
+    return len(body) > 2 and body.count(0) * 2 >= len(body) - 2
 
 
 def _texts(data: bytes) -> list[str]:
-    if data.count(0) * 2 >= len(data) - 2 and len(data) > 2:
+    if _is_wide(data):
         return [data.decode("utf-16-le", "replace"), data.decode("utf-16-be", "replace")]
     body = data.rstrip(b"\0")
-    return [body.decode("utf-8", "replace")] if body.isascii() else [body.decode("utf-8", "replace"), body.decode("latin-1")]
+    return (
+        [body.decode("utf-8", "replace")]
+        if body.isascii()
+        else [body.decode("utf-8", "replace"), body.decode("latin-1")]
+    )

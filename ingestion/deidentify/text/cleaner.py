@@ -11,7 +11,6 @@ from ingestion.deidentify.rules import TextKind
 from ingestion.deidentify.text.binary import BinarySearch
 from ingestion.deidentify.text.dates import DatesInText, dates_in
 from ingestion.deidentify.text.finder import IdentityFinder
-from ingestion.deidentify.text.folding import fold
 from ingestion.deidentify.text.known import KnownIdentities
 from ingestion.deidentify.text.patterns import old_ages_in, patterns_in
 from ingestion.deidentify.text.vocabulary import Vocabulary, load_vocabulary
@@ -142,7 +141,10 @@ def _spliced(text: str, changes: list[tuple[int, int, str]]) -> str:
             at = _SEPARATORS.match(text, end).end()  # type: ignore[union-attr]  # matches nothing, too
             pieces = [_OPEN_LEFT.sub("", done)]
         elif _SEPARATOR.match(done, len(done) - 1) and _SEPARATOR.match(text, end):
-            at = end + 1
+            if done[-1].isspace() and not text[end].isspace():
+                pieces = [done[:-1]]
+            else:
+                at = end + 1
     rest = text[at:]
     if changes and not changes[-1][2] and not any(map(_says_something, rest)):
         return _closed(_OPEN_RIGHT.sub("", "".join(pieces)) + _SEPARATORS.sub("", rest))

@@ -71,7 +71,9 @@ class IdentityFinder:
         if text[start:end].isalnum():
             return self._word(text, start, end, match)
         if match is Match.PART and end - start > _SPREAD_NAME and not (_letter(text, start - 1) or _letter(text, end)):
-            return (start, end) if _GAPS.fullmatch(text, start, end) and not self._known_words(text, start, end) else None
+            return (
+                (start, end) if _GAPS.fullmatch(text, start, end) and not self._known_words(text, start, end) else None
+            )
         return None
 
     def _known_words(self, text: str, start: int, end: int) -> bool:

@@ -7,10 +7,12 @@ left to ``spellings``, which is asked for what is searched, not for what is sear
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+_ALNUM = re.compile(r"[a-z0-9]+")
 _LETTERS = {
     "ß": "ss", "ẞ": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i", "ħ": "h",
     "ŋ": "n", "ŧ": "t", "ĳ": "ij", "ʼ": "", "’": "'",
@@ -67,8 +69,8 @@ def squeeze(text: str) -> Squeezed:
     """``text`` folded, all but letters and digits left out."""
     if text.isascii():
         low = text.lower()
-        places = [place for place, character in enumerate(low) if character.isalnum()]
-        return Squeezed("".join([low[place] for place in places]), places)
+        runs = list(_ALNUM.finditer(low))
+        return Squeezed("".join([run.group() for run in runs]), [at for run in runs for at in range(*run.span())])
     letters: list[str] = []
     places = []
     for place, character in enumerate(text):

@@ -164,9 +164,10 @@ def _person(group: str) -> Iterator[Needle]:
     whole = [("".join(words), words) for words in components if words]
     family = whole[0][0] if whole else ""
     for given, words in whole[1:]:
-        for initial in {given[0], "".join(word[0] for word in words)}:
-            for joined in (family + initial, initial + family):
-                yield from (Needle(spelling, _match(spelling)) for spelling in spellings(joined))
+        if len(family) < LONG_NAME:  # a longer one is found whatever stands beside it
+            for initial in {given[0], "".join(word[0] for word in words)}:
+                for joined in (family + initial, initial + family):
+                    yield from (Needle(spelling, Match.WORD) for spelling in spellings(joined))
         for joined in (family + given, given + family):
             yield from (Needle(spelling, _match(spelling)) for spelling in spellings(joined))
 

@@ -68,7 +68,7 @@ _STREETS = (
     "place", "chemin", "allée", "st", "c", "dr",
 )  # fmt: skip
 _LETTER_RUNS = re.compile(r"[^\W\d_]+")
-_RECORD = re.compile(r"(?<![^\W_])[A-Z]{1,5}[-/]?\d{3,}[-/]\d{2,}(?![^\W_])|(?<![^\W_])[A-Z]{1,5}[- ]?\d{6,}(?!\d)")
+_RECORD = re.compile(r"(?<![^\W_])[A-Z]{1,5}[-/]?\d{3,}[-/]\d{2,}(?![^\W_])|(?<![^\W_])[A-Z]{1,5}-?\d{6,}(?!\d)")
 _ITALIAN_CODE = re.compile(r"(?<![^\W_])[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z](?![^\W_])", re.IGNORECASE)
 _STREET = re.compile(
     rf"""(?<![^\W_])(?:
@@ -80,13 +80,17 @@ _STREET = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
-_ZIP_AND_TOWN = re.compile(r"(?<!\w)(?:[A-Z]{1,2}-)?\d{4,5}\s+[A-ZÄÖÜ][a-zäöüß]{3,}(?:[ -][A-ZÄÖÜ][a-zäöüß]{2,})*(?!\w)")
+_ZIP_AND_TOWN = re.compile(
+    r"(?<!\w)(?:[A-Z]{1,2}-)?\d{4,5}\s+[A-ZÄÖÜ][a-zäöüß]{3,}(?:[ -][A-ZÄÖÜ][a-zäöüß]{2,})*(?!\w)"
+)
 _AGE = re.compile(
     r"(?<![\d.])(?P<age>0?9\d|1[0-3]\d)(?P<unit>(?:\s*-?\s*(?:years?(?:[\s-]*old)?|yrs?|y\.?\s?/?o|jahren?|jähriger?|jährige|ans|"
     r"anni|años|anos|lat|jaar|år|roků|let|éves|ετών|yo)|y|Y|J)(?![^\W_]))",
     re.IGNORECASE,
 )
-_AGE_BEFORE = re.compile(r"(?<![^\W_])(?:age|aged|alter|âge|edad|età|wiek|leeftijd)\s*[:=]?\s*(?P<age>0?9\d|1[0-3]\d)(?!\d)", re.IGNORECASE)
+_AGE_BEFORE = re.compile(
+    r"(?<![^\W_])(?:age|aged|alter|âge|edad|età|wiek|leeftijd)\s*[:=]?\s*(?P<age>0?9\d|1[0-3]\d)(?!\d)", re.IGNORECASE
+)
 _STRONG = re.compile(
     r"(?<![^\W_])(?:dr|drs|dra|prof(?:essor)?|herrn?|frau|fräulein|mrs|miss|madame|mme|mlle|monsieur|signora?|sig(?:\.ra)?|dott(?:\.ssa)?|"
     r"señora?|sra|mevrouw|dhr|mevr|pani|doc|mudr|lek)(?P<dot>\.?)"
@@ -113,7 +117,9 @@ _THREE_DIGITS = re.compile(r"\d{3}")
 _YEAR = re.compile(
     r"(?<![\w.])(?<!\b[Tt][REIre] )(?<!\b[Tt][REI]=)(?:19\d\d|20(?:0[1-9]|[1-4]\d))(?![\w.]?\d)(?!\w)(?!\s?(?:mm|ms|msec|hz|px|x|s/mm|mgy|mas|hu|bq|ml)\b)"
 )
-_STOP = frozenset("of the and to in on with without for by is was has had not no are be or at as und der die das et de la".split())
+_STOP = frozenset(
+    "of the and to in on with without for by is was has had not no are be or at as und der die das et de la".split()
+)
 
 Span = tuple[int, int]
 

@@ -53,9 +53,7 @@ def _known_run(run: str, beside_digit: bool, vocabulary: Vocabulary) -> bool:
     if len(parts) > 1 and sum(map(len, parts)) == len(run):
         return all(_part(fold(part), vocabulary) for part in parts)
     behind = _MODALITY.match(folded)
-    if behind and len(behind.group(1)) >= SHORTEST_OF_TWO:
-        return vocabulary.plain(behind.group(1))
-    return folded.endswith("s") and len(folded) > SHORTEST_OF_TWO and vocabulary.plain(folded[:-1])
+    return behind is not None and len(behind.group(1)) >= SHORTEST_OF_TWO and vocabulary.plain(behind.group(1))
 
 
 def _part(folded: str, vocabulary: Vocabulary) -> bool:
