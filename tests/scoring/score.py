@@ -81,7 +81,7 @@ class Score:
 
 
 def score(checks: Iterable[Check], pairs: Mapping[str, tuple[Dataset, Dataset | None]]) -> Score:
-    """Judge ``checks``. ``pairs``: by the original's SOPInstanceUID, the original and its result (None: there is none)."""
+    """Judge ``checks``. ``pairs``: by the original's SOPInstanceUID, the original and its result (None: none)."""
     study = _Study(pairs)
     judged = tuple(_judge(check, study) for check in checks)
     return Score(judged, tuple(uid for uid, (_, result) in pairs.items() if result is None))
@@ -184,7 +184,7 @@ def _texts(element: DataElement | None) -> list[str]:
         return []
     value = element.value
     if isinstance(value, bytes):
-        return [value.decode("latin-1")]
+        return [value.decode("utf-8", "replace"), value.decode("latin-1")]
     parts = [value] if isinstance(value, str) or not hasattr(value, "__iter__") or element.VR == "PN" else value
     return [str(part).strip() for part in parts]
 
