@@ -41,13 +41,13 @@ class StudyCleaner:
         known: KnownIdentities,
         *,
         shift_days: int | None,
-        dates_in_text: DatesInText = DatesInText.SHIFT,
+        dates_in_text: str = DatesInText.SHIFT,
         vocabulary: Vocabulary | None = None,
     ) -> None:
         self._vocabulary = vocabulary or load_vocabulary()
         self._finder = IdentityFinder(known, self._vocabulary)
         self._binary = BinarySearch(known, self._finder)
-        self._days = shift_days if dates_in_text is DatesInText.SHIFT else None
+        self._days = shift_days if DatesInText(dates_in_text) is DatesInText.SHIFT else None
         self._cleaned: dict[tuple[str, TextKind], str] = {}
 
     def __repr__(self) -> str:
