@@ -34,7 +34,8 @@ def register(app: typer.Typer) -> None:
             Path, typer.Argument(metavar="IN", help="Folder of raw DICOM, zips too; or a clinical table, .csv or .tsv.")
         ],
         target: Annotated[
-            Path, typer.Argument(metavar="OUT", help="Folder for the results, made if missing; of a table, the new file.")
+            Path,
+            typer.Argument(metavar="OUT", help="Folder of the results, made if missing; of a table, the new file."),
         ],
         source: Annotated[str, typer.Option("--source", help="The source's id: its key makes the pseudonyms.")],
         policy: Annotated[
@@ -50,7 +51,7 @@ def register(app: typer.Typer) -> None:
         workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
         as_json: Annotated[bool, typer.Option("--json", help="Print the accounting as JSON.")] = False,
     ) -> None:
-        """De-identify a folder, or a clinical table. Exit code 1 when something is quarantined that someone must act on.
+        """De-identify a folder or a clinical table. Exit code 1 when something is quarantined that someone must act on.
 
         Example: cie deidentify delivery/ clean/ --source PRCI-PROST-01 --key-file prost.key --report accounting.json
 

@@ -1,18 +1,18 @@
 """What each column of a clinical table is: said by a person in a YAML file, checked before a row is read.
 
-    patient: {column: patient_no, issuer: HOSP-A}     # or issuer_column: …; as in the DICOM headers
-    baseline: diagnosed                                # optional: a date column; others get days relative to it
-    columns:
-      patient_no: {is: patient}
-      surname: {is: name}                              # left out, and searched for in all other columns
-      born: {is: birth_date, formats: ["%d.%m.%Y"], age_at: diagnosed}
-      diagnosed: {is: date, formats: ["%Y-%m-%d"]}
-      accession: {is: accession}
-      biopsy_no: {is: identifier}
-      age: {is: age}
-      notes: {is: text}
-      stage: {is: keep}
-      insurance: {is: drop}
+patient: {column: patient_no, issuer: HOSP-A}     # or issuer_column: …; as in the DICOM headers
+baseline: diagnosed                                # optional: a date column; others get days relative to it
+columns:
+  patient_no: {is: patient}
+  surname: {is: name}                              # left out, and searched for in all other columns
+  born: {is: birth_date, formats: ["%d.%m.%Y"], age_at: diagnosed}
+  diagnosed: {is: date, formats: ["%Y-%m-%d"]}
+  accession: {is: accession}
+  biopsy_no: {is: identifier}
+  age: {is: age}
+  notes: {is: text}
+  stage: {is: keep}
+  insurance: {is: drop}
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class ColumnMap:
         if twice := sorted({name for name in header if header.count(name) > 1}):
             wrong.append(f"columns that stand there twice: {', '.join(twice)}; rename them")
         if unmapped := [name for name in header if name not in self.columns]:
-            wrong.append(f"columns without a rule: {', '.join(unmapped)}; add each to the map, 'is: drop' leaves it out")
+            wrong.append(
+                f"columns without a rule: {', '.join(unmapped)}; add each to the map, 'is: drop' leaves it out"
+            )
         if missing := [name for name in self.columns if name not in header]:
             wrong.append(f"columns of the map that are not there: {', '.join(missing)}; take them out of the map")
         if wrong:

@@ -38,23 +38,29 @@ def as_text(found: Score) -> str:
     ]
     lines += [f"{a:18} {c:18} {n:7} {left:6} {lost:6}" for a, c, n, left, lost in found.table()]
     failed = [item for item in found.judged if item.outcome is not Outcome.PASSED]
-    lines += ["", *(f"{i.outcome.value}: {i.check.action.value} {i.check.path} ({i.check.category}): {i.why}" for i in failed)]
+    lines += [
+        "",
+        *(f"{i.outcome.value}: {i.check.action.value} {i.check.path} ({i.check.category}): {i.why}" for i in failed),
+    ]
     return "\n".join(lines)
 
 
 def as_json(found: Score) -> str:
     """The same for programs."""
-    return json.dumps({
+    names = ("action", "category", "checks", "left", "lost")
+    failed = [item for item in found.judged if item.outcome is not Outcome.PASSED]
+    everything = {
         "identifiers_left": found.identifiers_left,
         "information_kept_percent": round(found.information_kept, 4),
         "missing": len(found.missing),
-        "table": [dict(zip(("action", "category", "checks", "left", "lost"), row, strict=True)) for row in found.table()],
+        "table": [dict(zip(names, row, strict=True)) for row in found.table()],
         "failed": [
-            {"instance": i.check.instance, "action": i.check.action, "path": i.check.path, "outcome": i.outcome, "why": i.why}
-            for i in found.judged
-            if i.outcome is not Outcome.PASSED
+            {"instance": item.check.instance, "action": item.check.action, "path": item.check.path,
+             "outcome": item.outcome, "why": item.why}
+            for item in failed
         ],
-    }, indent=1)  # fmt: skip
+    }  # fmt: skip
+    return json.dumps(everything, indent=1)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,8 @@ class Check:
     @property
     def boxes(self) -> tuple[Box, ...]:
         """The boxes as numbers."""
-        return tuple(tuple(int(part) for part in box.split(",")) for box in self.box.split(";") if box)  # type: ignore[misc]
+        boxes = (tuple(int(part) for part in box.split(",")) for box in self.box.split(";") if box)
+        return tuple((left, top, right, bottom) for left, top, right, bottom in boxes)
 
 
 def read_key(file: Path) -> list[Check]:
@@ -124,9 +125,9 @@ def _one(dataset: Dataset, step: str) -> tuple[DataElement | None, int]:
         except KeyError:
             return None, item
         offset = int(private["element"], 16)
-        return (block[offset] if offset in block else None), item
+        return (block[offset] if offset in block else None), item  # noqa: SIM401
     match = _STEP.match(step)
     if match is None:
         raise BadKeyError(f"{step!r} is no step of a path")
     tag = int(match["tag"], 16)
-    return (dataset[tag] if tag in dataset else None), int(match["item"] or 0)
+    return (dataset[tag] if tag in dataset else None), int(match["item"] or 0)  # noqa: SIM401

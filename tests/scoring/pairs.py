@@ -24,7 +24,7 @@ def read_mapping(file: Path) -> dict[str, str]:
 
 
 def pair(original: Path, result: Path, *, mapping: dict[str, str] | None = None) -> Pairs:
-    """Every original with its result. Without a mapping: the same relative path, else a result that alone is like it."""
+    """Every original with its result. Without a mapping: the same relative path, else the one result like it."""
     results = dict(_read(result))
     by_uid = {str(dataset.SOPInstanceUID): dataset for dataset in results.values()}
     alike: dict[str, list[Dataset]] = defaultdict(list)

@@ -119,7 +119,11 @@ def _instance(person: Person, modality: str, series: int, number: int) -> _Maker
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID, dataset.SOPInstanceUID = CLASSES[modality], f"{base}.{series}.{number}"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = base, f"{base}.{series}"
-    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = modality if modality != "SC" else "OT", series, number
+    dataset.Modality, dataset.SeriesNumber, dataset.InstanceNumber = (
+        modality if modality != "SC" else "OT",
+        series,
+        number,
+    )
     maker = _Maker(person, dataset)
     _people(maker)
     _dates(maker)

@@ -146,7 +146,9 @@ def _outcome(check: Check, original: Dataset, result: Dataset, study: _Study) ->
         case Action.TEXT_RETAINED:
             return (Outcome.PASSED, "") if check.value in text else (Outcome.LOST, "text is gone")
         case Action.TEXT_REMOVED:
-            return (Outcome.LEFT, "text is there") if check.value.casefold() in text.casefold() else (Outcome.PASSED, "")
+            return (
+                (Outcome.LEFT, "text is there") if check.value.casefold() in text.casefold() else (Outcome.PASSED, "")
+            )
     before = find(original, check.path)
     if before is None:
         raise ValueError(f"the original has no element {check.path}")

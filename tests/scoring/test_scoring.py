@@ -45,7 +45,9 @@ def test_an_untouched_delivery_keeps_all_and_leaves_all(delivery: tuple[Path, li
     assert found.information_kept == 100.0
 
 
-def test_an_empty_delivery_leaves_nothing_and_keeps_nothing(delivery: tuple[Path, list[Check]], untouched: Pairs) -> None:
+def test_an_empty_delivery_leaves_nothing_and_keeps_nothing(
+    delivery: tuple[Path, list[Check]], untouched: Pairs
+) -> None:
     _, checks = delivery
     found = score(checks, {uid: (original, None) for uid, (original, _) in untouched.items()})
     assert (found.identifiers_left, found.information_kept) == (0, 0.0)
@@ -150,7 +152,9 @@ def _deidentified(folder: Path, tmp_path: Path) -> Pairs:
     key_file.write_text(KEY.secret.hex())
     out = tmp_path / "out"
     arguments = ["deidentify", str(folder), str(out), "--source", KEY.source_id, "--key-file", str(key_file)]
-    done = CliRunner().invoke(build_app("deidentify"), [*arguments, "--policy", "platform-default", "--workers", "1", "--json"])
+    done = CliRunner().invoke(
+        build_app("deidentify"), [*arguments, "--policy", "platform-default", "--workers", "1", "--json"]
+    )
     assert done.exit_code in (0, 1), done.exception
     results = {str(dataset.SOPInstanceUID): dataset for dataset in map(pydicom.dcmread, out.rglob("*.dcm"))}
     pseudonyms = Pseudonyms(KEY)

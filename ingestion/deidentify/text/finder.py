@@ -18,6 +18,9 @@ _GAPS = re.compile(r"(?:[^\W_]|[ \-_./,:()+#'’^\\=|](?![^\w]{2}))*")
 """Between the characters of an identifier, one or two separators at a time."""
 _SPREAD_NAME = 5
 """Letters from which a name is also found with something between its letters (D.A.V.I.D)."""
+_SHORT_CODE = 5
+"""Characters up to which a blank within is no separator of an identifier: a station CT1 is not in 'CT 1 of 2'."""
+_BLANK = re.compile(r"\s")
 _LONG_CODE = 8
 """Characters from which an identifier counts within a longer word as well."""
 
@@ -42,7 +45,8 @@ class IdentityFinder:
 
     def _stays_word(self, needle: Needle) -> bool:
         if needle.match is Match.BEGINNING or needle.common:
-            return needle.text in self._vocabulary.words
+            words = self._vocabulary.words
+            return needle.text in words or bool(needle.parts) and all(part in words for part in needle.parts)
         return False
 
     def spans(self, text: str) -> list[Span]:
@@ -115,7 +119,7 @@ def _turns(text: str, place: int) -> bool:
 
 
 def _code(text: str, start: int, end: int) -> Span | None:
-    if not _GAPS.fullmatch(text, start, end):
+    if not _GAPS.fullmatch(text, start, end) or (end - start <= _SHORT_CODE and _BLANK.search(text, start, end)):
         return None
     if text[start].isdigit():
         while start > 0 and text[start - 1] == "0":

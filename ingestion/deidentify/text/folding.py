@@ -102,3 +102,8 @@ def _replaced(text: str, scheme: tuple[tuple[str, str], ...]) -> str:
     for old, new in scheme:
         text = text.replace(old, new)
     return text
+
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a text, parted by blanks."""
+    return frozenset(words.split())

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from pydicom.datadict import tag_for_keyword
 
-from ingestion.deidentify.text.folding import fold, spellings
+from ingestion.deidentify.text.folding import fold, spellings, word_set
 from ingestion.deidentify.text.months import month_names
 
 LONG_NAME = 4
@@ -21,6 +21,8 @@ SHORTEST_CODE = 4
 """Characters of an identifier from which it is looked for; 'ids' such as 1 or 12 would take every number away."""
 DIGITS_ALONE = 5
 """Digits of a part of an identifier from which the part is looked for by itself."""
+CODED_NAME = 2
+"""Digits in a name from which it is the code of a collection (PROSTATE-01-0001), whose plain words name nobody."""
 SHORTEST_PHONE = 7
 """Digits of a phone number that are enough to ring someone."""
 JOINED_NAME = 6
@@ -38,11 +40,16 @@ class Match(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Needle:
-    """One folded spelling of one identity. ``common``: dropped where the vocabulary knows it as an ordinary word."""
+    """One folded spelling of one identity.
+
+    ``common``: dropped where the vocabulary knows it as an ordinary word, or knows all its ``parts``: a department
+    called 'Abdomen MR' names nobody.
+    """
 
     text: str = field(repr=False)
     match: Match
     common: bool = False
+    parts: tuple[str, ...] = field(repr=False, default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ def _tags(*keywords: str) -> frozenset[int]:
 _IDS = _tags(
     "PatientID", "OtherPatientIDs", "AccessionNumber", "StudyID", "AdmissionID", "MedicalRecordLocator",
     "RequestedProcedureID", "ScheduledProcedureStepID", "PerformedProcedureStepID", "ServiceEpisodeID",
-    "FillerOrderNumberImagingServiceRequest", "PlacerOrderNumberImagingServiceRequest", "IssueDateOfImagingServiceRequest",
+    "FillerOrderNumberImagingServiceRequest", "PlacerOrderNumberImagingServiceRequest",
     "FillerOrderNumberProcedure", "PlacerOrderNumberProcedure", "DeviceSerialNumber", "GantryID", "DetectorID",
     "PlateID", "CassetteID", "DeviceID", "StationName", "ScheduledStationName", "PerformedStationName",
     "InsurancePlanIdentification", "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID", "ClinicalTrialSiteID",
@@ -86,22 +93,21 @@ _BIRTH = _tags("PatientBirthDate", "PatientBirthDateInAlternativeCalendar", "Pat
 _ADDRESSES = re.compile(r"[\w.+-]+@[\w.-]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _RUNS = re.compile(r"[^\W\d_]+|\d+")
-_PARTICLES = frozenset(
-    "van von der den de del della di da do dos das du des la le el al ten ter te zu zum zur vom und y e bin ibn ben bint "
-    "st san santa mac mc o d l af av"
-    .split()
-)  # fmt: skip
-_TITLES = frozenset(
+_PARTICLES = word_set(
+    "van von der den de del della di da do dos das du des la le el al ten ter te zu zum zur vom und y e bin ibn "
+    "ben bint st san santa mac mc o d l af av"
+)
+_TITLES = word_set(
     "dr prof professor med md phd mr mrs ms miss herr frau dipl ing mag jr sr ii iii iv rn bsc msc dott dottssa "
     "sig mme mlle dra drs doz priv habil facharzt arzt doctor"
-    .split()
-)  # fmt: skip
-_NOBODY = frozenset(
-    "anonymous anonymized anonymised anonym anon unknown unbekannt none null nil na nn name patient pat test phantom "
-    "qa qc xxx xxxx deidentified removed service daily technologist radiologist radiology operator physician "
-    "ct mr mri pt pet us mg cr dx nm xa rf sc rt ot io px es seg sr"
-    .split()
-)  # fmt: skip
+)
+_NOBODY = word_set(
+    "tech mta mtra rta user admin administrator staff guest gast system default arzt anwender xx not available specified "
+    "given provided entered no yes hospital department dept technician radiographer nurse siemens philips ge toshiba "
+    "anonymous anonymized anonymised anonym anon unknown unbekannt none null nil na nn name patient pat test "
+    "phantom qa qc xxx xxxx deidentified removed service daily technologist radiologist radiology operator "
+    "physician ct mr mri pt pet us mg cr dx nm xa rf sc rt ot io px es seg sr"
+)
 """What stands in the fields of names where no one is named. The modalities: 'CT' as an operator is no person."""
 
 
@@ -156,11 +162,12 @@ def _needles(tag: int, vr: str, text: str) -> Iterator[Needle]:
 
 
 def _person(group: str) -> Iterator[Needle]:
+    if sum(letter.isdigit() for letter in group) >= CODED_NAME:
+        yield from _code(group)
+        return
     components = [_words(component) for component in group.split("^")[:3]]
     for words in components:
         yield from _name(words)
-    for number in re.findall(r"\d{%d,}" % SHORTEST_CODE, group):
-        yield Needle(number, Match.CODE)
     whole = [("".join(words), words) for words in components if words]
     family = whole[0][0] if whole else ""
     for given, words in whole[1:]:
@@ -202,7 +209,7 @@ def _name(words: Iterable[str]) -> Iterator[Needle]:
 
 
 def _code(text: str) -> Iterator[Needle]:
-    """An identifier as it is, without separators and leading zeros, and those of its parts that tell it by themselves."""
+    """An identifier without separators and leading zeros, and those of its parts that tell it by themselves."""
     folded = fold(text)
     whole = "".join(letter for letter in folded if letter.isalnum())
     has_digit = any(letter.isdigit() for letter in whole)
@@ -223,8 +230,6 @@ def _code(text: str) -> Iterator[Needle]:
         return
     for word in _LETTERS.findall(text):
         yield from _common(word)
-    if len(whole) >= JOINED_NAME:
-        yield Needle(whole, Match.PART, common=True)
 
 
 def _common(word: str) -> Iterator[Needle]:
@@ -239,11 +244,12 @@ def _place(text: str) -> Iterator[Needle]:
     words = _LETTERS.findall(text)
     for word in words:
         yield from _common(word)
-    for number in re.findall(r"\d{%d,}" % SHORTEST_CODE, text):
+    for number in re.findall(rf"\d{{{SHORTEST_CODE},}}", text):
         yield Needle(number, Match.CODE)
     joined = "".join(words)
     if len(words) > 1 and len(joined) >= JOINED_NAME:
-        yield from (Needle(spelling, Match.PART) for spelling in spellings(joined))
+        parts = tuple(fold(word) for word in words)
+        yield from (Needle(spelling, Match.PART, common=True, parts=parts) for spelling in spellings(joined))
 
 
 def _phone(text: str) -> Iterator[Needle]:

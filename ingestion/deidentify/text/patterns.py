@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ingestion.deidentify.rules import TextKind
-from ingestion.deidentify.text.folding import fold
+from ingestion.deidentify.text.folding import fold, word_set
 from ingestion.deidentify.text.vocabulary import Vocabulary
 
 OLDEST_TOLD = 89
@@ -40,25 +40,27 @@ _CALLED = re.compile(
 )
 _NUMBERED = re.compile(
     r"(?<![^\W_])(?:"
-    r"(?:mrn|pid|patid|patient\s*id|pat\.?\s*-?id|accession|ssn|nhs|nip|nir|dni|bsn|cpr|pesel|svnr|kvnr|amka|nif|personnummer)"
+    r"(?:mrn|pid|patid|patient\s*id|pat\.?\s*-?id|accession|ssn|nhs|nip|nir|dni|bsn|cpr|pesel|svnr|kvnr|"
+    r"amka|nif|personnummer)"
     r"(?:\s*(?:no|nr|num|number|nummer)\b)?\.?\s*[:#=]*"
     r"|(?:acc|case|fall|id)(?:\s*(?:no|nr|num|number|nummer)\b\.?\s*[:#=]*|\.?\s*[:#=]+))"
     r"\s*(?P<gone>[\w/-]*\d[\w/-]*)",
     re.IGNORECASE,
 )
-_TITLES = frozenset(
-    "dr drs dra prof professor herr herrn frau fräulein mrs miss madame mme mlle monsieur signor signora sig dott señor señora "
-    "senor sra mevrouw dhr mevr pani doc mudr lek mr ms m sr pan hr fr pr ing mgr".split()
+_TITLES = word_set(
+    "dr drs dra prof professor herr herrn frau fräulein mrs miss madame mme mlle monsieur signor signora sig dott "
+    "señor señora senor sra mevrouw dhr mevr pani doc mudr lek mr ms m sr pan hr fr pr ing mgr"
 )
-_ROLES = frozenset(
-    "patient patientin patiente patienten pat paziente paciente pacjent pacjentka name surname nachname vorname nom nome nombre "
-    "cognome ref referred referring req requested ordered performed read reported reviewed dictated signed approved verified "
-    "interpreted scanned done seen referrer operator technologist technician tech radiologist physician mtra mta rta überweiser "
-    "einweiser befunder untersucher arzt ärztin médecin medico médico lekarz nurse schwester attending resident".split()
+_ROLES = word_set(
+    "patient patientin patiente patienten pat paziente paciente pacjent pacjentka name surname nachname vorname "
+    "nom nome nombre cognome ref referred referring req requested ordered performed read reported reviewed "
+    "dictated signed approved verified interpreted scanned done seen referrer operator technologist technician "
+    "tech radiologist physician mtra mta rta überweiser einweiser befunder untersucher arzt ärztin médecin medico "
+    "médico lekarz nurse schwester attending resident"
 )
-_NUMBER_WORDS = frozenset(
-    "tel telefon telephone téléphone phone fon fax handy mobile mobil pager beeper gsm ext mrn pid patid patient pat accession "
-    "acc case fall fallnummer ssn nhs nip nir dni bsn cpr pesel svnr kvnr amka nif personnummer id".split()
+_NUMBER_WORDS = word_set(
+    "tel telefon telephone téléphone phone fon fax handy mobile mobil pager beeper gsm ext mrn pid patid patient "
+    "pat accession acc case fall fallnummer ssn nhs nip nir dni bsn cpr pesel svnr kvnr amka nif personnummer id"
 )
 """Words without which the patterns of the same kind find nothing: most texts hold none, and need not be searched."""
 _STREETS = (
@@ -71,12 +73,14 @@ _LETTER_RUNS = re.compile(r"[^\W\d_]+")
 _RECORD = re.compile(r"(?<![^\W_])[A-Z]{1,5}[-/]?\d{3,}[-/]\d{2,}(?![^\W_])|(?<![^\W_])[A-Z]{1,5}-?\d{6,}(?!\d)")
 _ITALIAN_CODE = re.compile(r"(?<![^\W_])[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z](?![^\W_])", re.IGNORECASE)
 _STREET = re.compile(
-    rf"""(?<![^\W_])(?:
+    r"""(?<![^\W_])(?:
       [^\W\d_]+(?:stra(?:ß|ss)e|str\.|gasse|platz|allee|weg|straat|laan|gatan|vägen|vej|gade)\s*\d+\s?[a-z]?(?![^\W_])
-      | \d{{1,5}}\s+(?:[A-Z][\w'’]+\s+){{1,3}}(?:street|road|avenue|lane|drive|close|court|square|boulevard|st|rd|ave|dr|ln|blvd)\b\.?
+      | \d{1,5}\s+(?:[A-Z][\w'’]+\s+){1,3}
+        (?:street|road|avenue|lane|drive|close|court|square|boulevard|st|rd|ave|dr|ln|blvd)\b\.?
       | (?:rue|avenue|av\.|boulevard|bd|via|viale|piazza|calle|c/|avenida|plaza|rua|ulica|ul\.|aleja|al\.)\s+
-        (?:(?:de|du|des|la|le|del|della|d')\s*)*(?:[A-Z][\w'’]+\.?\s*){{1,3}},?\s*(?:n[°º.]\s*)?\d+
-      | \d{{1,4}}\s?(?:bis|ter)?,?\s+(?:rue|avenue|boulevard|place|chemin|allée)\s+(?:(?:de|du|des|la|le)\s+)*(?:[A-Z][\w'’]+\s*){{1,3}}
+        (?:(?:de|du|des|la|le|del|della|d')\s*)*(?:[A-Z][\w'’]+\.?\s*){1,3},?\s*(?:n[°º.]\s*)?\d+
+      | \d{1,4}\s?(?:bis|ter)?,?\s+(?:rue|avenue|boulevard|place|chemin|allée)\s+
+        (?:(?:de|du|des|la|le)\s+)*(?:[A-Z][\w'’]+\s*){1,3}
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -84,7 +88,8 @@ _ZIP_AND_TOWN = re.compile(
     r"(?<!\w)(?:[A-Z]{1,2}-)?\d{4,5}\s+[A-ZÄÖÜ][a-zäöüß]{3,}(?:[ -][A-ZÄÖÜ][a-zäöüß]{2,})*(?!\w)"
 )
 _AGE = re.compile(
-    r"(?<![\d.])(?P<age>0?9\d|1[0-3]\d)(?P<unit>(?:\s*-?\s*(?:years?(?:[\s-]*old)?|yrs?|y\.?\s?/?o|jahren?|jähriger?|jährige|ans|"
+    r"(?<![\d.])(?P<age>0?9\d|1[0-3]\d)(?P<unit>(?:\s*-?\s*(?:"
+    r"years?(?:[\s-]*old)?|yrs?|y\.?\s?/?o|jahren?|jähriger?|jährige|ans|"
     r"anni|años|anos|lat|jaar|år|roků|let|éves|ετών|yo)|y|Y|J)(?![^\W_]))",
     re.IGNORECASE,
 )
@@ -92,22 +97,24 @@ _AGE_BEFORE = re.compile(
     r"(?<![^\W_])(?:age|aged|alter|âge|edad|età|wiek|leeftijd)\s*[:=]?\s*(?P<age>0?9\d|1[0-3]\d)(?!\d)", re.IGNORECASE
 )
 _STRONG = re.compile(
-    r"(?<![^\W_])(?:dr|drs|dra|prof(?:essor)?|herrn?|frau|fräulein|mrs|miss|madame|mme|mlle|monsieur|signora?|sig(?:\.ra)?|dott(?:\.ssa)?|"
-    r"señora?|sra|mevrouw|dhr|mevr|pani|doc|mudr|lek)(?P<dot>\.?)"
+    r"(?<![^\W_])(?:dr|drs|dra|prof(?:essor)?|herrn?|frau|fräulein|mrs|miss|madame|mme|mlle|monsieur|signora?|"
+    r"sig(?:\.ra)?|dott(?:\.ssa)?|señora?|sra|mevrouw|dhr|mevr|pani|doc|mudr|lek)(?P<dot>\.?)"
     rf"(?:[\s_^]*(?:dr|med|prof|h\.?c|habil|mult)\.(?=[\s_^]))*(?:[\s_^]+|(?<=\.))(?P<name>{_WORD})",
     re.IGNORECASE,
 )
 _WEAK = re.compile(rf"(?<![^\W_])(?:mr|ms|m|sr|pan|hr|fr|pr|ing|mgr)\.[\s_]*(?P<name>{_WORD})", re.IGNORECASE)
 _ROLE = re.compile(
-    r"(?<![^\W_])(?:patient(?:in|e|en)?|pat|paziente|paciente|pacjent(?:ka)?|name|surname|nachname|vorname|nom|nome|nombre|cognome|"
-    r"(?:ref(?:erred|erring)?|req(?:uested)?|ordered|performed|read|reported|reviewed|dictated|signed|approved|verified|interpreted|"
-    r"scanned|done|seen)\.?\s*(?:by|dr|phys|physician)|referrer|operator|technologist|technician|tech|radiologist|physician|mtra|mta|"
-    r"rta|überweiser|einweiser|befunder|untersucher|arzt|ärztin|médecin|medico|médico|lekarz|nurse|schwester|attending|resident)"
+    r"(?<![^\W_])(?:patient(?:in|e|en)?|pat|paziente|paciente|pacjent(?:ka)?|name|surname|nachname|vorname|nom|nome|nombre|"
+    r"cognome|(?:ref(?:erred|erring)?|req(?:uested)?|ordered|performed|read|reported|reviewed|dictated|signed|approved|"
+    r"verified|interpreted|scanned|done|seen)\.?\s*(?:by|dr|phys|physician)|referrer|operator|technologist|technician|tech|"
+    r"radiologist|physician|mtra|mta|rta|überweiser|einweiser|befunder|untersucher|arzt|ärztin|médecin|medico|médico|lekarz|nurse|schwester|attending|"
+    r"resident)"
     rf"(?P<mark>\s*[:=]\s*|\.?\s+)(?P<name>{_WORD})",
     re.IGNORECASE,
 )
 _FOR_SOMEONE = re.compile(
-    r"(?<![^\W_])(?i:for|from|by|to|für|von|pour|per|para|voor|dla)\s+(?P<name>[A-ZÀ-ÞŁŚŻŹĆŠČŽ][\w'’-]+\.?(?:\s+[A-ZÀ-ÞŁŚŻŹĆŠČŽ][\w'’-]+)+)"
+    r"(?<![^\W_])(?i:for|from|by|to|für|von|pour|per|para|voor|dla)\s+"
+    r"(?P<name>[A-ZÀ-ÞŁŚŻŹĆŠČŽ][\w'’-]+\.?(?:\s+[A-ZÀ-ÞŁŚŻŹĆŠČŽ][\w'’-]+)+)"
 )
 _NEXT = re.compile(rf"(?:[\s,^_]+|\.\s*)(?P<name>{_WORD}\.?)")
 _CARETS = re.compile(rf"(?<![^\W_]){_WORD}\^{_WORD}(?:\^{_WORD})*")
@@ -115,10 +122,11 @@ _DIGITS = re.compile(r"(?<!\d)\d{5,}")
 _HAS_DIGIT = re.compile(r"\d")
 _THREE_DIGITS = re.compile(r"\d{3}")
 _YEAR = re.compile(
-    r"(?<![\w.])(?<!\b[Tt][REIre] )(?<!\b[Tt][REI]=)(?:19\d\d|20(?:0[1-9]|[1-4]\d))(?![\w.]?\d)(?!\w)(?!\s?(?:mm|ms|msec|hz|px|x|s/mm|mgy|mas|hu|bq|ml)\b)"
+    r"(?<![\w.])(?<!\b[Tt][REIre] )(?<!\b[Tt][REI]=)(?:19\d\d|20(?:0[1-9]|[1-4]\d))(?![\w.]?\d)(?!\w)"
+    r"(?!\s?(?:mm|ms|msec|hz|px|x|s/mm|mgy|mas|hu|bq|ml)\b)"
 )
-_STOP = frozenset(
-    "of the and to in on with without for by is was has had not no are be or at as und der die das et de la".split()
+_STOP = word_set(
+    "of the and to in on with without for by is was has had not no are be or at as und der die das et de la"
 )
 
 Span = tuple[int, int]

@@ -136,7 +136,9 @@ def test_a_broken_file_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_the_issuer_of_a_row_tells_patients_apart(tmp_path: Path) -> None:
-    columns = MAP.replace("issuer: HOSP-A", "issuer_column: insurance").replace("insurance: {is: drop}", "insurance: {is: issuer}")
+    columns = MAP.replace("issuer: HOSP-A", "issuer_column: insurance").replace(
+        "insurance: {is: drop}", "insurance: {is: issuer}"
+    )
     _table(tmp_path, GOOD + GOOD.replace("X-1", "X-2"), columns)
     first, second = (row["patient_no"] for row in _read(tmp_path))
     assert first == PSEUDONYMS.patient(PatientIdentity("PL-4471-99", "X-1"))
@@ -150,7 +152,9 @@ def test_every_interval_is_exact(tmp_path_factory: pytest.TempPathFactory, start
     folder = tmp_path_factory.mktemp("table")
     _table(folder, f"P1,Maier,01.01.1940,{start},{end:%d/%m/%Y} 10:30,,,,,\n")
     (row,) = _read(folder)
-    moved = dt.datetime.strptime(row["operated"].split()[0], "%Y-%m-%d" if "-" in row["operated"] else "%d/%m/%Y").date()
+    moved = dt.datetime.strptime(
+        row["operated"].split()[0], "%Y-%m-%d" if "-" in row["operated"] else "%d/%m/%Y"
+    ).date()
     assert (moved - dt.date.fromisoformat(row["diagnosed"])).days == length == int(row["operated_days"])
 
 
