@@ -46,7 +46,7 @@ class IdentityFinder:
     def _stays_word(self, needle: Needle) -> bool:
         if needle.match is Match.BEGINNING or needle.common:
             words = self._vocabulary.words
-            return needle.text in words or bool(needle.parts) and all(part in words for part in needle.parts)
+            return needle.text in words or (bool(needle.parts) and all(part in words for part in needle.parts))
         return False
 
     def spans(self, text: str) -> list[Span]:

@@ -95,18 +95,17 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _RUNS = re.compile(r"[^\W\d_]+|\d+")
 _PARTICLES = word_set(
     "van von der den de del della di da do dos das du des la le el al ten ter te zu zum zur vom und y e bin ibn "
-    "ben bint st san santa mac mc o d l af av"
+    "ben bint st san santa mac mc o d l af av ing mag sig med priv doz dra drs habil dipl jr sr ii iii iv"
 )
 _TITLES = word_set(
-    "dr prof professor med md phd mr mrs ms miss herr frau dipl ing mag jr sr ii iii iv rn bsc msc dott dottssa "
-    "sig mme mlle dra drs doz priv habil facharzt arzt doctor"
+    "dr prof professor md phd mr mrs ms miss herr frau rn bsc msc dott dottssa mme mlle facharzt arzt doctor"
 )
 _NOBODY = word_set(
-    "tech mta mtra rta user admin administrator staff guest gast system default arzt anwender xx not available specified "
-    "given provided entered no yes hospital department dept technician radiographer nurse siemens philips ge toshiba "
-    "anonymous anonymized anonymised anonym anon unknown unbekannt none null nil na nn name patient pat test "
-    "phantom qa qc xxx xxxx deidentified removed service daily technologist radiologist radiology operator "
-    "physician ct mr mri pt pet us mg cr dx nm xa rf sc rt ot io px es seg sr"
+    "tech mta mtra rta user administrator system default anwender xx not available specified provided entered "
+    "no yes hospital department dept technician radiographer nurse siemens philips ge toshiba anonymous "
+    "anonymized anonymised anonym anon unknown unbekannt none null nil na nn name patient test phantom qa qc "
+    "xxx xxxx deidentified removed daily technologist radiologist radiology operator physician ct mr mri pt pet "
+    "us mg cr dx nm xa rf sc rt ot io px es seg sr"
 )
 """What stands in the fields of names where no one is named. The modalities: 'CT' as an operator is no person."""
 

@@ -1,5 +1,6 @@
 """Texts of a study, cleaned: what names someone goes, what does not stays byte for byte."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from ingestion.deidentify.text import DatesInText, IdentityCollector, KnownIdent
 from ingestion.deidentify.text.folding import fold
 
 NAMES = Path(__file__).with_name("common_names.txt")
+ALL_NAMES = [
+    name for line in NAMES.read_text(encoding="utf-8").splitlines() if line[0] != "#" for name in line.split()
+]
 HEADERS = (
     ("PatientName", "PN", "Davidson^Douglas^Anders"),
     ("PatientID", "LO", "6505936988"),
@@ -148,14 +152,13 @@ def test_a_device_text_stays_whole(text: str) -> None:
 
 def test_no_common_name_survives_alone() -> None:
     """The homographs are needed for anatomy, side, units and words of protocols, and are known as names as well."""
-    names = [name for line in NAMES.read_text(encoding="utf-8").splitlines() if line[0] != "#" for name in line.split()]
     survivors = {
         fold(name)
-        for name in names
+        for name in ALL_NAMES
         for form in (name, name.upper(), name.lower(), f"{name} CT", f"CT_{name}")
         if fold(name) in fold(_descriptor(form, STRANGER))
     }
-    assert len(names) > 800
+    assert len(ALL_NAMES) > 800
     assert survivors == NEEDED
     assert survivors <= load_vocabulary().homographs
 
@@ -248,6 +251,43 @@ def test_a_planted_identity_never_survives(before, after, identity, case, joint,
     for word in (*before, *after):
         assert word in left
     assert REMOVING.clean(left, kind=kind) == left
+
+
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ø": "oe", "å": "aa"})
+WRITTEN = {
+    "family": lambda family, given: family,
+    "given": lambda family, given: given,
+    "given family": lambda family, given: f"{given} {family}",
+    "family, given": lambda family, given: f"{family}, {given}",
+    "family_given": lambda family, given: f"{family}_{given}",
+    "initial": lambda family, given: f"{given[0]}. {family}",
+    "umlauts": lambda family, given: family.translate(UMLAUTS),
+    "no accents": lambda family, given: fold(f"{given} {family}"),
+    "joined": lambda family, given: f"{family}{given}",
+    "account": lambda family, given: f"{given[0].lower()}{family.lower()}",
+}
+
+
+@given(
+    family=st.sampled_from(ALL_NAMES),
+    given_name=st.sampled_from(ALL_NAMES),
+    written=st.sampled_from(sorted(WRITTEN)),
+    case=st.sampled_from(CASES),
+    words=st.lists(st.sampled_from(WORDS), max_size=3),
+    joint=st.sampled_from(JOINTS),
+)
+@settings(max_examples=400, deadline=None)
+def test_any_name_of_a_study_goes_from_the_text_of_devices_too(
+    family, given_name, written, case, words, joint
+) -> None:
+    cleaner = StudyCleaner(_known(("PatientName", "PN", f"{family}^{given_name}")), shift_days=None)
+    planted = case(WRITTEN[written](family, given_name))
+    text = joint.join([*words, planted])
+    assert cleaner.finds_identity(text)
+    left = cleaner.clean(text, kind=TextKind.TECHNICAL)
+    assert not cleaner.finds_identity(left)
+    assert not set(re.split(r"[\W_]+", fold(left))) & ({fold(family), fold(given_name)} - set(map(fold, words)))
+    assert cleaner.clean(left, kind=TextKind.TECHNICAL) == left
 
 
 @given(
