@@ -140,7 +140,7 @@ def patterns_in(text: str, *, kind: TextKind, vocabulary: Vocabulary) -> Iterato
     if "//" in text or "\\" in text or "www" in words:
         yield from _whole(_WEB, text)
     if _HAS_DIGIT.search(text):
-        yield from _numbers(text, kind, words)
+        yield from _numbers(text, kind, words, vocabulary)
     yield from _named(text, kind, vocabulary, words)
 
 
@@ -158,7 +158,7 @@ def _whole(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
     return (match.span() for match in pattern.finditer(text))
 
 
-def _numbers(text: str, kind: TextKind, words: frozenset[str]) -> Iterator[Span]:
+def _numbers(text: str, kind: TextKind, words: frozenset[str], vocabulary: Vocabulary) -> Iterator[Span]:
     if text.count(".") >= 4:
         yield from (match.span() for match in _UID.finditer(text) if len(match.group()) >= SHORTEST_UID)
     yield from _whole(_PHONE, text)
@@ -166,7 +166,7 @@ def _numbers(text: str, kind: TextKind, words: frozenset[str]) -> Iterator[Span]
         yield from (match.span("gone") for match in _CALLED.finditer(text))
         yield from (match.span("gone") for match in _NUMBERED.finditer(text))
     if _THREE_DIGITS.search(text):
-        yield from _whole(_RECORD, text)
+        yield from (match.span() for match in _RECORD.finditer(text) if not _sizes(match.group(), vocabulary))
         yield from _whole(_ITALIAN_CODE, text)
     if any(word.endswith(_STREETS) for word in words):
         yield from _whole(_STREET, text)
@@ -181,6 +181,12 @@ def _numbers(text: str, kind: TextKind, words: frozenset[str]) -> Iterator[Span]
         if fraction and text[:start].rstrip(".").rstrip("0123456789")[-1:] != ".":
             continue
         yield start, end
+
+
+def _sizes(record: str, vocabulary: Vocabulary) -> bool:
+    """What looks like a record's number and is a protocol's: CT/512/512, AX-256-256."""
+    letters, *numbers = re.findall(r"[^\W\d_]+|\d+", record)
+    return fold(letters) in vocabulary.words and all(len(number) <= 3 for number in numbers)
 
 
 def _named(text: str, kind: TextKind, vocabulary: Vocabulary, words: frozenset[str]) -> Iterator[Span]:

@@ -13,9 +13,7 @@ from ingestion.deidentify.text import DatesInText, IdentityCollector, KnownIdent
 from ingestion.deidentify.text.folding import fold
 
 NAMES = Path(__file__).with_name("common_names.txt")
-ALL_NAMES = [
-    name for line in NAMES.read_text(encoding="utf-8").splitlines() if line[0] != "#" for name in line.split()
-]
+ALL_NAMES = [name for line in NAMES.read_text(encoding="utf-8").splitlines() if line[0] != "#" for name in line.split()]
 HEADERS = (
     ("PatientName", "PN", "Davidson^Douglas^Anders"),
     ("PatientID", "LO", "6505936988"),
@@ -277,9 +275,7 @@ WRITTEN = {
     joint=st.sampled_from(JOINTS),
 )
 @settings(max_examples=400, deadline=None)
-def test_any_name_of_a_study_goes_from_the_text_of_devices_too(
-    family, given_name, written, case, words, joint
-) -> None:
+def test_any_name_of_a_study_goes_from_the_text_of_devices_too(family, given_name, written, case, words, joint) -> None:
     cleaner = StudyCleaner(_known(("PatientName", "PN", f"{family}^{given_name}")), shift_days=None)
     planted = case(WRITTEN[written](family, given_name))
     text = joint.join([*words, planted])
