@@ -116,9 +116,14 @@ class IdentityCollector:
     def __init__(self) -> None:
         self._seen: set[tuple[int, str, str]] = set()
 
+    @staticmethod
+    def wants(tag: int, vr: str) -> bool:
+        """Whether values of ``tag`` say who someone or something is; a caller can spare itself the others."""
+        return vr in ("PN", "AE") or tag in _ALL
+
     def add(self, tag: int, vr: str, text: str) -> None:
         """One raw value (several parted by a backslash) of element ``tag`` anywhere in a header of the study."""
-        if vr in ("PN", "AE") or tag in _ALL:
+        if self.wants(tag, vr):
             self._seen.add((tag, vr, text))
 
     def freeze(self) -> KnownIdentities:
