@@ -86,7 +86,11 @@ def _alone(low: str, last: int, length: int) -> bool:
     start = last - length + 1
     behind = low[last + 1 : last + 2]
     if low[start].isdigit():
-        before = low[:start].rstrip("0")[-1:] if low[start - 1 : start] == "0" else low[start - 1 : start]
+        before = (
+            low[max(0, start - 64) : start].rstrip("0")[-1:]
+            if low[start - 1 : start] == "0"
+            else low[start - 1 : start]
+        )
         if before.isdigit() or before == ".":
             return False
     elif "a" <= low[start - 1 : start] <= "z":

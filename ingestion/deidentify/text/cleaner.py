@@ -21,6 +21,8 @@ MOST_REMEMBERED = 20_000
 LONGEST_REMEMBERED = 2_000
 MOST_ROUNDS = 6
 """What is taken out can bring together what it parted, so the rest is judged again; no real text needs three rounds."""
+MOST_DATES = 60_000
+"""Dates of one text that are moved; no text that a person or a device wrote has more, and the marks end."""
 _FIRST_MARK = 0xF0000
 """Marks from a plane for private use stand for moved dates while the rest is judged."""
 _MARK = re.compile("[\U000f0000-\U000ffffd]")
@@ -95,7 +97,7 @@ class StudyCleaner:
         changes = [(start, end, "") for start, end in patterns_in(text, kind=kind, vocabulary=self._vocabulary)]
         if _DIGIT.search(text):
             for start, end, new in dates_in(text, kind=kind, days=self._days):
-                if new is None:
+                if new is None or len(moved) >= MOST_DATES:
                     changes.append((start, end, ""))
                 else:
                     moved.append(new)
@@ -129,22 +131,24 @@ def _moves(new: str) -> bool:
 def _spliced(text: str, changes: list[tuple[int, int, str]]) -> str:
     """The text with each change made. Of two separators around a gap one stays, at an edge of the text none."""
     pieces: list[str] = []
+    says = False
     at = 0
     for start, end, new in changes:
-        pieces.append(text[at:start])
-        at = end
+        if at < start:
+            pieces.append(text[at:start])
+            says = says or any(map(_says_something, pieces[-1]))
+        at = max(at, end)
         if new:
             pieces.append(new)
-            continue
-        done = "".join(pieces)
-        if not any(map(_says_something, done)):
-            at = _SEPARATORS.match(text, end).end()  # type: ignore[union-attr]  # matches nothing, too
-            pieces = [_OPEN_LEFT.sub("", done)]
-        elif _SEPARATOR.match(done, len(done) - 1) and _SEPARATOR.match(text, end):
-            if done[-1].isspace() and not text[end].isspace():
-                pieces = [done[:-1]]
+            says = True
+        elif not says:
+            at = _SEPARATORS.match(text, at).end()  # type: ignore[union-attr]  # matches nothing, too
+            pieces = [_OPEN_LEFT.sub("", "".join(pieces))]
+        elif pieces and _SEPARATOR.match(pieces[-1][-1:]) and _SEPARATOR.match(text, at):
+            if pieces[-1][-1].isspace() and not text[at].isspace():
+                pieces[-1] = pieces[-1][:-1]
             else:
-                at = end + 1
+                at += 1
     rest = text[at:]
     if changes and not changes[-1][2] and not any(map(_says_something, rest)):
         return _closed(_OPEN_RIGHT.sub("", "".join(pieces)) + _SEPARATORS.sub("", rest))

@@ -178,7 +178,7 @@ def _numbers(text: str, kind: TextKind, words: frozenset[str], vocabulary: Vocab
         fraction = start > 1 and text[start - 1] == "." and text[start - 2].isdigit()
         if end - start <= LONGEST_NUMBER[kind] or match.group() in HARMLESS_NUMBERS or not match.group().strip("0"):
             continue
-        if fraction and text[:start].rstrip(".").rstrip("0123456789")[-1:] != ".":
+        if fraction and text[max(0, start - 20) : start].rstrip(".").rstrip("0123456789")[-1:] != ".":
             continue
         yield start, end
 

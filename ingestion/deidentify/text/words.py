@@ -17,6 +17,8 @@ SHORTEST_OF_TWO = 4
 _TOKEN = re.compile(r"(?:[^\W_](?:['’](?=[^\W_]))?)+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"[A-ZÀ-Þ]+(?=[A-ZÀ-Þ][a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]+")
+MOST_BEFORE = 12
+"""Characters before a word in which its initials are looked for."""
 _VOWELS = frozenset("aeiouy")
 _MODALITY = re.compile(r"^(?:ct|mr|mri|mrt|irm|tdm|pet|us|mg|rt|rx|xr|tac|spect)(.+)$")
 _INITIAL = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.[\s-]?){1,3}$")
@@ -27,7 +29,7 @@ def unknown_words(text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]
     for token in _TOKEN.finditer(text):
         if not _known(token.group(), vocabulary):
             start = token.start()
-            initials = _INITIAL.search(text, 0, start)
+            initials = _INITIAL.search(text, max(0, start - MOST_BEFORE), start)
             yield (initials.start() if initials else start), token.end()
 
 
