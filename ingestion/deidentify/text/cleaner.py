@@ -87,6 +87,8 @@ class StudyCleaner:
             return _LAST_RESORT
         if moved:
             rest = _MARK.sub(lambda mark: moved[ord(mark.group()) - _FIRST_MARK], rest)
+        if rest != text and not any(map(str.isalnum, rest)):
+            return ""  # brackets and points that were around what is gone
         return rest
 
     def _round(self, text: str, kind: TextKind, moved: list[str]) -> str:
