@@ -13,7 +13,9 @@ from rich.progress import Progress
 
 from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.deidentify_table import is_table, plan_table, run_table
 from ingestion.deidentify import CODE_VERSION
+from ingestion.deidentify.clinical_map import ClinicalTableError
 from ingestion.deidentify.folder import FolderOutcome, FolderUseError, check_folders, deidentify_folder
 from ingestion.deidentify.policy import Policy, PolicyError, load_policy
 from ingestion.fanout import Fanout
@@ -28,8 +30,13 @@ DEFAULT_POLICY = "platform-default"
 def register(app: typer.Typer) -> None:
     @app.command()
     def deidentify(
-        source_folder: Annotated[Path, typer.Argument(metavar="IN", help="Folder of raw DICOM, zips too.")],
-        target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the results; made if missing.")],
+        source_folder: Annotated[
+            Path, typer.Argument(metavar="IN", help="Folder of raw DICOM, zips too; or a clinical table, .csv or .tsv.")
+        ],
+        target: Annotated[
+            Path,
+            typer.Argument(metavar="OUT", help="Folder of the results, made if missing; of a table, the new file."),
+        ],
         source: Annotated[str, typer.Option("--source", help="The source's id: its key makes the pseudonyms.")],
         policy: Annotated[
             str | None, typer.Option("--policy", help="Name or YAML file; default: the source's.")
@@ -37,15 +44,34 @@ def register(app: typer.Typer) -> None:
         key_file: Annotated[
             Path | None, typer.Option("--key-file", help="64 hex digits; default: the key folder.")
         ] = None,
+        columns: Annotated[
+            Path | None, typer.Option("--columns", help="Of a table: YAML file that says what each column is.")
+        ] = None,
         report: Annotated[Path | None, typer.Option("--report", help="Write the accounting to this JSON file.")] = None,
         workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
         as_json: Annotated[bool, typer.Option("--json", help="Print the accounting as JSON.")] = False,
     ) -> None:
-        """De-identify a folder. Exit code 1 when an object is quarantined that someone must act on.
+        """De-identify a folder or a clinical table. Exit code 1 when something is quarantined that someone must act on.
 
         Example: cie deidentify delivery/ clean/ --source PRCI-PROST-01 --key-file prost.key --report accounting.json
+
+        Example: cie deidentify patients.csv patients-clean.csv --columns patients.yaml --source PRCI-PROST-01
         """
         settings = Settings()
+        if is_table(source_folder):
+            try:
+                plan = plan_table(source_folder, columns, policy=_policy(policy, source, settings))
+            except (ClinicalTableError, PolicyError) as error:
+                errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
+                raise typer.Exit(2) from None
+            run_table(
+                plan,
+                target,
+                key=load_key(source, keys_dir=settings.keys_root, key_file=key_file),
+                report=report,
+                as_json=as_json,
+            )
+            return
         try:
             check_folders(source_folder, target)
             chosen = _policy(policy, source, settings)
