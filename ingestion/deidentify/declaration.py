@@ -6,6 +6,7 @@ Earlier history is kept: methods and codes that an object brings stand before th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ingestion.deidentify.rules import TextKind, Treatment
 from ingestion.deidentify.values import Element, ValueRewriter
@@ -54,6 +55,17 @@ def cleaned_methods(value: bytes, element: Element, values: ValueRewriter, kind:
 
 def declared_elements(declaration: Declaration, history: History, encoding: Encoding) -> list[tuple[int, bytes]]:
     """The elements to put into the result, by tag. What the history says already is not said twice."""
+    if not history.methods and not history.items:
+        return _first_declaration(declaration, encoding)
+    return _declared(declaration, history, encoding)
+
+
+@lru_cache(maxsize=64)
+def _first_declaration(declaration: Declaration, encoding: Encoding) -> list[tuple[int, bytes]]:
+    return _declared(declaration, History([], []), encoding)
+
+
+def _declared(declaration: Declaration, history: History, encoding: Encoding) -> list[tuple[int, bytes]]:
     methods = [part for part in history.methods if part not in {text.encode("ascii") for text in declaration.methods}]
     methods += [text.encode("ascii", "replace")[:MAX_METHOD] for text in declaration.methods]
     own = [_code_item(code, encoding) for code in declaration.codes]

@@ -61,21 +61,21 @@ def may_name_someone(_tag: int, vr: str) -> bool:
 
 @dataclass(slots=True)
 class IdentityScan:
-    """``wanted`` chooses by tag and VR. Elements seen before cost one look-up."""
+    """``wanted`` chooses by tag and VR. Elements and short sequences seen before cost one look-up."""
 
     wanted: Callable[[int, str], bool] = may_name_someone
-    _seen: dict[tuple[bytes, Charset], Text | None] = field(default_factory=dict, repr=False)
+    _seen: dict[tuple[Charset, Encoding], dict[bytes, tuple[Text, ...]]] = field(default_factory=dict, repr=False)
 
-    def texts(self, buffer: Buffer, start: int, encoding: Encoding, *, end: int | None = None) -> frozenset[Text]:
+    def texts(self, buffer: Buffer, start: int, encoding: Encoding) -> frozenset[Text]:
         """All wanted texts of the data set from ``start``, those in sequences too.
 
         Raises:
             InstanceRefusedError: TRUNCATED, MALFORMED or NESTED_TOO_DEEP.
         """
-        if len(self._seen) > MAX_SEEN:
+        if sum(len(known) for known in self._seen.values()) > MAX_SEEN:
             self._seen.clear()
         found: set[Text] = set()
-        self._data_set(buffer, start, len(buffer) if end is None else end, encoding, DEFAULT, found, 0)
+        self._data_set(buffer, start, len(buffer), encoding, DEFAULT, found, 0)
         return frozenset(found)
 
     def _data_set(
@@ -91,13 +91,14 @@ class IdentityScan:
         """The position after the data set: ``end``, or that after its delimiter."""
         if depth > MAX_DEPTH:
             raise too_deep()
-        head, u32, implicit, seen = encoding.head.unpack_from, encoding.u32.unpack_from, encoding.implicit, self._seen
+        head, u32, implicit = encoding.head.unpack_from, encoding.u32.unpack_from, encoding.implicit
+        known, vr = self._seen.setdefault((charset, encoding), {}), b""
         while position < end:
             if end - position < 8:
                 raise truncated("the file ends within an element's head")
             if implicit:
                 group, number, length = head(buffer, position)
-                value, vr = position + 8, dictionary_vr(group << 16 | number).encode()
+                value = position + 8
             else:
                 group, number, vr, length = head(buffer, position)
                 value = position + 8
@@ -112,40 +113,62 @@ class IdentityScan:
                     raise truncated("the file ends within an element's head")
                 value, length = position + 12, u32(buffer, position + 8)[0]
             if length == UNDEFINED:
-                if group == PIXEL_GROUP and number == 0x0010 and depth == 0:
+                if group == PIXEL_GROUP:
                     position = end_of_fragments(buffer, value, encoding) + 8
                 else:
-                    inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
+                    kind = dictionary_vr(group << 16 | number).encode() if implicit else vr
+                    inner = IMPLICIT_LITTLE if kind == b"UN" else encoding
                     position = self._sequence(buffer, value, None, inner, charset, found, depth + 1)
                 continue
             stop = value + length
             if stop > end:
                 raise truncated("an element's value passes the end of what holds it")
-            if vr == b"SQ" or (vr == b"UN" and not implicit and length and dictionary_vr(group << 16 | number) == "SQ"):
-                self._whole_sequence(buffer, value, stop, vr, encoding, charset, found, depth)
-            elif length <= MAX_TEXT and group != PIXEL_GROUP:
-                key = (buffer[position:stop], charset)
-                text = seen.get(key, key)
-                if text is key:
-                    text = seen[key] = self._text(group << 16 | number, vr, buffer[value:stop], charset)
-                if text is not None:
-                    found.add(text)  # type: ignore[arg-type]
+            if group == PIXEL_GROUP:
+                position = stop
+                continue
+            if length > MAX_TEXT:
+                found.update(self._look(buffer, group << 16 | number, vr, value, stop, encoding, charset, depth))
+            else:
+                key = buffer[position:stop]
+                texts = known.get(key)
+                if texts is None:
+                    texts = self._look(buffer, group << 16 | number, vr, value, stop, encoding, charset, depth)
+                    known[key] = texts
+                if texts:
+                    found.update(texts)
                 elif group == 8 and number == 5:
                     charset = charset_of(buffer[value:stop])
+                    known = self._seen.setdefault((charset, encoding), {})
             position = stop
         return position
 
-    def _whole_sequence(
-        self, buffer: Buffer, value: int, stop: int, vr: bytes, encoding: Encoding, charset: Charset,
-        found: set[Text], depth: int,
-    ) -> None:  # fmt: skip
-        inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
-        try:
-            self._sequence(buffer, value, stop, inner, charset, found, depth + 1)
-        except InstanceRefusedError:
-            if vr == b"SQ":
-                raise
-            # What calls itself unknown and is no sequence inside is removed by the rewriter.
+    def _look(
+        self,
+        buffer: Buffer,
+        tag: int,
+        vr: bytes,
+        value: int,
+        stop: int,
+        encoding: Encoding,
+        charset: Charset,
+        depth: int,
+    ) -> tuple[Text, ...]:
+        """The texts in one element of known length."""
+        own = dictionary_vr(tag) if encoding.implicit else vr.decode("ascii")
+        kind = dictionary_vr(tag) if own == "UN" else own
+        if kind == "SQ":
+            inside: set[Text] = set()
+            inner = IMPLICIT_LITTLE if own == "UN" else encoding
+            try:
+                self._sequence(buffer, value, stop, inner, charset, inside, depth + 1)
+            except InstanceRefusedError:
+                if own == "SQ":
+                    raise
+                # What calls itself unknown and is no sequence inside is removed by the rewriter.
+            return tuple(inside)
+        if stop - value > MAX_TEXT or stop == value or tag == CHARSET or not self.wanted(tag, kind):
+            return ()
+        return (Text(tag, kind, buffer[value:stop], charset),)
 
     def _sequence(
         self, buffer: Buffer, position: int, end: int | None, encoding: Encoding, charset: Charset, found: set[Text],
@@ -168,14 +191,6 @@ class IdentityScan:
         if end is None:
             raise truncated("a sequence has no end")
         return position
-
-    def _text(self, tag: int, vr: bytes, value: bytes, charset: Charset) -> Text | None:
-        if tag == CHARSET:
-            return None
-        kind = vr.decode("ascii")
-        if kind == "UN":
-            kind = dictionary_vr(tag)
-        return Text(tag, kind, value, charset) if value and self.wanted(tag, kind) else None
 
 
 def collect_identities(texts: Iterable[Text], into: Collector) -> None:

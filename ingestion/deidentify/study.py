@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
@@ -24,6 +25,7 @@ from ingestion.deidentify.values import ValueRewriter
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.encoding import EXPLICIT_LITTLE, Encoding, encoding_of
 from ingestion.dicom.header import Header, read_header
+from ingestion.dicom.mapped import let_go
 from ingestion.dicom.pixel_description import pixel_description
 from ingestion.dicom.reading import ID_TAGS, InstanceIds, Meta, ids_of_values, inflate, read_meta
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
@@ -33,6 +35,8 @@ IMPLEMENTATION_NAME = f"CIE_{CODE_VERSION}"
 PREAMBLE = bytes(128) + b"DICM"
 DESCRIBING_GROUPS = 0x0028
 """The last group that holds ids, kind of object and pixel description; sequences of many frames come later."""
+MAPPED_AT_ONCE = 64 << 20
+"""Bytes of a mapped object that are looked at before their pages are given back."""
 _SOP_CLASS, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080060, 0x00080070
 _NEEDED = (_SOP_CLASS, 0x00080018, 0x00100020, 0x0020000D, 0x0020000E, 0x00280010)
 _TAG = {True: struct.Struct("<HH"), False: struct.Struct(">HH")}
@@ -198,8 +202,11 @@ def _pixel_cleaner(header: Header, *, work_view: memoryview) -> Callable[[Buffer
 def _fragments(buffer: Buffer, view: memoryview, start: int, stop: int) -> list[Part]:
     """The fragments, one by one, so that no more than one is ever copied; untouched ones are views."""
     parts: list[Part] = []
-    kept_from, position = start, start
+    kept_from = position = let_go_at = start
     while position < stop:
+        if position - let_go_at > MAPPED_AT_ONCE:
+            let_go(buffer)
+            let_go_at = position
         end = position + 8 + struct.unpack_from("<L", buffer, position + 4)[0]
         fragment = buffer[position:end]
         cleaned = clean_fragments(fragment)
@@ -220,15 +227,22 @@ def deflate(parts: Iterable[Part]) -> bytes:
 
 def file_meta(ids: InstanceIds) -> bytes:
     """Preamble and new file meta information (PS3.10 section 7.1); of the old one only the transfer syntax is taken."""
+    before, after = _meta_around(ids.sop_class_uid, ids.transfer_syntax_uid)
+    instance = EXPLICIT_LITTLE.write(0x00020003, "UI", ids.sop_instance_uid.encode("ascii"))
+    length = len(before) + len(instance) + len(after)
+    return PREAMBLE + b"\2\0\0\0UL\4\0" + length.to_bytes(4, "little") + before + instance + after
+
+
+@lru_cache(maxsize=256)
+def _meta_around(sop_class_uid: str, transfer_syntax_uid: str) -> tuple[bytes, bytes]:
+    """What stands before and after the instance's own UID."""
     write = EXPLICIT_LITTLE.write
-    body = b"".join(
+    before = write(0x00020001, "OB", b"\0\1") + write(0x00020002, "UI", sop_class_uid.encode("ascii"))
+    after = b"".join(
         (
-            write(0x00020001, "OB", b"\0\1"),
-            write(0x00020002, "UI", ids.sop_class_uid.encode("ascii")),
-            write(0x00020003, "UI", ids.sop_instance_uid.encode("ascii")),
-            write(0x00020010, "UI", ids.transfer_syntax_uid.encode("ascii")),
+            write(0x00020010, "UI", transfer_syntax_uid.encode("ascii")),
             write(0x00020012, "UI", IMPLEMENTATION_UID.encode("ascii")),
             write(0x00020013, "SH", IMPLEMENTATION_NAME.encode("ascii")),
         )
     )
-    return PREAMBLE + write(0x00020000, "UL", len(body).to_bytes(4, "little")) + body
+    return before, after

@@ -38,14 +38,9 @@ _ERRORS = (ValueError, TypeError, KeyError, OverflowError, NotImplementedError, 
 """What pydicom raises on a value that it cannot decode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One element: its head from ``position``, its value from ``start`` to ``stop``. ``vr`` as the element says."""
-
-    vr: bytes
-    position: int
-    start: int
-    stop: int
+Place = tuple[bytes, int, int, int]
+"""One element: its VR (empty when implicit), where its head starts, where its value starts and stops. A plain tuple:
+one is made for each element of each object."""
 
 
 def truncated(detail: str) -> InstanceRefusedError:
@@ -161,12 +156,12 @@ class Header:
     def value(self, tag: int) -> bytes:
         """The bytes of a value; empty where the element is not there."""
         place = self.places.get(tag)
-        return b"" if place is None else self.buffer[place.start : place.stop]
+        return b"" if place is None else self.buffer[place[2] : place[3]]
 
     def element(self, tag: int) -> bytes:
         """The bytes of an element, its head too; empty where it is not there."""
         place = self.places.get(tag)
-        return b"" if place is None else self.buffer[place.position : place.stop]
+        return b"" if place is None else self.buffer[place[1] : place[3]]
 
     def text(self, tag: int) -> str:
         """A value of the default repertoire, without padding; what is not ASCII is replaced."""
@@ -178,7 +173,8 @@ class Header:
 
     def dataset(self, keywords: Iterable[str], *, memo: ValueMemo) -> Dataset:
         """The named attributes as pydicom decodes them; sequences and what cannot be decoded are left out."""
-        charset, found = self.charset, {}
+        charset = self.charset
+        found: dict[BaseTag, DataElement | RawDataElement] = {}
         for keyword in keywords:
             tag = tag_for_keyword(keyword)
             if tag is None or tag not in self.places:
@@ -196,12 +192,12 @@ class Header:
 
     def _decoded(self, tag: int, charset: Charset) -> DataElement | None:
         place = self.places[tag]
-        if place.vr == b"SQ":
+        if place[0] == b"SQ" or (self.encoding.implicit and dictionary_vr(tag) == "SQ"):
             return None
-        value = self.buffer[place.start : place.stop]
+        value = self.buffer[place[2] : place[3]]
         raw = RawDataElement(
             BaseTag(tag),
-            None if self.encoding.implicit else place.vr.decode("ascii"),
+            None if self.encoding.implicit else place[0].decode("ascii"),
             len(value),
             value,
             0,
@@ -210,36 +206,48 @@ class Header:
         )
         names = [name for name in charset.names if name in python_encoding]
         try:
-            return convert_raw_data_element(raw, encoding=names or None)  # type: ignore[arg-type]
+            return convert_raw_data_element(raw, encoding=names or None)
         except _ERRORS:
             return None
 
 
-def read_header(
-    buffer: Buffer, start: int, encoding: Encoding, *, last_group: int = PIXEL_GROUP - 1, size: int | None = None
-) -> Header:
+def read_header(buffer: Buffer, start: int, encoding: Encoding, *, last_group: int = PIXEL_GROUP - 1) -> Header:
     """The top-level elements from ``start`` up to the first whose group is above ``last_group``.
 
     Raises:
         InstanceRefusedError: TRUNCATED, MALFORMED or NESTED_TOO_DEEP.
     """
     places: dict[int, Place] = {}
-    position, end = start, len(buffer) if size is None else size
+    position, end = start, len(buffer)
+    head, u32, implicit = encoding.head.unpack_from, encoding.u32.unpack_from, encoding.implicit
+    vr = b""
     while position < end:
-        group, number, vr, value, length = read_head(buffer, position, encoding)
-        if group > last_group:
-            if group == DELIMITERS:
+        if end - position < 12:  # the shortest long head; a short one may be the last of a data set
+            group, number, vr, value, length = read_head(buffer, position, encoding)
+        elif implicit:
+            group, number, length = head(buffer, position)
+            value = position + 8
+        else:
+            group, number, vr, length = head(buffer, position)
+            if vr in SHORT_VRS:
+                value = position + 8
+            elif vr in LONG_VRS:
+                value, length = position + 12, u32(buffer, position + 8)[0]
+            elif group == DELIMITERS:
                 raise malformed("dicom.sequence", "an item or a delimiter outside a sequence")
+            else:
+                raise malformed("dicom.vr", "an element has no value representation of the standard's")
+        if group > last_group:
             break
         if length == UNDEFINED:
+            vr = dictionary_vr(group << 16 | number).encode() if implicit else vr
             if vr not in (b"SQ", b"UN"):
                 raise malformed("dicom.length", "an element that is no sequence has no length")
-            inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
-            stop = end_of_sequence(buffer, value, inner, depth=1)
+            stop = end_of_sequence(buffer, value, IMPLICIT_LITTLE if vr == b"UN" else encoding, depth=1)
         else:
             stop = value + length
             if stop > end:
                 raise truncated("an element's value passes the end of the file")
-        places[group << 16 | number] = Place(vr, position, value, stop)
+        places[group << 16 | number] = (vr, position, value, stop)
         position = stop
     return Header(buffer, encoding, places)

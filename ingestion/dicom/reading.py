@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import BinaryIO
 
@@ -24,6 +25,8 @@ from pydicom.uid import (
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.dicom.elements import PIXEL_DATA, Buffer, Element, walk
+from ingestion.dicom.encoding import EXPLICIT_LITTLE
+from ingestion.dicom.header import read_head
 from ingestion.identity.pseudonyms import PatientIdentity
 
 PREAMBLE = 128
@@ -251,24 +254,30 @@ def read_meta(buffer: Buffer) -> Meta:
     end = start
     # The group is explicit little endian whatever follows; it ends where another group begins.
     while buffer[end : end + 2] == b"\x02\x00":
-        element = next(walk(buffer, end, implicit=False, little=True), None)
-        if element is None:
-            break
-        if element.start + element.length > len(buffer):
+        _, number, _, value, length = read_head(buffer, end, EXPLICIT_LITTLE)
+        if value + length > len(buffer):
             raise InstanceRefusedError(
                 Reason.TRUNCATED, rule="dicom.length", detail="the file ends within its meta information"
             )
-        values[element.tag] = buffer[element.start : element.start + element.length]
-        end = element.start + element.length
+        end = value + length
+        values[0x00020000 | number] = buffer[value:end]
     if values.get(0x00020002, b"").strip(b" \0").decode("ascii", "replace") == MediaStorageDirectoryStorage:
         raise InstanceRefusedError(Reason.MEDIA_DIRECTORY, rule="dicom.class", detail="a DICOMDIR")
     if end == len(buffer):
         raise InstanceRefusedError(Reason.TRUNCATED, rule="dicom.length", detail="nothing after the meta information")
     syntax = values.get(0x00020010, b"").strip(b" \0").decode("ascii", "replace")
-    if len(syntax) > MAX_UID or not _UID.match(syntax) or not UID(syntax).is_transfer_syntax or UID(syntax).is_private:
+    if not _is_transfer_syntax(syntax):
         detail = "none is given" if not syntax else "not one of the standard's"
         raise InstanceRefusedError(Reason.UNKNOWN_TRANSFER_SYNTAX, rule="dicom.transfer_syntax", detail=detail)
     return Meta(transfer_syntax=syntax, dataset_start=end)
+
+
+@lru_cache(maxsize=256)
+def _is_transfer_syntax(syntax: str) -> bool:
+    """Whether it is one of the standard's (PS3.6 annex A)."""
+    if len(syntax) > MAX_UID or not _UID.match(syntax):
+        return False
+    return UID(syntax).is_transfer_syntax and not UID(syntax).is_private
 
 
 def _looks_like_a_dataset(buffer: Buffer) -> bool:
