@@ -17,7 +17,7 @@ import pydicom
 
 from ingestion.deidentify.instance import InstanceDeidentifier
 from ingestion.deidentify.policy import load_policy
-from ingestion.deidentify.stream import deidentify_file
+from ingestion.deidentify.stream import deidentify_file, write_at_once
 from ingestion.deidentify.verification import verify
 from ingestion.dicom.quiet import silence_readers
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
@@ -58,10 +58,9 @@ def header(source: Path, target: Path) -> None:
     """Read, collect identities, rewrite the header under the full profile, write."""
     deidentifier = _deidentifier()
     for path in _files(source):
-        parts = deidentifier.deidentify(path.read_bytes()).rewritten.parts
+        done = deidentifier.deidentify(path.read_bytes())
         with (target / path.name).open("xb", buffering=0) as stream:
-            for part in parts:
-                stream.write(part)
+            write_at_once(done.rewritten, stream.fileno())
 
 
 def whole_way(source: Path, target: Path) -> None:
@@ -81,11 +80,17 @@ def whole_way(source: Path, target: Path) -> None:
 
 
 def without_verification(source: Path, target: Path) -> None:
-    """The whole way but for the verification: hash, rewrite, hash the result while writing, summarise."""
+    """The whole way but for the verification: hash, rewrite, hash the result, write, summarise."""
     deidentifier = _deidentifier()
     for path in _files(source):
-        hashlib.sha256(path.read_bytes()).digest()
-        done, _ = deidentify_file(path, target / path.name, deidentifier)
+        raw = path.read_bytes()
+        hashlib.sha256(raw).digest()
+        done = deidentifier.deidentify(raw)
+        digest = hashlib.sha256()
+        for part in done.rewritten.parts:
+            digest.update(part)
+        with (target / path.name).open("xb", buffering=0) as stream:
+            write_at_once(done.rewritten, stream.fileno())
         summarise(done.dataset, SERIES_KEYWORDS + INSTANCE_KEYWORDS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from ingestion.dicom.mapped import let_go, open_buffer
 
 CHUNK = 8 << 20
 """Bytes written at a time: the most of a mapped file that is held."""
+
+MAX_VECTOR = 512
+"""Parts written by one call; systems allow 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,21 @@ def chunks(rewritten: Rewritten) -> Iterator[bytes | memoryview]:
         for start in range(0, len(view), CHUNK):
             yield view[start : start + CHUNK]
             let_go(view.obj)
+
+
+def write_at_once(rewritten: Rewritten, file: int) -> None:
+    """Write a result of moderate size to the file descriptor ``file`` in one call, or a few where the system asks so.
+
+    Raises:
+        OSError: as the system says.
+    """
+    left = [memoryview(part) for part in rewritten.parts]
+    while left:
+        written = os.writev(file, left[:MAX_VECTOR])
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if written:
+            left[0] = left[0][written:]
 
 
 def write_result(rewritten: Rewritten, stream: BinaryIO) -> Written:
