@@ -28,6 +28,7 @@ OWN = {
     "sources": "ingestion.commands.sources",
     "inspect": "ingestion.commands.inspect",
     "deidentify": "ingestion.commands.deidentify",
+    "bench": "ingestion.commands.bench",
     "features": "ingestion.commands.features",
     "reconcile": "ingestion.commands.reconcile",
     "quarantine": "ingestion.commands.quarantine",

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 ROWS = 512
 NOISE_SEED = 7
@@ -103,6 +110,18 @@ def enhanced_mr(frames: int, *, rows: int = 8, undefined: bool = True) -> bytes:
     dataset.PixelData = bytes(frames * rows * rows * 2)
     dataset["PixelData"].VR = "OW"
     return _written(dataset)
+
+
+def large_multiframe(path: Path, size: int) -> None:
+    """A multi-frame CT object with about ``size`` bytes of pixels, all zero: the file takes no disk until copied."""
+    frames = size // (ROWS * ROWS * 2)
+    dataset = _base(EnhancedCTImageStorage, 1, implicit=False)
+    dataset.NumberOfFrames = frames
+    header = _written(dataset)
+    length = frames * ROWS * ROWS * 2
+    with path.open("wb") as stream:
+        stream.write(header + struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OW", 0, length))
+        stream.truncate(stream.tell() + length)
 
 
 def _frame(index: int) -> Dataset:

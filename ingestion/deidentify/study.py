@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from pydicom.uid import UID
+
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify import CODE_VERSION
@@ -136,7 +138,7 @@ class StudyRewriter:
             )
         self._memo.keep_bounded()
         header, encoding = opened.header, opened.encoding
-        work = DataSetRewriter(opened.buffer, self._memo, _pixel_cleaner(header, work_view=memoryview(opened.buffer)))
+        work = DataSetRewriter(opened.buffer, self._memo, _pixel_cleaner(opened))
         scope = self._memo.scope(self._book(header), (), encoding, header.charset)
         before, _ = work.data_set(opened.start, len(opened.buffer), scope)
         merged = _with_declared(before, declared_elements(self.declaration, work.history, encoding), encoding)
@@ -183,10 +185,20 @@ def _with_declared(parts: list[Part], declared: list[tuple[int, bytes]], encodin
     return found
 
 
-def _pixel_cleaner(header: Header, *, work_view: memoryview) -> Callable[[Buffer, int, int, bool], list[Part]]:
+def _pixel_cleaner(opened: RawObject) -> Callable[[Buffer, int, int, bool], list[Part]]:
+    view, header = memoryview(opened.buffer), opened.header
+    syntax = UID(opened.meta.transfer_syntax)
+    compressed = syntax.is_compressed and not syntax.is_deflated
+
     def clean(buffer: Buffer, start: int, stop: int, encapsulated: bool) -> list[Part]:
+        if encapsulated is not compressed:
+            raise InstanceRefusedError(
+                Reason.PIXELS_UNREADABLE,
+                rule="pixels.encapsulated",
+                detail="pixel data in fragments where the transfer syntax has none, or the other way round",
+            )
         if encapsulated:
-            return _fragments(buffer, work_view, start, stop)
+            return _fragments(buffer, view, start, stop)
         described = pixel_description(header)
         if stop - start < described.exact:
             raise InstanceRefusedError(
@@ -194,7 +206,7 @@ def _pixel_cleaner(header: Header, *, work_view: memoryview) -> Callable[[Buffer
                 rule="pixels.length",
                 detail=f"{stop - start} bytes of pixel data, the description asks for {described.exact}",
             )
-        return [work_view[start : min(stop, start + described.length)]]
+        return [view[start : min(stop, start + described.length)]]
 
     return clean
 
