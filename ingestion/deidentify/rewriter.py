@@ -10,14 +10,15 @@ What is where: PS3.5 sections 7.1 (elements), 7.5 (sequences), 7.8 (private bloc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
+from ingestion.deidentify.codes import CODE_VALUE, is_published_code
 from ingestion.deidentify.declaration import DECLARED, KEEPS_HISTORY, METHOD, METHOD_CODES, History, cleaned_methods
-from ingestion.deidentify.rules import Rule, RuleBook, TextKind, Treatment
-from ingestion.deidentify.values import Element, ValueRewriter
-from ingestion.dicom.charset import Charset, charset_of
+from ingestion.deidentify.rules import Rule, TextKind, Treatment
+from ingestion.deidentify.scopes import MAX_KEY, Block, Done, Part, Scope, ScopeMemo
+from ingestion.deidentify.values import Element
+from ingestion.dicom.charset import charset_of
 from ingestion.dicom.elements import MAX_DEPTH, Buffer
 from ingestion.dicom.encoding import (
     DELIMITERS,
@@ -29,7 +30,6 @@ from ingestion.dicom.encoding import (
     SEQUENCE_END,
     SHORT_VRS,
     UNDEFINED,
-    Encoding,
     dictionary_vr,
     padding,
 )  # fmt: skip
@@ -43,24 +43,8 @@ from ingestion.dicom.header import (
     truncated,
 )
 
-Part = bytes | memoryview
-MAX_KEY = 1 << 14
-"""Bytes of the longest element that is remembered: longer ones hardly come twice."""
-MEMO_BYTES = 48 << 20
-"""Bytes of keys and values after which all is forgotten: some ten thousand headers' worth of what differs."""
-MAX_SCOPES = 2_000
-"""Kinds of place (path, character set, encoding) that are kept apart: real objects have some dozens."""
 MAX_ELEMENTS = 8_000_000
 """Most elements of one object: an enhanced multi-frame object of 2,000 frames has about 200,000."""
-CODE_VALUE, SCHEME = 0x00080100, 0x00080102
-PUBLISHED_SCHEMES = frozenset({
-    "SCT", "SRT", "SNM3", "99SDM", "DCM", "UCUM", "LN", "FMA", "RADLEX", "NCIt", "UMLS", "I10", "I9C", "ICDO", "ICDO3",
-    "BI", "MDC", "NEU", "RXNORM", "IBSI", "ISO3166_1", "ISO639_2", "UNS",
-})  # fmt: skip
-"""Coding schemes that are published (PS3.16 section 8.1): their codes are about things. Other codes can be anything."""
-MAX_CODE = 18
-"""Characters of a published code: a SNOMED CT identifier has up to 18 digits."""
-_CODE_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-/[]{}%"
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 TREATMENTS = tuple(Treatment)
 _REMOVE, _KEEP, _RECURSE = (TREATMENTS.index(item) for item in (Treatment.REMOVE, Treatment.KEEP, Treatment.RECURSE))
@@ -68,58 +52,8 @@ _REMOVE_RULE = Rule(Treatment.REMOVE, "it has no place in a data set, or none th
 _PIXEL_TREATMENTS = frozenset({Treatment.KEEP, Treatment.CLEAN})
 _SEQUENCE_TREATMENTS = frozenset({Treatment.KEEP, Treatment.CLEAN, Treatment.RECURSE, Treatment.DUMMY, Treatment.UID})
 """A sequence under one of these keeps its items, each rewritten: a required one must not be empty."""
-# What an element became: its bytes, the index of its treatment, and of a sequence the counts of what is in it.
-_Done = tuple[Part, int, tuple[int, ...] | None]
 PixelCleaner = Callable[[Buffer, int, int, bool], list[Part]]
 """Pixel value from, to (in the buffer), whether encapsulated: the parts to write instead."""
-
-
-@dataclass(slots=True, eq=False)
-class Scope:
-    """A kind of place: elements with the same bytes in the same scope become the same."""
-
-    book: RuleBook = field(repr=False)
-    path: tuple[int, ...]
-    encoding: Encoding
-    charset: Charset
-    memo: dict[bytes, _Done] = field(default_factory=dict, repr=False)
-    private: dict[str, dict[bytes, _Done]] = field(default_factory=dict, repr=False)
-    creators: dict[bytes, str | None] = field(default_factory=dict, repr=False)
-
-
-@dataclass(slots=True, eq=False)
-class _Block:
-    """A private block of one data set. ``parts[place]``: its creator, which goes when nothing of the block stays."""
-
-    creator: str
-    memo: dict[bytes, _Done]
-    parts: list[Part]
-    place: int
-    used: bool = False
-
-
-@dataclass(slots=True)
-class ScopeMemo:
-    """All scopes of one patient, bounded in number and bytes."""
-
-    values: ValueRewriter
-    held: int = 0
-    scopes: dict[tuple[int, tuple[int, ...], Encoding, Charset], Scope] = field(default_factory=dict, repr=False)
-
-    def scope(self, book: RuleBook, path: tuple[int, ...], encoding: Encoding, charset: Charset) -> Scope:
-        key = (id(book), path, encoding, charset)  # a scope holds its book, so that the id stays its own
-        found = self.scopes.get(key)
-        if found is None:
-            if len(self.scopes) >= MAX_SCOPES:
-                self.scopes.clear()
-            found = self.scopes[key] = Scope(book, path, encoding, charset)
-        return found
-
-    def keep_bounded(self) -> None:
-        """Forget all when it has grown too large. Between instances only: an open scope must stay."""
-        if self.held > MEMO_BYTES:
-            self.scopes.clear()
-            self.held = 0
 
 
 class DataSetRewriter:
@@ -154,7 +88,7 @@ class DataSetRewriter:
         head, u32, implicit = encoding.head.unpack_from, encoding.u32.unpack_from, encoding.implicit
         written: list[Part] = []
         parts, append = written, written.append
-        blocks: dict[int, _Block] = {}
+        blocks: dict[int, Block] = {}
         before = tuple(counts)
         for _ in self.budget:
             if position >= end:
@@ -251,7 +185,7 @@ class DataSetRewriter:
                 counts[_REMOVE] += 1
         return written, position
 
-    def _rule(self, scope: Scope, block: _Block | None, tag: int, vr: str) -> Rule:
+    def _rule(self, scope: Scope, block: Block | None, tag: int, vr: str) -> Rule:
         group, number = tag >> 16, tag & 0xFFFF
         if number == 0 or group in (0x0002, 0xFFFC):
             return _REMOVE_RULE  # group lengths would be wrong; meta information and padding have their own places
@@ -264,13 +198,15 @@ class DataSetRewriter:
         return scope.book.rule(tag, vr, path=scope.path)
 
     def _decide(
-        self, scope: Scope, block: _Block | None, tag: int, vr: bytes, position: int, value: int, stop: int, end: int
-    ) -> _Done:
+        self, scope: Scope, block: Block | None, tag: int, vr: bytes, position: int, value: int, stop: int, end: int
+    ) -> Done:
         """What an element of ordinary size becomes; remembered where it depends on nothing but its bytes."""
         own, kind = self._vrs(scope, tag, vr)
         if not scope.path and tag in DECLARED:
             return self._history(scope, tag, kind, value, stop)
-        if tag == CODE_VALUE and self._is_published(scope, value, stop, end):
+        if tag == CODE_VALUE and is_published_code(
+            self.buffer, value, stop, end=end, encoding=scope.encoding, cleaner=self.values.cleaner
+        ):
             key = self.buffer[position:stop]
             return self._padded(scope, tag, own, key, value - position), _KEEP, None
         rule = self._rule(scope, block, tag, kind)
@@ -297,9 +233,9 @@ class DataSetRewriter:
         return kind == "SQ" or (own == "UN" and rule.treatment is Treatment.RECURSE)
 
     def _value(
-        self, scope: Scope, block: _Block | None, rule: Rule, tag: int, own: str, kind: str, position: int, value: int,
+        self, scope: Scope, block: Block | None, rule: Rule, tag: int, own: str, kind: str, position: int, value: int,
         stop: int,
-    ) -> _Done:  # fmt: skip
+    ) -> Done:  # fmt: skip
         if not tag >> 16 & 1 and kind != "SQ" and dictionary_vr(tag) == "SQ":
             return b"", _REMOVE, None  # a sequence by the dictionary that is none here: nobody knows what it is
         old = self.buffer[value:stop]
@@ -319,27 +255,8 @@ class DataSetRewriter:
         """An untouched element: as it is, or padded where its length is odd (PS3.5 section 7.1.1)."""
         return element if not (len(element) - head) & 1 else scope.encoding.write(tag, vr, element[head:])
 
-    def _is_published(self, scope: Scope, value: int, stop: int, end: int) -> bool:
-        """Whether a code is of a published scheme, which the next element names, and looks like one of its codes."""
-        if end - stop < 8:
-            return False
-        group, number = scope.encoding.tag.unpack_from(self.buffer, stop)
-        if group << 16 | number != SCHEME:
-            return False
-        if scope.encoding.implicit:
-            length = scope.encoding.u32.unpack_from(self.buffer, stop + 4)[0]
-        else:
-            length = scope.encoding.u16.unpack_from(self.buffer, stop + 6)[0]
-        if length > 16 or stop + 8 + length > end:
-            return False
-        scheme = self.buffer[stop + 8 : stop + 8 + length].strip(b" \0")
-        code = self.buffer[value:stop].strip(b" \0")
-        if scheme.decode("ascii", "replace") not in PUBLISHED_SCHEMES or not 0 < len(code) <= MAX_CODE:
-            return False
-        return not code.translate(None, _CODE_LETTERS) and not self.values.cleaner.finds_identity(code.decode("ascii"))
-
     def _creator(
-        self, scope: Scope, blocks: dict[int, _Block], parts: list[Part], tag: int, element: bytes, head: int
+        self, scope: Scope, blocks: dict[int, Block], parts: list[Part], tag: int, element: bytes, head: int
     ) -> None:
         """A private creator (PS3.5 section 7.8.1) opens its block; it is written if something of the block is."""
         if element not in scope.creators:
@@ -353,7 +270,7 @@ class DataSetRewriter:
             self.counts[_REMOVE] += 1
             return
         self.counts[_KEEP] += 1
-        blocks[place] = _Block(name, scope.private.setdefault(name, {}), parts, len(parts))
+        blocks[place] = Block(name, scope.private.setdefault(name, {}), parts, len(parts))
         parts.append(self._padded(scope, tag, "LO", element, head))
 
     def _creator_name(self, scope: Scope, element: bytes, head: int) -> str | None:
@@ -363,7 +280,7 @@ class DataSetRewriter:
         name = None if name is None else name.strip(" \0")
         return name if name and not self.values.cleaner.finds_identity(name) else None
 
-    def _whole_sequence(self, scope: Scope, rule: Rule, tag: int, own: str, value: int, stop: int) -> _Done:
+    def _whole_sequence(self, scope: Scope, rule: Rule, tag: int, own: str, value: int, stop: int) -> Done:
         """A sequence of known length."""
         if rule.treatment is Treatment.EMPTY:
             return scope.encoding.write(tag, own, b""), TREATMENTS.index(Treatment.EMPTY), None
@@ -383,7 +300,12 @@ class DataSetRewriter:
         return scope.encoding.write(tag, own, b"".join(parts)), _RECURSE, inner
 
     def _inner(self, scope: Scope, tag: int, *, unknown: bool) -> Scope:
-        """The scope of a sequence's items; inside an unknown VR they are implicit (PS3.5 section 6.2.2, note 2)."""
+        """The scope of a sequence's items; inside an unknown VR they are implicit (PS3.5 section 6.2.2, note 2).
+
+        In big endian that makes little endian items, which the common readers cannot read: refused, or removed.
+        """
+        if unknown and not scope.encoding.little:
+            raise malformed("dicom.unknown_vr", "little endian items in a big endian data set")
         encoding = IMPLICIT_LITTLE if unknown else scope.encoding
         return self.memo.scope(scope.book, (*scope.path, tag), encoding, scope.charset)
 
@@ -429,7 +351,7 @@ class DataSetRewriter:
         return parts, position
 
     def _large(
-        self, scope: Scope, block: _Block | None, tag: int, vr: bytes, position: int, value: int, length: int
+        self, scope: Scope, block: Block | None, tag: int, vr: bytes, position: int, value: int, length: int
     ) -> tuple[list[Part], int]:
         """An element that is not remembered: of undefined length, long, or of the pixel group."""
         own, kind = self._vrs(scope, tag, vr)
@@ -462,12 +384,13 @@ class DataSetRewriter:
         if own not in ("SQ", "UN"):
             raise malformed("dicom.length", "an element that is no sequence has no length")
         unknown = own == "UN" and not scope.encoding.implicit
-        inner = self._inner(scope, tag, unknown=unknown)
         if rule.treatment in _SEQUENCE_TREATMENTS:
+            inner = self._inner(scope, tag, unknown=unknown)
             self.counts[_RECURSE] += 1
             parts, stop = self._sequence(value, None, inner)
             return [self.buffer[position:value], *parts], stop
-        stop = end_of_sequence(self.buffer, value, inner.encoding, depth=len(inner.path))
+        encoding = IMPLICIT_LITTLE if unknown else scope.encoding
+        stop = end_of_sequence(self.buffer, value, encoding, depth=len(scope.path) + 1)
         if rule.treatment is Treatment.EMPTY and kind == "SQ":
             self.counts[TREATMENTS.index(Treatment.EMPTY)] += 1
             return [scope.encoding.write(tag, own, b"")], stop
@@ -484,7 +407,7 @@ class DataSetRewriter:
             return [self.view[position:stop]]
         return [scope.encoding.write_head(tag, own, stop - value + 1), self.view[value:stop], b"\0"]
 
-    def _history(self, scope: Scope, tag: int, kind: str, value: int, stop: int, *, open_ended: bool = False) -> _Done:
+    def _history(self, scope: Scope, tag: int, kind: str, value: int, stop: int, *, open_ended: bool = False) -> Done:
         """What is declared anew is taken out; the earlier methods and their codes are kept for the new ones."""
         rule = scope.book.rule(tag, kind, path=())
         if rule.treatment in KEEPS_HISTORY:

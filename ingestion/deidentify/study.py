@@ -21,8 +21,9 @@ from ingestion.accounting.states import Reason
 from ingestion.deidentify import CODE_VERSION
 from ingestion.deidentify.declaration import Declaration, declared_elements
 from ingestion.deidentify.pixels import clean_fragments
-from ingestion.deidentify.rewriter import TREATMENTS, DataSetRewriter, Part, ScopeMemo
+from ingestion.deidentify.rewriter import TREATMENTS, DataSetRewriter
 from ingestion.deidentify.rules import Cleaner, RuleBook, Treatment
+from ingestion.deidentify.scopes import Part, ScopeMemo
 from ingestion.deidentify.values import ValueRewriter
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.encoding import EXPLICIT_LITTLE, Encoding, encoding_of
