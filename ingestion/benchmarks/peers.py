@@ -29,7 +29,7 @@ _DCMODIFY = (
 )  # fmt: skip
 _DCMODIFY_ERASED = (
     "InstitutionName", "InstitutionAddress", "StationName", "PhysiciansOfRecord", "PerformingPhysicianName",
-    "OperatorsName", "0010,1000", "PatientComments", "Occupation", "RequestingPhysician",
+    "OperatorsName", "(0010,1000)", "PatientComments", "Occupation", "RequestingPhysician",
 )  # fmt: skip
 
 
