@@ -29,6 +29,7 @@ OWN = {
     "inspect": "ingestion.commands.inspect",
     "deidentify": "ingestion.commands.deidentify",
     "policy": "ingestion.commands.policy",
+    "bench": "ingestion.commands.bench",
     "features": "ingestion.commands.features",
     "reconcile": "ingestion.commands.reconcile",
     "quarantine": "ingestion.commands.quarantine",
