@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pydicom
 
+from ingestion.deidentify.expectation import expectation_of
 from ingestion.deidentify.instance import InstanceDeidentifier
 from ingestion.deidentify.policy import load_policy
 from ingestion.deidentify.stream import deidentify_file, write_at_once
-from ingestion.deidentify.verification import verify
+from ingestion.deidentify.verification import Verifier
 from ingestion.dicom.quiet import silence_readers
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
 from ingestion.identity.keys import SourceKey
@@ -29,8 +30,8 @@ KEY = SourceKey("BENCH", bytes(range(32)))
 POLICY = "platform-default"
 
 
-def _deidentifier() -> InstanceDeidentifier:
-    return InstanceDeidentifier(load_policy(POLICY), Pseudonyms(KEY))
+def _deidentifier(*, look_at_pixels: bool = True) -> InstanceDeidentifier:
+    return InstanceDeidentifier(load_policy(POLICY), Pseudonyms(KEY), look_at_pixels=look_at_pixels)
 
 
 def read(source: Path, _target: Path) -> None:
@@ -56,7 +57,7 @@ def pydicom_loop(source: Path, target: Path) -> None:
 
 def header(source: Path, target: Path) -> None:
     """Read, collect identities, rewrite the header under the full profile, write."""
-    deidentifier = _deidentifier()
+    deidentifier = _deidentifier(look_at_pixels=False)
     for path in _files(source):
         done = deidentifier.deidentify(path.read_bytes())
         with (target / path.name).open("xb", buffering=0) as stream:
@@ -64,13 +65,14 @@ def header(source: Path, target: Path) -> None:
 
 
 def whole_way(source: Path, target: Path) -> None:
-    """As the pipeline does: hash, rewrite, verify the bytes, hash the result, summarise, write."""
-    deidentifier = _deidentifier()
+    """As the pipeline does: hash, look at the pixels, rewrite, verify the bytes, hash the result, summarise, write."""
+    deidentifier, verifier = _deidentifier(), Verifier()
     for path in _files(source):
         raw = path.read_bytes()
         hashlib.sha256(raw).digest()
         done = deidentifier.deidentify(raw)
-        found = verify(done.body, identities=done.identities, expected_patient_id=done.new_ids.patient.patient_id)
+        expected = expectation_of(deidentifier.policy, deidentifier.pseudonyms, done.ids.patient)
+        found = verifier.verify(raw, done.body, expected=expected)
         if found:
             raise RuntimeError(f"{path.name}: the verification found {found[0].rule}")
         hashlib.sha256(done.body).digest()
@@ -80,8 +82,8 @@ def whole_way(source: Path, target: Path) -> None:
 
 
 def without_verification(source: Path, target: Path) -> None:
-    """The whole way but for the verification: hash, rewrite, hash the result, write, summarise."""
-    deidentifier = _deidentifier()
+    """The header's way: hash, rewrite, hash the result, write, summarise; pixels not looked at, nothing verified."""
+    deidentifier = _deidentifier(look_at_pixels=False)
     for path in _files(source):
         raw = path.read_bytes()
         hashlib.sha256(raw).digest()

@@ -22,9 +22,12 @@ def shift_date(text: str, days: int) -> str | None:
 
 
 def shift_datetime(text: str, days: int) -> str | None:
-    """The shifted date with its time and zone as they were; None for what holds no whole date."""
+    """The shifted date with its time as it was; None for what holds no whole date.
+
+    The offset from UTC goes: with summer time it says on which side of a known day the true date lies.
+    """
     match = _DATETIME.match(text.strip())
     if match is None:
         return None
     moved = shift_date(match.group(1), days)
-    return None if moved is None else moved + (match.group(2) or "") + (match.group(3) or "")
+    return None if moved is None else moved + (match.group(2) or "")

@@ -5,7 +5,7 @@ Earlier history is kept: methods and codes that an object brings stand before th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ingestion.deidentify.rules import TextKind, Treatment
@@ -33,6 +33,14 @@ class Declaration:
     methods: tuple[str, ...]
     codes: tuple[MethodCode, ...]
     longitudinal: str
+    states: tuple[tuple[int, str], ...] = ()
+    """Further attributes of VR CS to state, in place of what the source says: tag and value."""
+
+    def with_pixels(self, codes: tuple[MethodCode, ...], states: tuple[tuple[int, str], ...]) -> Declaration:
+        """The same with what was done to the pixels of one object."""
+        added = tuple(code for code in codes if code not in self.codes)
+        ordered = tuple(sorted((*self.codes, *added), key=lambda code: code.value))
+        return replace(self, codes=ordered, states=tuple(sorted({**dict(self.states), **dict(states)}.items())))
 
 
 @dataclass(slots=True)
@@ -76,6 +84,7 @@ def _declared(declaration: Declaration, history: History, encoding: Encoding) ->
         (METHOD, encoding.write(METHOD, "LO", b"\\".join(methods))),
         (METHOD_CODES, encoding.write(METHOD_CODES, "SQ", body)),
         (LONGITUDINAL, encoding.write(LONGITUDINAL, "CS", declaration.longitudinal.encode("ascii"))),
+        *((tag, encoding.write(tag, "CS", value.encode("ascii"))) for tag, value in declaration.states),
     ]
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from pydicom.dataset import Dataset
 
+from ingestion.deidentify.declaration import Declaration, MethodCode
+from ingestion.deidentify.defacing import SeriesFace
 from ingestion.deidentify.identity_scan import IdentityScan, Text, collect_identities
-from ingestion.deidentify.pixels import refuse_what_may_show_identities
+from ingestion.deidentify.pixel_work import PixelWorker
+from ingestion.deidentify.pixels import PixelDecision
 from ingestion.deidentify.policy import Policy
-from ingestion.deidentify.rules import Treatment
+from ingestion.deidentify.profile import EDITION, Option
+from ingestion.deidentify.rulebook import compile_policy
+from ingestion.deidentify.rules import RuleBook, Treatment
 from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object
-from ingestion.deidentify.today import TableRules, WordCleaner, WordCollector, declaration_of, names_people
+from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.header import ValueMemo, read_header
 from ingestion.dicom.reading import InstanceIds
@@ -21,19 +27,16 @@ from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
 SUMMARY_KEYWORDS = tuple(dict.fromkeys((*SERIES_KEYWORDS, *INSTANCE_KEYWORDS)))
-REFUSAL_KEYWORDS = ("BurnedInAnnotation", "ImageType", "ConversionType", "PhotometricInterpretation", "Modality")
-"""What the decision to refuse an object for its pixels looks at."""
 MAX_REWRITERS = 32
-"""Sets of identities whose rewriters are kept: the instances of a series share one, or a few."""
-MAX_JUDGED = 1024
+"""Sets of identities whose rewriters are kept: the instances of a series share one."""
 
 
 @dataclass(frozen=True)
 class DeidentifiedInstance:
-    """``rewritten``: the result as byte ranges. ``identities``: the words of the raw header that name someone."""
+    """``rewritten``: the result as byte ranges. ``pixels``: evidence for the manifest, None where none was due."""
 
     rewritten: Rewritten = field(repr=False)
-    identities: frozenset[str] = field(repr=False)
+    pixels: dict[str, Any] | None
     values: ValueMemo = field(repr=False)
 
     @property
@@ -72,70 +75,96 @@ class DeidentifiedInstance:
 class InstanceDeidentifier:
     """De-identifies the instances of a source under one policy; quick where they are alike, as those of a series are.
 
-    Each instance is judged by the identities in its own header and by ``known``, so that its result depends on
-    nothing that came before it. ``known``: what the caller knows of the whole study.
+    ``known``: the identifying texts of all headers of the study. An instance that names someone beyond them is judged
+    by them and its own, so that its result depends on nothing that came before it.
     """
 
     policy: Policy
     pseudonyms: Pseudonyms
-    known: frozenset[str] = field(default=frozenset(), repr=False)
-    _scan: IdentityScan = field(default_factory=lambda: IdentityScan(names_people), repr=False)
-    _rules: TableRules = field(init=False, repr=False)
-    _rewriters: dict[tuple[PatientIdentity, frozenset[Text]], tuple[StudyRewriter, frozenset[str]]] = field(
-        default_factory=dict, repr=False
-    )
-    _judged: set[tuple[object, ...]] = field(default_factory=set, repr=False)
+    known: frozenset[Text] = field(default=frozenset(), repr=False)
+    look_at_pixels: bool = True
+    """False leaves the pixels to the caller: only to measure what the header alone costs."""
+    _scan: IdentityScan = field(default_factory=lambda: IdentityScan(IdentityCollector.wants), repr=False)
+    _pixels: PixelWorker = field(init=False, repr=False)
+    _declaration: Declaration = field(init=False, repr=False)
+    _rewriters: dict[tuple[PatientIdentity, frozenset[Text]], StudyRewriter] = field(default_factory=dict, repr=False)
     _values: ValueMemo = field(default_factory=ValueMemo, repr=False)
 
     def __post_init__(self) -> None:
-        self._rules = TableRules(self.policy)
+        self._pixels = PixelWorker(self.policy)
+        self._declaration = declaration_of(self.policy)
 
-    def deidentify(self, raw: Buffer) -> DeidentifiedInstance:
-        """PS3.15 annex E for one instance.
+    def texts(self, opened: RawObject) -> frozenset[Text]:
+        """What in this header says who someone is."""
+        return self._scan.texts(opened.buffer, opened.start, opened.encoding)
+
+    def deidentify(
+        self, raw: Buffer, *, face: SeriesFace | None = None, decision: PixelDecision | None = None
+    ) -> DeidentifiedInstance:
+        """PS3.15 annex E for one instance. ``face``: of its series. ``decision``: a person's, about its pixels.
 
         Raises:
             InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with
                 certainty.
         """
         opened = open_object(raw)
-        self._refuse(opened)
-        texts = self._scan.texts(opened.buffer, opened.start, opened.encoding)
-        rewriter, identities = self._rewriter(opened.ids.patient, texts)
-        return DeidentifiedInstance(rewriter.rewrite(opened), identities, self._values)
+        rewriter = self._rewriter(opened.ids.patient, self.texts(opened))
+        if not self.look_at_pixels:
+            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values)
+        pixels = self._pixels.run(opened, face=face, decision=decision)
+        said = self._declaration
+        if pixels.codes or pixels.states:
+            said = said.with_pixels(pixels.codes, pixels.states)
+        return DeidentifiedInstance(rewriter.rewrite(pixels.opened, declaration=said), pixels.to_json(), self._values)
 
-    def _refuse(self, opened: RawObject) -> None:
-        header = opened.header
-        said = tuple(header.element(tag) for tag in _REFUSAL_TAGS)
-        key = (opened.ids.sop_class_uid, header.encoding, header.charset, said)
-        if key in self._judged:
-            return
-        asked = header.dataset(REFUSAL_KEYWORDS, memo=ValueMemo())
-        refuse_what_may_show_identities(asked, opened.ids.sop_class_uid)
-        if len(self._judged) >= MAX_JUDGED:
-            self._judged.clear()
-        self._judged.add(key)
-
-    def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text]) -> tuple[StudyRewriter, frozenset[str]]:
-        key = (patient, texts)
-        if key not in self._rewriters:
+    def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text]) -> StudyRewriter:
+        key = (patient, texts - self.known)
+        found = self._rewriters.get(key)
+        if found is None:
             if len(self._rewriters) >= MAX_REWRITERS:
                 self._rewriters.clear()
-            collector = WordCollector(set(self.known))
-            collect_identities(texts, collector)
-            identities = collector.freeze()
-            rewriter = StudyRewriter(
-                rulebook_for=lambda _sop_class, _modality, _manufacturer: self._rules,
-                pseudonyms=self.pseudonyms,
-                patient=patient,
-                cleaner=WordCleaner(self.policy.words, identities),
-                declaration=declaration_of(self.policy),
-            )
-            self._rewriters[key] = rewriter, identities
-        return self._rewriters[key]
+            found = self._rewriters[key] = self._new_rewriter(patient, self.known | texts)
+        return found
+
+    def _new_rewriter(self, patient: PatientIdentity, texts: frozenset[Text]) -> StudyRewriter:
+        collector = IdentityCollector()
+        collect_identities(texts, collector)
+        cleaner = StudyCleaner(
+            collector.freeze(),
+            shift_days=shift_of(self.policy, self.pseudonyms, patient),
+            dates_in_text=self.policy.dates_in_text.value,
+        )
+        return StudyRewriter(
+            rulebook_for=self._book,
+            pseudonyms=self.pseudonyms,
+            patient=patient,
+            cleaner=cleaner,
+            declaration=self._declaration,
+        )
+
+    def _book(self, sop_class_uid: str, modality: str, manufacturer: str) -> RuleBook:
+        return compile_policy(self.policy, sop_class_uid=sop_class_uid, modality=modality, manufacturer=manufacturer)
 
 
-_REFUSAL_TAGS = (0x00280301, 0x00080008, 0x00080064, 0x00280004, 0x00080060)
-"""The tags of ``REFUSAL_KEYWORDS``."""
+def shift_of(policy: Policy, pseudonyms: Pseudonyms, patient: PatientIdentity) -> int | None:
+    """The days by which dates of ``patient`` move; None where the policy removes dates."""
+    if Option.RETAIN_FULL_DATES in policy.options:
+        return 0
+    return pseudonyms.shift_days(patient) if Option.RETAIN_MODIFIED_DATES in policy.options else None
+
+
+def declaration_of(policy: Policy) -> Declaration:
+    """What a result says of its de-identification under ``policy`` (PS3.15 section E.1.1, PS3.16 CID 7050)."""
+    longitudinal = "REMOVED"
+    if Option.RETAIN_FULL_DATES in policy.options:
+        longitudinal = "UNMODIFIED"
+    elif Option.RETAIN_MODIFIED_DATES in policy.options:
+        longitudinal = "MODIFIED"
+    return Declaration(
+        methods=(f"PS3.15 {EDITION} Annex E", f"{policy.name} {policy.digest[:12]}"),
+        codes=tuple(MethodCode(*code) for code in policy.method_codes),
+        longitudinal=longitudinal,
+    )
 
 
 def deidentify_instance(raw: Buffer, *, policy: Policy, pseudonyms: Pseudonyms) -> DeidentifiedInstance:

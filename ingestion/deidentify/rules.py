@@ -66,3 +66,6 @@ class Cleaner(Protocol):
 
     def finds_identity(self, text: str) -> bool:
         """Whether a known identity of this study occurs in ``text``: any case, order, accents, or in part."""
+
+    def finds_identity_bytes(self, data: bytes) -> bool:
+        """The same of a value that is no text, in any encoding."""

@@ -49,8 +49,9 @@ RuleBookFor = Callable[[str, str, str], RuleBook]
 
 @dataclass(frozen=True, slots=True)
 class RawObject:
-    """A raw object, its header found. ``buffer``: the data set; inflated when the object is deflated."""
+    """A raw object, its header found. ``buffer``: the data set, inflated when ``raw`` is deflated."""
 
+    raw: Buffer = field(repr=False)
     buffer: Buffer = field(repr=False)
     meta: Meta
     start: int
@@ -96,7 +97,8 @@ def open_object(raw: bytes | memoryview | mmap.mmap) -> RawObject:
     """
     if not len(raw):
         raise InstanceRefusedError(Reason.EMPTY_FILE, rule="dicom.size", detail="0 bytes")
-    buffer: Buffer = bytes(raw) if isinstance(raw, memoryview) else raw
+    whole: Buffer = bytes(raw) if isinstance(raw, memoryview) else raw
+    buffer = whole
     meta = read_meta(buffer)
     start = meta.dataset_start
     if meta.deflated:
@@ -107,7 +109,7 @@ def open_object(raw: bytes | memoryview | mmap.mmap) -> RawObject:
         header = read_header(buffer, start, encoding)  # elements out of order: look at all of them
     values = {tag: header.value(tag) for tag in ID_TAGS}
     ids = ids_of_values(values, transfer_syntax=meta.transfer_syntax)
-    return RawObject(buffer, meta, start, header, ids)
+    return RawObject(whole, buffer, meta, start, header, ids)
 
 
 @dataclass(slots=True)
@@ -125,8 +127,10 @@ class StudyRewriter:
     def __post_init__(self) -> None:
         self._memo = ScopeMemo(ValueRewriter(self.pseudonyms, self.patient, self.cleaner))
 
-    def rewrite(self, raw: bytes | memoryview | mmap.mmap | RawObject) -> Rewritten:
-        """One object de-identified.
+    def rewrite(
+        self, raw: bytes | memoryview | mmap.mmap | RawObject, *, declaration: Declaration | None = None
+    ) -> Rewritten:
+        """One object de-identified. ``declaration``: instead of the study's, where more was done to this object.
 
         Raises:
             InstanceRefusedError: as ``open_object``; PIXELS_UNREADABLE: less pixel data than its description asks for;
@@ -142,7 +146,8 @@ class StudyRewriter:
         work = DataSetRewriter(opened.buffer, self._memo, _pixel_cleaner(opened))
         scope = self._memo.scope(self._book(header), (), encoding, header.charset)
         before, _ = work.data_set(opened.start, len(opened.buffer), scope)
-        merged = _with_declared(before, declared_elements(self.declaration, work.history, encoding), encoding)
+        said = declaration or self.declaration
+        merged = _with_declared(before, declared_elements(said, work.history, encoding), encoding, replaced=said.states)
         new_ids = self._new_ids(opened.ids)
         meta = file_meta(new_ids)
         top = b"".join(merged)
@@ -172,14 +177,24 @@ class StudyRewriter:
         )
 
 
-def _with_declared(parts: list[Part], declared: list[tuple[int, bytes]], encoding: Encoding) -> list[Part]:
-    """The top level with the declared elements in their places."""
+def _with_declared(
+    parts: list[Part],
+    declared: list[tuple[int, bytes]],
+    encoding: Encoding,
+    *,
+    replaced: tuple[tuple[int, str], ...] = (),
+) -> list[Part]:
+    """The top level with the declared elements in their places; those in ``replaced`` are the source's no longer."""
     found = [part for part in parts if part]
     unpack = _TAG[encoding.little].unpack_from
 
     def tag_of(part: Part) -> int:
         group, number = unpack(part)
         return int(group) << 16 | int(number)
+
+    if replaced:
+        own = {tag for tag, _ in replaced}
+        found = [part for part in found if tag_of(part) not in own]
 
     for tag, element in declared:
         found.insert(bisect.bisect_left(found, tag, key=tag_of), element)

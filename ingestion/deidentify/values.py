@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydicom.datadict import keyword_for_tag
 
@@ -42,11 +42,14 @@ REQUIRED_TEXT = {0x00620005: b"Segment"}
 _AGE = re.compile(rb"^(\d{1,3})([DWMY])$")
 _CODE = re.compile(r"^[A-Z0-9_ .+\-/^]{0,16}$")
 """Letters of a CS value, and those that devices use beside them."""
-_TIME = re.compile(rb"^[\d.: ]{0,16}$")
 _LONG_NUMBER = re.compile(r"^[+-]?\d{4,}(\.0*)?$")
 _READABLE = re.compile(rb"(?:[A-Za-z\x80-\xff]\0?){3,}|(?:[0-9]\0?){4,}")
-_RUN = re.compile(rb"(?:[\x20-\x7e\x80-\xff\t\r\n]\0?){3,}")
-"""Runs of letters in binary values, UTF-16 too: shorter ones are no name."""
+"""Letters or digits in a row in binary values, UTF-16 too: shorter ones are no name."""
+_SHAPES = {
+    "DA": re.compile(rb"^(\d{4}\.?\d{2}\.?\d{2})?$"), "TM": re.compile(rb"^[\d.: ]{0,16}$"),
+    "DT": re.compile(rb"^(\d{4,14}(\.\d{1,6})?([+-]\d{4})?)?$"), "AS": re.compile(rb"^(\d{1,3}[DWMY])?$"),
+}  # fmt: skip
+"""What dates, times and ages look like: anything else in their place is not one, and could be anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,18 @@ class ValueRewriter:
         object.__setattr__(self, "days", self.pseudonyms.shift_days(self.patient))
 
     def treat(self, rule: Rule, element: Element, value: bytes) -> bytes | None:
-        """``value`` under ``rule``. RECURSE is no matter of values: it removes."""
+        """``value`` under ``rule``, or by the rule's fallback where the treatment leaves nothing."""
+        if rule.vr is not None and rule.vr != element.vr:
+            element = replace(element, vr=rule.vr)
+        new = self._treated(rule, element, value)
+        if new or rule.treatment in (Treatment.EMPTY, Treatment.REMOVE) or (new is not None and not value):
+            return new
+        if rule.fallback is Treatment.DUMMY:
+            return REQUIRED_TEXT.get(element.tag) or self._dummy(element, value)
+        return b"" if rule.fallback is Treatment.EMPTY else new
+
+    def _treated(self, rule: Rule, element: Element, value: bytes) -> bytes | None:
+        """RECURSE is no matter of values: it removes."""
         match rule.treatment:
             case Treatment.KEEP:
                 return None if self.names_someone(element, value) else value
@@ -88,6 +102,8 @@ class ValueRewriter:
                 return self._parts(value, self._uid)
             case Treatment.SHIFT:
                 return self._shift(element, value)
+            case Treatment.SHIFT_SECONDS:
+                return self._seconds(element, value)
             case Treatment.CLEAN:
                 return self._clean(element, value, rule.text or TextKind.DESCRIPTOR)
             case Treatment.PSEUDONYM:
@@ -121,16 +137,14 @@ class ValueRewriter:
                 return True
             return any(_LONG_NUMBER.match(part) and finds(part) for part in (p.strip(" \0") for p in text.split("\\")))
         if vr in ("DA", "TM", "DT", "AS"):
-            return not value.isascii() or finds(value.decode("ascii"))
+            return not all(_SHAPES[vr].match(part.strip(b" \0")) for part in value.split(b"\\"))
         return self.readable(value)
 
     def readable(self, value: bytes | memoryview) -> bool:
         """Whether a known identity can be read in binary bytes: as Latin-1, UTF-8 or UTF-16."""
-        if len(value) < 3 or not _READABLE.search(value):
-            return False
-        runs = b"\n".join(_RUN.findall(value)).replace(b"\0", b"")
-        text = runs.decode("latin-1")
-        return self.cleaner.finds_identity(text) or (not runs.isascii() and self.cleaner.finds_identity(_as_utf8(runs)))
+        return (
+            len(value) > 2 and _READABLE.search(value) is not None and self.cleaner.finds_identity_bytes(bytes(value))
+        )
 
     def _parts(self, value: bytes, change: Callable[[bytes], bytes | None]) -> bytes | None:
         """Each of several values changed; all of them go where one cannot be judged."""
@@ -175,7 +189,7 @@ class ValueRewriter:
     def _shift(self, element: Element, value: bytes) -> bytes | None:
         vr = element.vr
         if vr == "TM":
-            return value if all(_TIME.match(part) for part in value.rstrip(b"\0").split(b"\\")) else None
+            return value if all(_SHAPES["TM"].match(part) for part in value.rstrip(b"\0").split(b"\\")) else None
         if vr in _NUMBERS:
             return self._shift_seconds(element, value)
         if vr == "DA":
@@ -187,6 +201,12 @@ class ValueRewriter:
         if vr in ("DS", "IS", "LO", "SH", "ST", "LT", "UN", "CS", "UT"):
             return self._parts(value, self._shift_unknown)
         return None
+
+    def _seconds(self, element: Element, value: bytes) -> bytes | None:
+        """Seconds since 1970 as a number or as text."""
+        if element.vr in _NUMBERS or (len(value) in (4, 8) and not value.strip(b" \0").isdigit()):
+            return self._shift_seconds(element, value)
+        return self._parts(value, self._shift_unknown)
 
     def _moved(self, shift: Callable[[str, int], str | None]) -> Callable[[bytes], bytes]:
         return lambda part: (shift(part.decode("ascii"), self.days) or "").encode("ascii")

@@ -1,6 +1,5 @@
 """Text without identities: what is known of a study's people is searched for, then patterns, then unknown words."""
 
-from ingestion.deidentify.text.allowlist import clean_text, looks_technical, names_an_identity
 from ingestion.deidentify.text.cleaner import StudyCleaner
 from ingestion.deidentify.text.dates import DatesInText
 from ingestion.deidentify.text.known import IdentityCollector, KnownIdentities
@@ -12,8 +11,5 @@ __all__ = [
     "KnownIdentities",
     "StudyCleaner",
     "Vocabulary",
-    "clean_text",
     "load_vocabulary",
-    "looks_technical",
-    "names_an_identity",
 ]

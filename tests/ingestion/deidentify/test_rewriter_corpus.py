@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pydicom
+from ingestion.deidentify.today import TableRules, WordCleaner, WordCollector, declaration_of, names_people
 from pydicom.charset import python_encoding
 
 from ingestion.accounting.refusal import InstanceRefusedError
@@ -14,7 +15,6 @@ from ingestion.accounting.states import Reason
 from ingestion.deidentify.identity_scan import IdentityScan, collect_identities
 from ingestion.deidentify.policy import load_policy
 from ingestion.deidentify.study import StudyRewriter, open_object
-from ingestion.deidentify.today import TableRules, WordCleaner, WordCollector, declaration_of, names_people
 from ingestion.dicom.reading import parse
 from ingestion.identity.keys import SourceKey
 from ingestion.identity.pseudonyms import Pseudonyms
