@@ -30,6 +30,8 @@ GROUPS = (
 PIXELS = {
     PixelChoice.CLEAN: "Text that is burned into an image is found and blanked, exactly its boxes and nothing else. "
     "What stays uncertain is held back for a person to decide.",
+    PixelChoice.RULES: "Burned-in text is blanked where rules say that it stands: outside the regions of an ultrasound "
+    "image, on known screens. Any other text holds the image back for a person to decide.",
     PixelChoice.QUARANTINE: "An image that may show text is held back for a person to decide; none is changed.",
 }
 FACES = {
@@ -75,7 +77,7 @@ def _lines(policy: Policy) -> Iterator[str]:
     for option in TABLE_OPTIONS:
         code, name = METHOD_CODES[option]
         yield f"| {'yes' if option in policy.options else 'no'} | {code} | {name} |"
-    clean = "where text was blanked" if policy.pixels is PixelChoice.CLEAN else "no"
+    clean = "no" if policy.pixels is PixelChoice.QUARANTINE else "where text was blanked"
     yield f"| {clean} | {METHOD_CODES[Option.CLEAN_PIXEL_DATA][0]} | {METHOD_CODES[Option.CLEAN_PIXEL_DATA][1]} |"
     face = "where a face was removed" if policy.faces is FaceChoice.DEFACE else "no"
     code, name = METHOD_CODES[Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES]

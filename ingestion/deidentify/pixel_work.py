@@ -24,6 +24,7 @@ from ingestion.deidentify.pixel_place import PIXEL_DATA, AfterHeader, PixelPlace
 from ingestion.deidentify.pixels import (
     Assessment,
     Look,
+    OnText,
     PixelDecision,
     PixelEvidence,
     PixelPolicy,
@@ -78,6 +79,10 @@ class PixelWorker:
     policy: Policy
     _judged: dict[tuple[object, ...], Assessment] = field(default_factory=dict, repr=False)
 
+    @property
+    def _on_text(self) -> PixelPolicy:
+        return PIXEL_POLICIES[self.policy.pixels]
+
     def run(self, opened: RawObject, *, face: SeriesFace | None, decision: PixelDecision | None) -> PixelResult:
         """Look at the pixels of one object, and clean them where the policy says so.
 
@@ -93,7 +98,7 @@ class PixelWorker:
             light = _pixels_only(opened, rest.pixels)
             if light is not None:
                 evidence = clean_burned_in(
-                    light, assessment, policy=PIXEL_POLICY, detector=_WhenNeeded(), decision=None
+                    light, assessment, policy=self._on_text, detector=_WhenNeeded(), decision=None
                 )
                 if not evidence.blanked:
                     return self._result(opened, evidence, face, changed=False)
@@ -124,7 +129,7 @@ class PixelWorker:
         dataset = pydicom.dcmread(BytesIO(opened.raw), force=True)
         before = dataset.get("PixelData")
         clear_embedded_overlays(dataset)
-        evidence = clean_burned_in(dataset, assessment, policy=PIXEL_POLICY, detector=_WhenNeeded(), decision=decision)
+        evidence = clean_burned_in(dataset, assessment, policy=self._on_text, detector=_WhenNeeded(), decision=decision)
         if face is not None:
             deface(dataset, face)
         if dataset.get("PixelData") == before:
@@ -149,8 +154,12 @@ class PixelWorker:
         return PixelResult(opened, evidence, changed, tuple(codes), tuple(states))
 
 
-PIXEL_POLICY = PixelPolicy()
-"""What a policy with ``pixels: clean`` lets go on without a person: what rules blank, and a silent detector after."""
+PIXEL_POLICIES = {
+    PixelChoice.CLEAN: PixelPolicy(unmapped_screens=OnText.BLANK),
+    PixelChoice.RULES: PixelPolicy(),
+    PixelChoice.QUARANTINE: PixelPolicy(),
+}
+"""Text inside an ultrasound region is for a person always: a label of the anatomy there, or a name."""
 
 
 class _WhenNeeded:

@@ -28,8 +28,9 @@ class PolicyError(ValueError):
 class PixelChoice(StrEnum):
     """What happens to an image that shows text which may identify."""
 
-    CLEAN = "clean"  # blank the text; what stays uncertain is quarantined
-    QUARANTINE = "quarantine"
+    CLEAN = "clean"  # blank what rules and the detector find; goes on once nothing more is seen, else quarantined
+    RULES = "rules"  # blank what rules cover; any text beside it is for a person
+    QUARANTINE = "quarantine"  # whole kinds of object, unlooked at
 
 
 class FaceChoice(StrEnum):

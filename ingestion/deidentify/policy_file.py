@@ -147,7 +147,7 @@ class PolicyFile(_Part):
     description: str = ""
     profile: Literal["basic"] = "basic"
     options: list[Option] = []
-    pixels: Literal["clean", "quarantine"] = "quarantine"
+    pixels: Literal["clean", "rules", "quarantine"] = "quarantine"
     faces: Literal["flag", "quarantine", "deface"] = "quarantine"
     dates_in_text: Literal["shift", "remove"] = "remove"
     overrides: list[OverridePart] = []

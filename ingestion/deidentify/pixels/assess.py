@@ -17,9 +17,12 @@ NO_PICTURE = frozenset(
     {uid.SegmentationStorage, uid.RTStructureSetStorage, uid.RTDoseStorage, uid.ParametricMapStorage}
 )
 """Computed from images: a mask, contours, a dose, a fit."""
-PICTURES = frozenset({
+ULTRASOUND = frozenset({
     uid.UltrasoundImageStorage, uid.UltrasoundMultiFrameImageStorage,
-    "1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3",  # ultrasound, retired
+    "1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3",  # retired
+})  # fmt: skip
+"""Always with lettering, in the picture too."""
+PICTURES = ULTRASOUND | frozenset({
     uid.SecondaryCaptureImageStorage, uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
     uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage, uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     uid.MultiFrameTrueColorSecondaryCaptureImageStorage,

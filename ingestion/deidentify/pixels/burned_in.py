@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
-from ingestion.deidentify.pixels.assess import Assessment, Hint
+from ingestion.deidentify.pixels.assess import ULTRASOUND, Assessment, Hint
 from ingestion.deidentify.pixels.blank import BLANKABLE, blank, fitted
 from ingestion.deidentify.pixels.boxes import mask_of, outside
 from ingestion.deidentify.pixels.decision import PixelDecision, box_to_text, sorted_boxes
@@ -98,7 +98,8 @@ def _looked_at(
         raise _refused("pixels.encoding", "likely to show text, in an encoding that cannot be blanked exactly")
     rules = rule_findings(dataset, policy) if Hint.SCREEN_KIND in assessment.hints else ()
     seen = look(dataset, needed, blanked=_mask(dataset, rules))
-    treatment = policy.inside_regions if rules else policy.unmapped_screens
+    in_picture = bool(rules) or str(dataset.get("SOPClassUID")) in ULTRASOUND
+    treatment = policy.inside_regions if in_picture else policy.unmapped_screens
     if seen.findings:
         return _text_found(dataset, rules, seen, needed, treatment, look_=Look.FULL)
     if assessment.expects_text and not rules and (treatment is OnText.QUARANTINE or Hint.DECLARED in assessment.hints):

@@ -130,6 +130,9 @@ class MadeCleaner:
     def finds_identity(self, text: str) -> bool:
         return any(word.lower() in text.lower() for word in self.words)
 
+    def finds_identity_bytes(self, data: bytes) -> bool:
+        return self.finds_identity(data.replace(b"\0", b"").decode("latin-1"))
+
 
 def rewriter(
     rules: MadeRules | None = None, *, patient: PatientIdentity = PATIENT, words: tuple[str, ...] = (PLANTED,)

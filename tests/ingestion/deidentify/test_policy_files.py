@@ -76,7 +76,8 @@ overrides:
     message = str(error.value)
     for told in (
         "unknown field 'nmae'; did you mean 'name'?", "name: is missing", "unknown option 'retain_everything'",
-        "options of pixels follow from 'pixels' and 'faces'", "pixels: Input should be 'clean' or 'quarantine'",
+        "options of pixels follow from 'pixels' and 'faces'",
+        "pixels: Input should be 'clean', 'rules' or 'quarantine'",
         "did you mean SeriesDescription?", "PatientID is treated the same under every policy",
         "names people or stations and is never kept", "StudyDate (DA) is a date: write 'shift'",
         "PatientBirthDate identifies a person", "Rows (US) cannot be treated by 'clean'", "no private group",
