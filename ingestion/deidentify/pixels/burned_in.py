@@ -29,6 +29,8 @@ from ingestion.deidentify.pixels.regions import ultrasound_regions
 
 FURTHER_LOOKS = 4
 """Blanking a line brings out a fainter one beside it; an object that is not silent after so many looks is refused."""
+LARGEST_LINE = 0.2
+"""Part of the picture that one line covers at most; in pictures of 100 pixels the network takes all of them for one."""
 MAX_TOLD = 6
 """Boxes told in the detail of a refusal, the surest first."""
 
@@ -121,13 +123,22 @@ def _text_found(
     if treatment is OnText.QUARANTINE:
         rule = "pixels.text_in_region" if rules else "pixels.text_found"
         raise _refused(rule, f"text is likely at {_told(seen.findings)}")
+    _refuse_large(dataset, seen.findings)
     blanked = _blank(dataset, rules + _in_all_frames(seen.findings))
     for _ in range(FURTHER_LOOKS):
         again = look(dataset, detector)
         if not again.findings:
             return _evidence(look_, blanked, detector, seen.frames)
+        _refuse_large(dataset, again.findings)
         blanked += _blank(dataset, _in_all_frames(again.findings))
     raise _refused("pixels.further_look", f"text is likely still at {_told(again.findings)}")
+
+
+def _refuse_large(dataset: Dataset, findings: tuple[Finding, ...]) -> None:
+    """A box that is a large part of the picture is no line of text: blanking it would blank what the picture shows."""
+    most = int(dataset.Rows) * int(dataset.Columns) * LARGEST_LINE
+    if any(finding.box.width * finding.box.height > most for finding in findings):
+        raise _refused("pixels.large_box", "the detector takes a large part of the picture for text")
 
 
 def _in_all_frames(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
