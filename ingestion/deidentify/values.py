@@ -280,10 +280,11 @@ def _free_components(value: bytes) -> list[str]:
 
 
 def _is_numbers(text: str) -> bool:
-    return not text.strip(" \0").translate(_NUMERIC)
+    """A UID is made of digits and dots too, and so is a date: neither is a number."""
+    return all(_NUMBER.match(part) for part in text.strip(" \0").split("\\"))
 
 
-_NUMERIC = {ord(letter): None for letter in "0123456789+-.eE\\ "}
+_NUMBER = re.compile(r"^ *([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)? *$")
 
 
 def _as_utf8(value: bytes) -> str:

@@ -226,3 +226,18 @@ def test_codes_of_published_schemes_stay(value: str, scheme: str, kept: bool) ->
         dataset.AnatomicRegionSequence = [item]
 
     assert (_read(_done(_raw(add))).AnatomicRegionSequence[0].get("CodeValue") == value) is kept
+
+
+def test_a_uid_written_as_a_number_goes() -> None:
+    """A maker's private number field that holds a UID: seen in real headers of one vendor."""
+    uid = "1.2.392.200036.9116.2.99.77223807329232408056334766147970550"
+
+    def add(dataset: Dataset) -> None:
+        block = dataset.private_block(0x7005, "TOSHIBA_MEC_CT3", create=True)
+        block.add_new(0x08, "DS", "1.5")
+        block.add_new(0x07, "SH", uid)
+
+    raw = _raw(add).replace(b"\x05\x70\x07\x10SH", b"\x05\x70\x07\x10DS")
+    assert uid.encode() in raw
+    assert uid.encode() not in _done(raw).body
+    assert _read(_done(raw))[0x7005, 0x1008].value == 1.5
