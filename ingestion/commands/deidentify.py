@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from rich.progress import Progress
 
 from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.deidentify_names import write_names
 from ingestion.commands.deidentify_table import is_table, plan_table, run_table
 from ingestion.deidentify import CODE_VERSION
 from ingestion.deidentify.clinical_map import ClinicalTableError
@@ -25,6 +27,7 @@ from ingestion.sources.registry import load_registry
 from ingestion.storage.folder import FolderStore
 
 DEFAULT_POLICY = "platform-default"
+SOURCE_ID = re.compile(r"^[A-Z0-9][A-Z0-9-]{1,38}[A-Z0-9]$")
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +51,12 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option("--columns", help="Of a table: YAML file that says what each column is.")
         ] = None,
         report: Annotated[Path | None, typer.Option("--report", help="Write the accounting to this JSON file.")] = None,
+        names: Annotated[
+            Path | None,
+            typer.Option(
+                "--names", help="Write which file ended where to this CSV file. Keep it: it holds file names."
+            ),
+        ] = None,
         workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
         as_json: Annotated[bool, typer.Option("--json", help="Print the accounting as JSON.")] = False,
     ) -> None:
@@ -58,6 +67,9 @@ def register(app: typer.Typer) -> None:
         Example: cie deidentify patients.csv patients-clean.csv --columns patients.yaml --source PRCI-PROST-01
         """
         settings = Settings()
+        if not SOURCE_ID.match(source):
+            errors.print("[bold red]cannot start:[/] --source is an id: capitals, digits, hyphens", highlight=False)
+            raise typer.Exit(2)
         if is_table(source_folder):
             try:
                 plan = plan_table(source_folder, columns, policy=_policy(policy, source, settings))
@@ -79,16 +91,22 @@ def register(app: typer.Typer) -> None:
             errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
-        with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
-            line = bar.add_task("series", total=None)
-            outcome = deidentify_folder(
-                source_folder,
-                key=key,
-                policy=chosen,
-                target=FolderStore(target),
-                fanout=fanout,
-                progress=lambda done, total: bar.update(line, completed=done, total=total),
-            )
+        try:
+            with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
+                line = bar.add_task("series", total=None)
+                outcome = deidentify_folder(
+                    source_folder,
+                    key=key,
+                    policy=chosen,
+                    target=FolderStore(target),
+                    fanout=fanout,
+                    progress=lambda done, total: bar.update(line, completed=done, total=total),
+                )
+        except FolderUseError as error:
+            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        if names is not None:
+            write_names(names, outcome)
         account = _account(outcome, key=key, policy=chosen)
         if report is not None:
             report.write_text(json.dumps(account, indent=2, sort_keys=True) + "\n", encoding="utf-8")
