@@ -9,6 +9,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from ingestion.deidentify.cleared import ClearedRules
 from ingestion.deidentify.declaration import Declaration, MethodCode
 from ingestion.deidentify.defacing import SeriesFace
 from ingestion.deidentify.identity_scan import IdentityScan, Text, collect_identities
@@ -27,6 +28,7 @@ from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
 SUMMARY_KEYWORDS = tuple(dict.fromkeys((*SERIES_KEYWORDS, *INSTANCE_KEYWORDS)))
+_Key = tuple[PatientIdentity, frozenset[Text], frozenset[int]]
 MAX_REWRITERS = 32
 """Sets of identities whose rewriters are kept: the instances of a series share one."""
 
@@ -87,7 +89,9 @@ class InstanceDeidentifier:
     _scan: IdentityScan = field(default_factory=lambda: IdentityScan(IdentityCollector.wants), repr=False)
     _pixels: PixelWorker = field(init=False, repr=False)
     _declaration: Declaration = field(init=False, repr=False)
-    _rewriters: dict[tuple[PatientIdentity, frozenset[Text]], StudyRewriter] = field(default_factory=dict, repr=False)
+    _rewriters: dict[tuple[PatientIdentity, frozenset[Text], frozenset[int]], StudyRewriter] = field(
+        default_factory=dict, repr=False
+    )
     _values: ValueMemo = field(default_factory=ValueMemo, repr=False)
 
     def __post_init__(self) -> None:
@@ -99,16 +103,22 @@ class InstanceDeidentifier:
         return self._scan.texts(opened.buffer, opened.start, opened.encoding)
 
     def deidentify(
-        self, raw: Buffer, *, face: SeriesFace | None = None, decision: PixelDecision | None = None
+        self,
+        raw: Buffer,
+        *,
+        face: SeriesFace | None = None,
+        decision: PixelDecision | None = None,
+        cleared: frozenset[int] = frozenset(),
     ) -> DeidentifiedInstance:
         """PS3.15 annex E for one instance. ``face``: of its series. ``decision``: a person's, about its pixels.
+        ``cleared``: elements to empty besides, at a second try.
 
         Raises:
             InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with
                 certainty.
         """
         opened = open_object(raw)
-        rewriter = self._rewriter(opened.ids.patient, self.texts(opened))
+        rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
         if not self.look_at_pixels:
             return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values)
         pixels = self._pixels.run(opened, face=face, decision=decision)
@@ -117,16 +127,16 @@ class InstanceDeidentifier:
             said = said.with_pixels(pixels.codes, pixels.states)
         return DeidentifiedInstance(rewriter.rewrite(pixels.opened, declaration=said), pixels.to_json(), self._values)
 
-    def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text]) -> StudyRewriter:
-        key = (patient, texts - self.known)
+    def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text], cleared: frozenset[int]) -> StudyRewriter:
+        key = (patient, texts - self.known, cleared)
         found = self._rewriters.get(key)
         if found is None:
             if len(self._rewriters) >= MAX_REWRITERS:
                 self._rewriters.clear()
-            found = self._rewriters[key] = self._new_rewriter(patient, self.known | texts)
+            found = self._rewriters[key] = self._new_rewriter(patient, self.known | texts, cleared)
         return found
 
-    def _new_rewriter(self, patient: PatientIdentity, texts: frozenset[Text]) -> StudyRewriter:
+    def _new_rewriter(self, patient: PatientIdentity, texts: frozenset[Text], cleared: frozenset[int]) -> StudyRewriter:
         collector = IdentityCollector()
         collect_identities(texts, collector)
         cleaner = StudyCleaner(
@@ -135,7 +145,7 @@ class InstanceDeidentifier:
             dates_in_text=self.policy.dates_in_text.value,
         )
         return StudyRewriter(
-            rulebook_for=self._book,
+            rulebook_for=self._book if not cleared else lambda *kind: ClearedRules(self._book(*kind), cleared),
             pseudonyms=self.pseudonyms,
             patient=patient,
             cleaner=cleaner,

@@ -36,11 +36,13 @@ from ingestion.deidentify.pixels import (
     refuse_what_may_show_identities,
 )
 from ingestion.deidentify.pixels.detector import TextBox
+from ingestion.deidentify.pixels.looking import has_strokes
 from ingestion.deidentify.policy import PixelChoice, Policy
 from ingestion.deidentify.profile import METHOD_CODES, Option
 from ingestion.deidentify.study import RawObject, open_object
 from ingestion.dicom.header import ValueMemo
-from ingestion.dicom.pixel_description import PHOTOMETRIC
+from ingestion.dicom.mapped import MAPPED_FROM, let_go
+from ingestion.dicom.pixel_description import PHOTOMETRIC, pixel_description
 
 ASKED = (
     "BurnedInAnnotation", "ImageType", "ConversionType", "SecondaryCaptureDeviceManufacturer", "Modality",
@@ -95,6 +97,10 @@ class PixelWorker:
         if assessment.look is Look.NONE and not changes:
             return self._result(opened, PixelEvidence(Look.NONE), face, changed=False)
         if assessment.look is Look.SCREEN and not changes and decision is None and rest.pixels is not None:
+            if len(opened.buffer) >= MAPPED_FROM and not rest.pixels.encapsulated:
+                if not _strokes_in_frames(opened, rest.pixels):
+                    return self._result(opened, PixelEvidence(Look.SCREEN), face, changed=False)
+                return self._whole(opened, assessment, face, decision)
             light = _pixels_only(opened, rest.pixels)
             if light is not None:
                 evidence = clean_burned_in(
@@ -187,6 +193,23 @@ def _detector() -> TextDetector:
             detail="must be looked at for text, and no text detector is installed",
         )
     return found
+
+
+def _strokes_in_frames(opened: RawObject, place: PixelPlace) -> bool:
+    """Whether lettering is likely in a large native object, looked at frame by frame, so that one is held at a time."""
+    light = opened.header.dataset(DESCRIPTION, memo=ValueMemo())
+    light.file_meta = FileMetaDataset()
+    light.file_meta.TransferSyntaxUID = UID(opened.meta.transfer_syntax)
+    frames = int(light.get("NumberOfFrames") or 1) or 1
+    length = pixel_description(opened.header).exact // frames
+    light.NumberOfFrames = 1
+    for number in range(frames):
+        frame = bytes(place.value[number * length : (number + 1) * length])
+        light.add_new(PIXEL_DATA, "OW" if light.get("BitsAllocated", 8) > 8 else "OB", frame)
+        if has_strokes(light):
+            return True
+        let_go(opened.buffer)
+    return False
 
 
 def _pixels_only(opened: RawObject, place: PixelPlace) -> Dataset | None:

@@ -21,6 +21,7 @@ from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import InstanceState, Reason
 from ingestion.deidentify import CODE_VERSION
+from ingestion.deidentify.cleared import tags_to_clear
 from ingestion.deidentify.defacing import SeriesFace, assess_faces
 from ingestion.deidentify.expectation import expectation_of
 from ingestion.deidentify.faces import OnFace, may_show_face
@@ -242,6 +243,12 @@ class _SeriesWorker:
         with guarded("verify"):
             expected = expectation_of(self.task.policy, self.pseudonyms, done.ids.patient)
             findings = self.verifier.verify(raw, done.body, expected=expected)
+        cleared = tags_to_clear(findings)
+        if cleared:
+            with guarded("deidentify"):
+                done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels, cleared=cleared)
+            with guarded("verify"):
+                findings = self.verifier.verify(raw, done.body, expected=expected)
         if findings:
             rules = ", ".join(sorted({finding.rule for finding in findings}))
             raise InstanceRefusedError(Reason.IDENTITY_RESIDUE, rule=findings[0].rule, detail=f"failed: {rules}")

@@ -28,7 +28,9 @@ sectra hermes mirada osirix horos orthanc clearcanvas conquest dcmtk gdcm highdi
 deidentified deidentify deid redacted confidential hidden withheld noname nobody yes true false other
 primary original derived secondary image images localizer volume acquisition screen
 mister mrs ct mr mri pt pet nm us cr dx mg xa rf sc rt seg sr ap pa lat ax cor sag tra obl fse tse gre epi spgr flair
-stir te tr ti fov mm cm kv ma sec min hz iso std roi rad hr bw max not and the for with von van del dos das les der die
+stir te tr ti fov
+fmri dwi dti adc swi asl dce bold perfusion diffusion overlay overlays signed unsigned segmentation manual
+mm cm kv ma sec min hz iso std roi rad hr bw max not and the for with von van del dos das les der die
 la le el al de da di do du st no to of in on at by an as is it or
 """
 ORDINARY = frozenset(_WORDS.split())

@@ -62,7 +62,6 @@ def test_one_deidentifier_for_many_gives_what_each_alone_gives() -> None:
             alone = deidentify_instance(raw, policy=policy, pseudonyms=PSEUDONYMS)
             done = together.deidentify(raw)
             assert done.body == alone.body
-            assert done.identities == alone.identities
             assert done.treated == alone.treated
 
 
