@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo up down status test test-all lint setup clean
+.PHONY: help demo up down status test test-all lint setup bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,14 @@ lint: $(SYNCED)  ## style, types, import rules
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 
+# The peers of the benchmark, apart from the product; gdcmanon and dcmodify are Debian's (libgdcm-tools, dcmtk).
+.bench-venv/bin/pip:
+	$(PYTHON) -m venv .bench-venv
+	.bench-venv/bin/pip install --quiet --disable-pip-version-check dicognito dicom-anonymizer deid
+
+bench: $(SYNCED) .bench-venv/bin/pip  ## measure de-identification beside cp and other tools; writes docs/benchmarks.md
+	$(RUN)/cie bench deidentify --out docs/benchmarks.md
+
 clean:  ## stop the stack and remove the virtual environments (not the data)
 	if [ -x $(RUN)/cie ]; then $(RUN)/cie down; fi
-	rm -rf .venv .uv
+	rm -rf .venv .uv .bench-venv

@@ -149,8 +149,15 @@ def _backfill(
         with _bar() as bar:
             line = bar.add_task("runs", total=len(keys))
 
+            told = 0
+
             def progress(runs: Mapping[str, RunFacts]) -> None:
-                bar.update(line, completed=sum(1 for run in runs.values() if run.end.is_final))
+                nonlocal told
+                ended = sum(1 for run in runs.values() if run.end.is_final)
+                bar.update(line, completed=ended)
+                if ended > told and not errors.is_terminal:  # a bar needs a terminal; a log gets lines
+                    _say(f"    {ended} of {len(keys)} runs ended")
+                    told = ended
 
             return wait_for_backfill(
                 webserver, backfill_id, partitions=keys, progress=progress, timeout_seconds=TIMEOUT_SECONDS

@@ -21,6 +21,7 @@ from assets.deidentified_dicom import deidentified_dicom
 from assets.metadata import PREVIEW_ROWS, bar_summary, column_schema, portal_link, source_partition
 from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
+from ingestion.settings import Settings
 from quality_checks.catalogue_of_checks import all_rules
 from quality_checks.model import Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.source import Judged, judge_source
@@ -101,6 +102,9 @@ def quality_report(
         f"{source_id}: {judgement.errors} errors, {judgement.warnings} warnings in {len(verdict.results)} rules"
         + (" (judged before; nothing it depends on has changed)" if judged.reused else "")
     )
+    if verdict.blocks:
+        for line in _why_blocked(verdict, rules):
+            context.log.error(line)
     return MaterializeResult(
         data_version=DataVersion(verdict.digest),
         metadata={
@@ -185,6 +189,17 @@ def _summary(verdict: QualityVerdict, rules: dict[str, Rule]) -> MetadataValue:
     }
     shares = [f"{dimension.value}: {share:.1%}" for dimension, share in verdict.scores.items()]
     return bar_summary(f"{verdict.source_id}, rules", counts, [head, *worst, *shares])
+
+
+def _why_blocked(verdict: QualityVerdict, rules: dict[str, Rule]) -> Iterator[str]:
+    """For the run page, whose own error names the check and nothing more."""
+    source_id = verdict.source_id
+    for result in verdict.of(Severity.ERROR):
+        rule = rules[result.rule_id]
+        yield f"quality blocks {source_id}: {rule.title}: {result.message}. What to do: {rule.remedy}"
+    portal = Settings().portal_url
+    where = f"{portal}/reports/{source_id}" if portal else f"the quality reports of {source_id} in the store"
+    yield f"{source_id}: the catalogue goes on showing its last good state. The report: {where}"
 
 
 def _link(source_id: str, judged: Judged) -> MetadataValue:

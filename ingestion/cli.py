@@ -28,11 +28,15 @@ OWN = {
     "sources": "ingestion.commands.sources",
     "inspect": "ingestion.commands.inspect",
     "deidentify": "ingestion.commands.deidentify",
+    "policy": "ingestion.commands.policy",
+    "bench": "ingestion.commands.bench",
     "features": "ingestion.commands.features",
     "reconcile": "ingestion.commands.reconcile",
     "quarantine": "ingestion.commands.quarantine",
     "release": "ingestion.commands.release",
     "catalogue": "ingestion.commands.catalogue",
+    "risk": "ingestion.commands.risk",
+    "conformance": "ingestion.commands.conformance",
 }
 """Where each command is. Only the one that was asked for is imported: all of them take seconds."""
 DONE, PROBLEMS, WRONG_USE = 0, 1, 2

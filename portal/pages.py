@@ -15,8 +15,8 @@ from ingestion.catalogue.measurements import Measurements
 from ingestion.catalogue.release_manifest import ReleaseManifest
 from ingestion.storage import ObjectStore
 
-_HIDDEN = frozenset({"source_id", "SettingsDigest", "ToolVersion"})
-"""Columns that are the same in every row."""
+_HIDDEN = frozenset({"source_id", "StudyInstanceUID", "ImageVersion", "MaskVersion", "SettingsDigest", "ToolVersion"})
+"""Columns that are the same in every row, or only name what the row was made of."""
 
 
 def page(title: str, body: str) -> str:
@@ -92,10 +92,15 @@ def releases_page(releases: Sequence[ReleaseManifest]) -> str:
 
 def release_page(release: ReleaseManifest) -> str:
     """One release: its tables, what is left out and why, its files with their checksums."""
-    tables = table(("table", "rows"), sorted(release.rows.items()))
+
+    def told(rows: int | None) -> object:
+        return f"under {release.small_count}" if rows is not None and rows < release.small_count else rows
+
+    tables = table(("table", "rows"), [(name, told(rows)) for name, rows in sorted(release.rows.items())])
     left_out = table(("source", "why it is left out"), [(one.source_id, one.reason) for one in release.excluded])
     kept = table(
-        ("file", "rows", "bytes", "SHA-256"), [(one.path, one.rows, one.size, one.sha256) for one in release.files]
+        ("file", "rows", "bytes", "SHA-256"),
+        [(one.path, told(one.rows), one.size, one.sha256) for one in release.files],
     )
     return page(
         f"Release {release.version}",

@@ -9,6 +9,8 @@ import jinja2
 import pandas as pd
 
 from ingestion.accounting.source_state import SourceState
+from ingestion.catalogue.risk.assess import RiskReport, assess
+from ingestion.catalogue.risk.gather import people_of_frames
 from ingestion.sources.registry import SourceEntry
 from quality_checks import report_figures as figures
 from quality_checks.frames import series_frame
@@ -48,6 +50,7 @@ def render_report(
             charts=_charts(frame),
             matrix=None if frame is None else figures.matrix(frame),
             totals=_totals(tables, entry),
+            risk=_risk(tables, entry),
         )
     )
 
@@ -69,6 +72,16 @@ def _totals(tables: Tables, entry: SourceEntry) -> tuple[tuple[str, int, int], .
         ("studies", len(tables.study), entry.figures.studies),
         ("series", len(tables.series), entry.figures.series),
     )
+
+
+def _risk(tables: Tables, entry: SourceEntry) -> RiskReport | None:
+    """None where there is nobody."""
+    if tables.patient.empty:
+        return None
+    people = people_of_frames(
+        patient=tables.patient, study=tables.study, series=tables.series, cancers={entry.id: entry.cancer_type.value}
+    )
+    return assess(people)
 
 
 def _environment() -> jinja2.Environment:

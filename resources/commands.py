@@ -9,6 +9,7 @@ import typer
 
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
+from ingestion.sources.registry import load_registry
 from resources.embedded.stack import EmbeddedStack, StackError
 
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -27,6 +28,7 @@ def up(as_json: Json = False) -> None:
     Example: cie up
     """
     settings = Settings()
+    load_registry(settings.registry)  # before anything starts: all its errors at once, and nothing to clean up
     stack = EmbeddedStack(settings)
     try:
         stack.up(progress=lambda text: errors.print(f"starting {text}", highlight=False, soft_wrap=True))

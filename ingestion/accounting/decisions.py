@@ -57,8 +57,8 @@ class Quarantine:
         with transaction(self.engine, "reading the quarantine") as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def decide(self, *, source_id: str, object_hash: str, verb: Verb, note: str) -> None:
-        """Record a decision; the next sync of the source carries it out.
+    def decide(self, *, source_id: str, object_hash: str, verb: Verb, note: str, pixels: str | None = None) -> None:
+        """Record a decision; the next sync of the source carries it out. ``pixels``: what was decided about them.
 
         Raises:
             NotQuarantinedError: no such object in quarantine.
@@ -81,23 +81,39 @@ class Quarantine:
                 verb=verb.value,
                 number=1,
                 note=note,
+                pixels=pixels,
             )
             connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=["source_id", "object_hash"],
                     # The number makes a second release a change too, so that it is carried out.
-                    set_={"fingerprint": row.fingerprint, "verb": verb.value, "number": c.number + 1, "note": note},
+                    set_={
+                        "fingerprint": row.fingerprint,
+                        "verb": verb.value,
+                        "number": c.number + 1,
+                        "note": note,
+                        "pixels": pixels,
+                    },
                 )
             )
 
     def verdicts(self, source_id: str) -> dict[str, dict[str, str]]:
-        """Decisions by object hash: ``{fingerprint: "reject" | "release:<n>"}``."""
+        """Decisions by object hash: ``{fingerprint: "reject" | "release:<n>" | "release:<n>:<about the pixels>"}``."""
         c = t.decision.c
         with transaction(self.engine, "reading the decisions") as connection:
             rows = connection.execute(
-                select(c.object_hash, c.fingerprint, c.verb, c.number).where(c.source_id == source_id)
+                select(c.object_hash, c.fingerprint, c.verb, c.number, c.pixels).where(c.source_id == source_id)
             )
-            return {
-                row.object_hash: {row.fingerprint: row.verb if row.verb == Verb.REJECT else f"{row.verb}:{row.number}"}
-                for row in rows
-            }
+            return {row.object_hash: {row.fingerprint: _verdict(row.verb, row.number, row.pixels)} for row in rows}
+
+
+def _verdict(verb: str, number: int, pixels: str | None) -> str:
+    if verb == Verb.REJECT:
+        return verb
+    return f"{verb}:{number}" if pixels is None else f"{verb}:{number}:{pixels}"
+
+
+def pixels_of(verdict: str) -> str | None:
+    """What a verdict of ``Quarantine.verdicts`` says about the pixels."""
+    parts = verdict.split(":", 2)
+    return parts[2] if len(parts) == 3 else None

@@ -221,6 +221,15 @@ class Ledger:
         with self._transaction("reading the stored objects") as connection:
             return {row.store_key: row.size for row in connection.execute(query)}
 
+    def store_keys(self, source_id: str) -> dict[str, str]:
+        """The key in the store of every accepted object, by object hash."""
+        i = t.instance.c
+        query = select(i.object_hash, i.store_key).where(
+            i.source_id == source_id, i.state == InstanceState.ACCEPTED.value
+        )
+        with self._transaction("reading the stored objects") as connection:
+            return {row.object_hash: row.store_key for row in connection.execute(query)}
+
     def outcomes(self, source_id: str) -> dict[str, tuple[InstanceState, Reason | None]]:
         """Where each object ended, and why, by object hash."""
         i = t.instance.c

@@ -28,6 +28,8 @@ class ManifestInstance:
     pixel_offset: int | None
     attributes: dict[str, type_json] = field(default_factory=dict)
     """Per-instance attributes by keyword (``ingestion.dicom.summary.INSTANCE_KEYWORDS``)."""
+    pixels: dict[str, type_json] | None = None
+    """How closely the pixels were looked at, and which boxes were blanked, by what; None: nothing was due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Manifest:
     varying: tuple[str, ...]
     """Keywords of ``header`` whose value differs between instances."""
     instances: tuple[ManifestInstance, ...]
+    face: dict[str, type_json] | None = None
+    """Whether a face can be recognised in the series, and what was done about it; None: no head by its header."""
 
     @property
     def version(self) -> str:

@@ -70,6 +70,8 @@ class Reason(StrEnum):
     PIXELS_UNREADABLE = "pixels_unreadable"
     ARCHIVE_UNREADABLE = "archive_unreadable"
     ARCHIVE_UNSAFE = "archive_unsafe"
+    ARCHIVE_NOT_OPENED = "archive_not_opened"
+    LINK_OUTSIDE = "link_outside"
     CRASHED_READER = "crashed_reader"
     MISSING_IDENTIFIER = "missing_identifier"
     INVALID_UID = "invalid_uid"
@@ -137,6 +139,16 @@ _FACTS: dict[Reason, ReasonFacts] = {
         ReasonGroup.UNREADABLE,
         "an archive member leaves the archive's folder or unpacks beyond the bound",
         "deliver plain files or a clean archive",
+    ),
+    Reason.ARCHIVE_NOT_OPENED: ReasonFacts(
+        ReasonGroup.UNREADABLE,
+        "an archive that is not opened: it lies in another archive, or is no zip file",
+        "unpack it, or pack its files into a zip file of their own, and deliver that",
+    ),
+    Reason.LINK_OUTSIDE: ReasonFacts(
+        ReasonGroup.UNREADABLE,
+        "a link that leads out of the source's folder is not followed",
+        "deliver the file itself instead of a link to it",
     ),
     Reason.CRASHED_READER: ReasonFacts(
         ReasonGroup.UNREADABLE, "reading it ended the worker process", "check the file at the source"

@@ -75,6 +75,7 @@ decision = Table(
     Column("verb", String(16), nullable=False),
     Column("number", Integer, nullable=False),
     Column("note", Text, nullable=False),
+    Column("pixels", Text),
     Column("decided_at", DateTime(timezone=True), server_default=func.now(), nullable=False),
 )
 

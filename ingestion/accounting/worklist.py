@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ingestion.accounting.decisions import pixels_of
 from ingestion.accounting.inventory import (
     NO_SERIES,
     Inventory,
@@ -39,6 +40,8 @@ class SeriesWork:
     input_digest: str
     companions: tuple[InventoryObject, ...] = ()
     """One object of every other series of the study."""
+    pixels: Mapping[str, str] = field(default_factory=dict)
+    """What people decided about the pixels of its objects, by object hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,9 @@ def make_worklist(
         if reason is None:
             unchanged += 1
             continue
+        pixels = {name: said for name, verdict in decided.items() if (said := pixels_of(verdict)) is not None}
         rejected = frozenset(object_hash for object_hash, verdict in decided.items() if verdict == "reject")
-        series.append(SeriesWork(series_uid, reason, objects, mine, rejected, digest, beside))
+        series.append(SeriesWork(series_uid, reason, objects, mine, rejected, digest, beside, pixels))
     return Worklist(series=tuple(series), unchanged=unchanged, unseen=unseen)
 
 

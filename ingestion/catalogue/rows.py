@@ -24,13 +24,14 @@ from ingestion.vocabulary.body_part import normalise_body_part
 from ingestion.vocabulary.manufacturer import normalise_manufacturer
 from ingestion.vocabulary.sex import normalise_sex
 
-TABLES_VERSION = 1
+TABLES_VERSION = 2
 """Raise it when the same manifests give other rows: it makes every publication new, so all rows are written again."""
 
 _TEXTS = (
     "SOPClassUID", "Modality", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "PatientSex", "PatientAge",
     "StudyDate", "SeriesDate", "AcquisitionDate", "SeriesDescription", "FrameOfReferenceUID", "ConvolutionKernel",
     "ViewPosition", "ImageLaterality", "Units", "PhotometricInterpretation",
+    "BurnedInAnnotation", "RecognizableVisualFeatures",
 )  # fmt: skip
 _NUMBERS = ("SliceThickness", "KVP", "MagneticFieldStrength", "RepetitionTime", "EchoTime")
 _INTEGERS = ("SeriesNumber", "Rows", "Columns", "BitsStored")

@@ -190,6 +190,11 @@ series = Table(
     text("Units", "Units (0054,1001) of PET"),
     text("PhotometricInterpretation", "Photometric Interpretation (0028,0004)"),
     whole("BitsStored", "Bits Stored (0028,0101)", unit="bit"),
+    text("BurnedInAnnotation", "Burned In Annotation (0028,0301): NO where text was looked for and blanked"),
+    text(
+        "RecognizableVisualFeatures",
+        "Recognizable Visual Features (0028,0302): YES where a face can be recognised, NO where it was removed",
+    ),
     text("Varying", "Keywords whose value differs within the series, comma-joined", source="manifest"),
     Index("ix_series_study", "StudyInstanceUID"),
     Index("ix_series_patient", "source_id", "PatientID"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,10 @@ from rich.progress import Progress
 
 from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.deidentify_names import write_names
+from ingestion.commands.deidentify_table import is_table, plan_table, run_table
 from ingestion.deidentify import CODE_VERSION
+from ingestion.deidentify.clinical_map import ClinicalTableError
 from ingestion.deidentify.folder import FolderOutcome, FolderUseError, check_folders, deidentify_folder
 from ingestion.deidentify.policy import Policy, PolicyError, load_policy
 from ingestion.fanout import Fanout
@@ -23,13 +27,19 @@ from ingestion.sources.registry import load_registry
 from ingestion.storage.folder import FolderStore
 
 DEFAULT_POLICY = "platform-default"
+SOURCE_ID = re.compile(r"^[A-Z0-9][A-Z0-9-]{1,38}[A-Z0-9]$")
 
 
 def register(app: typer.Typer) -> None:
     @app.command()
     def deidentify(
-        source_folder: Annotated[Path, typer.Argument(metavar="IN", help="Folder of raw DICOM, zips too.")],
-        target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the results; made if missing.")],
+        source_folder: Annotated[
+            Path, typer.Argument(metavar="IN", help="Folder of raw DICOM, zips too; or a clinical table, .csv or .tsv.")
+        ],
+        target: Annotated[
+            Path,
+            typer.Argument(metavar="OUT", help="Folder of the results, made if missing; of a table, the new file."),
+        ],
         source: Annotated[str, typer.Option("--source", help="The source's id: its key makes the pseudonyms.")],
         policy: Annotated[
             str | None, typer.Option("--policy", help="Name or YAML file; default: the source's.")
@@ -37,15 +47,43 @@ def register(app: typer.Typer) -> None:
         key_file: Annotated[
             Path | None, typer.Option("--key-file", help="64 hex digits; default: the key folder.")
         ] = None,
+        columns: Annotated[
+            Path | None, typer.Option("--columns", help="Of a table: YAML file that says what each column is.")
+        ] = None,
         report: Annotated[Path | None, typer.Option("--report", help="Write the accounting to this JSON file.")] = None,
+        names: Annotated[
+            Path | None,
+            typer.Option(
+                "--names", help="Write which file ended where to this CSV file. Keep it: it holds file names."
+            ),
+        ] = None,
         workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
         as_json: Annotated[bool, typer.Option("--json", help="Print the accounting as JSON.")] = False,
     ) -> None:
-        """De-identify a folder. Exit code 1 when an object is quarantined that someone must act on.
+        """De-identify a folder or a clinical table. Exit code 1 when something is quarantined that someone must act on.
 
         Example: cie deidentify delivery/ clean/ --source PRCI-PROST-01 --key-file prost.key --report accounting.json
+
+        Example: cie deidentify patients.csv patients-clean.csv --columns patients.yaml --source PRCI-PROST-01
         """
         settings = Settings()
+        if not SOURCE_ID.match(source):
+            errors.print("[bold red]cannot start:[/] --source is an id: capitals, digits, hyphens", highlight=False)
+            raise typer.Exit(2)
+        if is_table(source_folder):
+            try:
+                plan = plan_table(source_folder, columns, policy=_policy(policy, source, settings))
+            except (ClinicalTableError, PolicyError) as error:
+                errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
+                raise typer.Exit(2) from None
+            run_table(
+                plan,
+                target,
+                key=load_key(source, keys_dir=settings.keys_root, key_file=key_file),
+                report=report,
+                as_json=as_json,
+            )
+            return
         try:
             check_folders(source_folder, target)
             chosen = _policy(policy, source, settings)
@@ -53,16 +91,22 @@ def register(app: typer.Typer) -> None:
             errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
-        with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
-            line = bar.add_task("series", total=None)
-            outcome = deidentify_folder(
-                source_folder,
-                key=key,
-                policy=chosen,
-                target=FolderStore(target),
-                fanout=fanout,
-                progress=lambda done, total: bar.update(line, completed=done, total=total),
-            )
+        try:
+            with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
+                line = bar.add_task("series", total=None)
+                outcome = deidentify_folder(
+                    source_folder,
+                    key=key,
+                    policy=chosen,
+                    target=FolderStore(target),
+                    fanout=fanout,
+                    progress=lambda done, total: bar.update(line, completed=done, total=total),
+                )
+        except FolderUseError as error:
+            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        if names is not None:
+            write_names(names, outcome)
         account = _account(outcome, key=key, policy=chosen)
         if report is not None:
             report.write_text(json.dumps(account, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -10,9 +10,10 @@ from ingestion.accounting.decisions import NotQuarantinedError, Quarantine, Verb
 from ingestion.accounting.ledger import engine_of
 from ingestion.accounting.states import Reason, ReasonGroup
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.deidentify.pixels.decision import PixelDecision, parse_boxes
 from ingestion.settings import Settings
 
-app = typer.Typer(help="Quarantined objects: list, show, release, reject.", no_args_is_help=True)
+app = typer.Typer(help="Quarantined objects: list, show, release, reject, decide.", no_args_is_help=True)
 Source = Annotated[str | None, typer.Option("--source", help="Only this source.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Note = Annotated[str, typer.Option("--note", help="Why; kept with the decision. No identities here.")]
@@ -106,11 +107,45 @@ def reject(
     _decide(source, object_hash, Verb.REJECT, note)
 
 
-def _decide(source: str | None, object_hash: str, verb: Verb, note: str) -> None:
+@app.command()
+def decide(
+    object_hash: Annotated[str, typer.Argument(metavar="OBJECT")],
+    boxes: Annotated[
+        str | None, typer.Option("--boxes", help="left,top,width,height in pixels; ';' between boxes, @FRAME for one.")
+    ] = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Nothing in the pixels names anyone.")] = False,
+    source: Source = None,
+    note: Note = "",
+) -> None:
+    """Say what becomes of pixels that were held back: blank these boxes, or release them as they are.
+
+    The detail that `cie quarantine show` prints names the boxes in which text is likely. Look at the image at the
+    source; the platform has no copy of it. The decision holds for these bytes only.
+
+    Example: cie quarantine decide 3fa9c01b22aa --boxes "0,0,640,40;12,440,200,16"
+    """
     row = _one(source, object_hash)
-    _quarantine().decide(source_id=row["source_id"], object_hash=row["object_hash"], verb=verb, note=note)
+    if (boxes is not None) == clean:
+        errors.print("give --boxes, or --clean, not both")
+        raise typer.Exit(2)
+    if row["reason"] != Reason.BURNED_IN_ANNOTATION:
+        errors.print(f"{row['object_hash'][:12]} is not held back for its pixels ({row['reason']})")
+        raise typer.Exit(2)
+    try:
+        decision = PixelDecision() if boxes is None else PixelDecision(parse_boxes(boxes))
+    except ValueError as error:
+        errors.print(f"--boxes: {error}")
+        raise typer.Exit(2) from None
+    _decide(source, object_hash, Verb.RELEASE, note, pixels=decision.to_text())
+
+
+def _decide(source: str | None, object_hash: str, verb: Verb, note: str, *, pixels: str | None = None) -> None:
+    row = _one(source, object_hash)
+    _quarantine().decide(
+        source_id=row["source_id"], object_hash=row["object_hash"], verb=verb, note=note, pixels=pixels
+    )
     console.print(
-        f"{verb.value} recorded for {row['object_hash'][:12]} of {row['source_id']}; the next sync of the source "
+        f"{pixels or verb.value} recorded for {row['object_hash'][:12]} of {row['source_id']}; the source's next sync "
         f"carries it out: cie backfill --source {row['source_id']}"
     )
 

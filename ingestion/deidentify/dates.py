@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-_DATE = re.compile(r"^(\d{4})\.?(\d{2})\.?(\d{2})$")
-_DATETIME = re.compile(r"^(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?$")
+_DATE = re.compile(r"^(\d{4})\.?(\d{2})\.?(\d{2})$", re.ASCII)
+_DATETIME = re.compile(r"^(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?$", re.ASCII)
 
 
 def shift_date(text: str, days: int) -> str | None:
@@ -18,13 +18,16 @@ def shift_date(text: str, days: int) -> str | None:
         moved = dt.date(*(int(part) for part in match.groups())) + dt.timedelta(days=days)
     except (ValueError, OverflowError):
         return None
-    return moved.strftime("%Y%m%d")
+    return f"{moved.year:04d}{moved.month:02d}{moved.day:02d}"
 
 
 def shift_datetime(text: str, days: int) -> str | None:
-    """The shifted date with its time and zone as they were; None for what holds no whole date."""
+    """The shifted date with its time as it was; None for what holds no whole date.
+
+    The offset from UTC goes: with summer time it says on which side of a known day the true date lies.
+    """
     match = _DATETIME.match(text.strip())
     if match is None:
         return None
     moved = shift_date(match.group(1), days)
-    return None if moved is None else moved + (match.group(2) or "") + (match.group(3) or "")
+    return None if moved is None else moved + (match.group(2) or "")

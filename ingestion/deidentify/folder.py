@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingestion.accounting.inventory import NO_SERIES, refusals_by_series, study_companions
+from ingestion.accounting.manifest import Manifest
 from ingestion.accounting.outcomes import SeriesOutcome, Work
 from ingestion.accounting.source_state import Counts
 from ingestion.accounting.states import InstanceState, SeriesState
@@ -35,6 +36,8 @@ class FolderOutcome:
     reasons: dict[str, int]
     outcomes: tuple[SeriesOutcome, ...]
     work: Work
+    names: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Names of the objects by their hash: they can hold identities, and are the data holder's alone."""
 
 
 def check_folders(source: Path, target: Path) -> None:
@@ -64,8 +67,10 @@ def deidentify_folder(
     """Bring every object below ``source`` to its end; results are written to ``target`` as the pipeline does.
 
     Raises:
+        FolderUseError: ``target`` holds results of the source under another key.
         SourceGoneError, StoreError: run again; what is already there is kept.
     """
+    _check_key(target, key)
     connector = FolderConnector(root=source)
     taken = take_inventory(connector, Pseudonyms(key), before={}, spread=fanout.map)
     refused = refusals_by_series(taken.inventory.objects.values())
@@ -84,7 +89,26 @@ def deidentify_folder(
     for done, outcome in enumerate(fanout.run(process_series, tasks), start=1):
         outcomes.append(crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result)
         progress(done, len(tasks))
-    return _summed(outcomes)
+    pseudonyms = Pseudonyms(key)
+    names = {object_hash: item.name for object_hash, item in taken.items.items()}
+    names |= {pseudonyms.object_name(name): name for name in taken.refused_names}
+    return replace(_summed(outcomes), names=names)
+
+
+def _check_key(target: ObjectStore, key: SourceKey) -> None:
+    """Results of two keys in one folder would show one person as two.
+
+    Raises:
+        FolderUseError: results of this source under another key lie in the target.
+    """
+    for stored in target.list(f"manifests/{key.source_id}/"):
+        known = Manifest.from_json(target.read(stored.key)).key_id
+        if known != key.key_id:
+            raise FolderUseError(
+                f"OUT holds results of {key.source_id} under key {known}, and this is key {key.key_id}: its people "
+                "would get second pseudonyms. Use the first key, or another folder."
+            )
+        return
 
 
 def _summed(outcomes: list[SeriesOutcome]) -> FolderOutcome:

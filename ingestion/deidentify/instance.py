@@ -2,108 +2,185 @@
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
+from functools import cached_property
+from typing import Any
 
-import pydicom
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.dataset import Dataset
 
-from ingestion.deidentify import CODE_VERSION
-from ingestion.deidentify.header import HeaderRewriter
-from ingestion.deidentify.identities import identities_of
-from ingestion.deidentify.pixels import clean_pixels, refuse_what_may_show_identities
+from ingestion.deidentify.cleared import ClearedRules
+from ingestion.deidentify.declaration import Declaration, MethodCode
+from ingestion.deidentify.defacing import SeriesFace
+from ingestion.deidentify.identity_scan import IdentityScan, Text, collect_identities
+from ingestion.deidentify.pixel_work import PixelWorker
+from ingestion.deidentify.pixels import PixelDecision
 from ingestion.deidentify.policy import Policy
-from ingestion.deidentify.profile import EDITION, METHOD_CODES, Option
-from ingestion.dicom.elements import walk
-from ingestion.dicom.reading import InstanceIds, ids_of, parse
+from ingestion.deidentify.profile import EDITION, Option
+from ingestion.deidentify.rulebook import compile_policy
+from ingestion.deidentify.rules import RuleBook, Treatment
+from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object
+from ingestion.deidentify.text import IdentityCollector, StudyCleaner
+from ingestion.dicom.elements import Buffer
+from ingestion.dicom.header import ValueMemo, read_header
+from ingestion.dicom.reading import InstanceIds
+from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
-IMPLEMENTATION_UID = "2.25.318215604937230912417420918330017459321"
-IMPLEMENTATION_NAME = f"CIE_{CODE_VERSION}"
-_META_LENGTH_AT = 140
-"""Where the value of FileMetaInformationGroupLength stands: preamble, prefix, and the head of the element."""
-_PIXEL_DATA = 0x7FE00010
+SUMMARY_KEYWORDS = tuple(dict.fromkeys((*SERIES_KEYWORDS, *INSTANCE_KEYWORDS)))
+_Key = tuple[PatientIdentity, frozenset[Text], frozenset[int]]
+MAX_REWRITERS = 32
+"""Sets of identities whose rewriters are kept: the instances of a series share one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeidentifiedInstance:
-    """``ids`` are the raw identifiers, ``new_ids`` those of the result. ``pixel_offset``: where the pixels start."""
+    """``rewritten``: the result as byte ranges. ``pixels``: evidence for the manifest, None where none was due."""
 
-    body: bytes = field(repr=False)
-    ids: InstanceIds = field(repr=False)
-    new_ids: InstanceIds
-    dataset: Dataset = field(repr=False)
-    pixel_offset: int | None
-    identities: frozenset[str] = field(repr=False)
+    rewritten: Rewritten = field(repr=False)
+    pixels: dict[str, Any] | None
+    values: ValueMemo = field(repr=False)
+
+    @property
+    def ids(self) -> InstanceIds:
+        """The raw identifiers."""
+        return self.rewritten.ids
+
+    @property
+    def new_ids(self) -> InstanceIds:
+        """Those of the result."""
+        return self.rewritten.new_ids
+
+    @property
+    def pixel_offset(self) -> int | None:
+        """Where the pixels start in the result."""
+        return self.rewritten.pixel_offset
+
+    @property
+    def treated(self) -> Mapping[Treatment, int]:
+        """How many elements had which treatment."""
+        return self.rewritten.treated
+
+    @cached_property
+    def body(self) -> bytes:
+        """The result in one piece."""
+        return self.rewritten.body()
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The attributes that a manifest tells, of the result, decoded from its header; no pixels, no sequences."""
+        header = read_header(self.rewritten.header, 0, self.rewritten.encoding)
+        return header.dataset(SUMMARY_KEYWORDS, memo=self.values)
 
 
-def deidentify_instance(raw: bytes, *, policy: Policy, pseudonyms: Pseudonyms) -> DeidentifiedInstance:
-    """PS3.15 annex E for one instance under ``policy``. Deterministic: the same raw bytes give the same result.
+@dataclass(slots=True)
+class InstanceDeidentifier:
+    """De-identifies the instances of a source under one policy; quick where they are alike, as those of a series are.
+
+    ``known``: the identifying texts of all headers of the study. An instance that names someone beyond them is judged
+    by them and its own, so that its result depends on nothing that came before it.
+    """
+
+    policy: Policy
+    pseudonyms: Pseudonyms
+    known: frozenset[Text] = field(default=frozenset(), repr=False)
+    look_at_pixels: bool = True
+    """False leaves the pixels to the caller: only to measure what the header alone costs."""
+    _scan: IdentityScan = field(default_factory=lambda: IdentityScan(IdentityCollector.wants), repr=False)
+    _pixels: PixelWorker = field(init=False, repr=False)
+    _declaration: Declaration = field(init=False, repr=False)
+    _rewriters: dict[tuple[PatientIdentity, frozenset[Text], frozenset[int]], StudyRewriter] = field(
+        default_factory=dict, repr=False
+    )
+    _values: ValueMemo = field(default_factory=ValueMemo, repr=False)
+
+    def __post_init__(self) -> None:
+        self._pixels = PixelWorker(self.policy)
+        self._declaration = declaration_of(self.policy)
+
+    def texts(self, opened: RawObject) -> frozenset[Text]:
+        """What in this header says who someone is."""
+        return self._scan.texts(opened.buffer, opened.start, opened.encoding)
+
+    def deidentify(
+        self,
+        raw: Buffer,
+        *,
+        face: SeriesFace | None = None,
+        decision: PixelDecision | None = None,
+        cleared: frozenset[int] = frozenset(),
+    ) -> DeidentifiedInstance:
+        """PS3.15 annex E for one instance. ``face``: of its series. ``decision``: a person's, about its pixels.
+        ``cleared``: elements to empty besides, at a second try.
+
+        Raises:
+            InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with
+                certainty.
+        """
+        opened = open_object(raw)
+        rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
+        if not self.look_at_pixels:
+            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values)
+        pixels = self._pixels.run(opened, face=face, decision=decision)
+        said = self._declaration
+        if pixels.codes or pixels.states:
+            said = said.with_pixels(pixels.codes, pixels.states)
+        return DeidentifiedInstance(rewriter.rewrite(pixels.opened, declaration=said), pixels.to_json(), self._values)
+
+    def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text], cleared: frozenset[int]) -> StudyRewriter:
+        key = (patient, texts - self.known, cleared)
+        found = self._rewriters.get(key)
+        if found is None:
+            if len(self._rewriters) >= MAX_REWRITERS:
+                self._rewriters.clear()
+            found = self._rewriters[key] = self._new_rewriter(patient, self.known | texts, cleared)
+        return found
+
+    def _new_rewriter(self, patient: PatientIdentity, texts: frozenset[Text], cleared: frozenset[int]) -> StudyRewriter:
+        collector = IdentityCollector()
+        collect_identities(texts, collector)
+        cleaner = StudyCleaner(
+            collector.freeze(),
+            shift_days=shift_of(self.policy, self.pseudonyms, patient),
+            dates_in_text=self.policy.dates_in_text.value,
+        )
+        return StudyRewriter(
+            rulebook_for=self._book if not cleared else lambda *kind: ClearedRules(self._book(*kind), cleared),
+            pseudonyms=self.pseudonyms,
+            patient=patient,
+            cleaner=cleaner,
+            declaration=self._declaration,
+        )
+
+    def _book(self, sop_class_uid: str, modality: str, manufacturer: str) -> RuleBook:
+        return compile_policy(self.policy, sop_class_uid=sop_class_uid, modality=modality, manufacturer=manufacturer)
+
+
+def shift_of(policy: Policy, pseudonyms: Pseudonyms, patient: PatientIdentity) -> int | None:
+    """The days by which dates of ``patient`` move; None where the policy removes dates."""
+    if Option.RETAIN_FULL_DATES in policy.options:
+        return 0
+    return pseudonyms.shift_days(patient) if Option.RETAIN_MODIFIED_DATES in policy.options else None
+
+
+def declaration_of(policy: Policy) -> Declaration:
+    """What a result says of its de-identification under ``policy`` (PS3.15 section E.1.1, PS3.16 CID 7050)."""
+    longitudinal = "REMOVED"
+    if Option.RETAIN_FULL_DATES in policy.options:
+        longitudinal = "UNMODIFIED"
+    elif Option.RETAIN_MODIFIED_DATES in policy.options:
+        longitudinal = "MODIFIED"
+    return Declaration(
+        methods=(f"PS3.15 {EDITION} Annex E", f"{policy.name} {policy.digest[:12]}"),
+        codes=tuple(MethodCode(*code) for code in policy.method_codes),
+        longitudinal=longitudinal,
+    )
+
+
+def deidentify_instance(raw: Buffer, *, policy: Policy, pseudonyms: Pseudonyms) -> DeidentifiedInstance:
+    """One instance alone; for several, an ``InstanceDeidentifier`` is quicker and gives the same results.
 
     Raises:
-        InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with certainty.
+        InstanceRefusedError: as ``InstanceDeidentifier.deidentify``.
     """
-    dataset = parse(raw)
-    ids = ids_of(dataset)
-    refuse_what_may_show_identities(dataset, ids.sop_class_uid)
-    identities = identities_of(dataset)
-    clean_pixels(dataset)
-    HeaderRewriter(policy, pseudonyms, ids.patient, identities).rewrite(dataset)
-    _declare(dataset, policy)
-    new_ids = InstanceIds(
-        patient=PatientIdentity(pseudonyms.patient(ids.patient)),
-        study_uid=pseudonyms.uid(ids.study_uid),
-        series_uid=pseudonyms.uid(ids.series_uid),
-        sop_instance_uid=pseudonyms.uid(ids.sop_instance_uid),
-        sop_class_uid=ids.sop_class_uid,
-        transfer_syntax_uid=_rebuild_meta(dataset, ids, pseudonyms),
-    )
-    out = BytesIO()
-    pydicom.dcmwrite(out, dataset, enforce_file_format=True, overwrite=True)
-    body = out.getvalue()
-    return DeidentifiedInstance(body, ids, new_ids, dataset, _pixel_offset(body, new_ids), identities)
-
-
-def _declare(dataset: Dataset, policy: Policy) -> None:
-    """What was done, in the attributes that the standard has for it (PS3.15 section E.1.1, PS3.16 CID 7050)."""
-    dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = [f"PS3.15 {EDITION} Annex E", f"{policy.name} {policy.digest[:12]}"]
-    codes = []
-    for option in (None, *sorted(policy.options)):
-        item = Dataset()
-        item.CodeValue, meaning = METHOD_CODES[option]
-        item.CodingSchemeDesignator = "DCM"
-        item.CodeMeaning = meaning
-        codes.append(item)
-    dataset.DeidentificationMethodCodeSequence = codes
-    shifted = Option.RETAIN_MODIFIED_DATES in policy.options
-    dataset.LongitudinalTemporalInformationModified = "MODIFIED" if shifted else "REMOVED"
-
-
-def _rebuild_meta(dataset: Dataset, ids: InstanceIds, pseudonyms: Pseudonyms) -> str:
-    """New file meta information: of the old, only the transfer syntax is taken over. Returns that of the result."""
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.is_deflated:
-        syntax = ExplicitVRLittleEndian
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = pydicom.uid.UID(ids.sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(pseudonyms.uid(ids.sop_instance_uid))
-    meta.TransferSyntaxUID = syntax
-    meta.ImplementationClassUID = pydicom.uid.UID(IMPLEMENTATION_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_NAME
-    dataset.file_meta = meta
-    dataset.preamble = bytes(128)
-    return str(syntax)
-
-
-def _pixel_offset(body: bytes, ids: InstanceIds) -> int | None:
-    start = _META_LENGTH_AT + 4 + struct.unpack_from("<L", body, _META_LENGTH_AT)[0]
-    implicit = ids.transfer_syntax_uid == ImplicitVRLittleEndian
-    little = pydicom.uid.UID(ids.transfer_syntax_uid).is_little_endian
-    for element in walk(body, start, implicit=implicit, little=little):
-        if element.depth == 0 and element.tag == _PIXEL_DATA:
-            return element.start
-    return None
+    return InstanceDeidentifier(policy, pseudonyms).deidentify(raw)

@@ -16,6 +16,7 @@ class Treatment(StrEnum):
     DUMMY = "dummy"  # a valid value that says nothing
     UID = "uid"  # each UID by its keyed one; those of the standard stay
     SHIFT = "shift"  # each DA, DT by the patient's days
+    SHIFT_SECONDS = "shift_seconds"  # seconds since 1970 as a number (in binary or as text), by the patient's days
     CLEAN = "clean"  # text through the cleaner, as ``Rule.text`` says
     PSEUDONYM = "pseudonym"  # the patient's
     ACCESSION = "accession"  # keyed, 16 characters
@@ -33,11 +34,18 @@ class TextKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What happens to an element and why: the sentence that ``cie policy explain`` prints."""
+    """What happens to an element and why: the sentence that ``cie policy explain`` prints.
+
+    ``vr``: what the value is to be read as, where that is not what the object says (UN, OB, a date in LO).
+    ``fallback``: what to do when the treatment leaves nothing, or when a value that should be kept cannot be: REMOVE,
+    EMPTY, or DUMMY where the object must have a value (type 1).
+    """
 
     treatment: Treatment
     why: str
     text: TextKind | None = None
+    vr: str | None = None
+    fallback: Treatment = Treatment.REMOVE
 
 
 class RuleBook(Protocol):
@@ -58,3 +66,6 @@ class Cleaner(Protocol):
 
     def finds_identity(self, text: str) -> bool:
         """Whether a known identity of this study occurs in ``text``: any case, order, accents, or in part."""
+
+    def finds_identity_bytes(self, data: bytes) -> bool:
+        """The same of a value that is no text, in any encoding."""

@@ -13,18 +13,26 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydicom.dataset import Dataset
+
 from ingestion.accounting.inventory import InventoryObject, Refusal, shared_instance_uids
 from ingestion.accounting.manifest import Manifest, ManifestInstance, instance_key
 from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import InstanceState, Reason
 from ingestion.deidentify import CODE_VERSION
-from ingestion.deidentify.instance import DeidentifiedInstance, deidentify_instance
-from ingestion.deidentify.policy import Policy
-from ingestion.deidentify.verification import verify
+from ingestion.deidentify.cleared import tags_to_clear
+from ingestion.deidentify.defacing import SeriesFace, assess_faces
+from ingestion.deidentify.expectation import expectation_of
+from ingestion.deidentify.faces import OnFace, may_show_face
+from ingestion.deidentify.instance import DeidentifiedInstance, InstanceDeidentifier
+from ingestion.deidentify.pixels import PixelDecision
+from ingestion.deidentify.policy import FaceChoice, Policy
+from ingestion.deidentify.study_identities import gather_identities
+from ingestion.deidentify.verification import Verifier
 from ingestion.dicom.guard import guarded
 from ingestion.dicom.quiet import silence_readers
-from ingestion.dicom.reading import InstanceIds, ReadLimits
+from ingestion.dicom.reading import InstanceIds, ReadLimits, parse
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
 from ingestion.identity.keys import SourceKey
 from ingestion.identity.pseudonyms import Pseudonyms
@@ -32,6 +40,9 @@ from ingestion.sources.connector import Connector, SourceObject
 from ingestion.storage import ObjectStore
 
 DICOM_CONTENT_TYPE = "application/dicom"  # RFC 3240
+_ON_FACE = {
+    FaceChoice.FLAG: OnFace.KEEP, FaceChoice.QUARANTINE: OnFace.QUARANTINE, FaceChoice.DEFACE: OnFace.DEFACE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,8 @@ class TaskObject:
     inventory: InventoryObject
     source: SourceObject | None = field(repr=False)
     refusal: Refusal | None = None
+    pixels: PixelDecision | None = None
+    """What a person decided about its pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +121,9 @@ class _SeriesWorker:
     def __init__(self, task: SeriesTask) -> None:
         self.task = task
         self.pseudonyms = Pseudonyms(task.key)
+        self.deidentifier = InstanceDeidentifier(task.policy, self.pseudonyms)
+        self.verifier = Verifier()
+        self.face: SeriesFace | None = None
         self.work = Work()
         self._stored = _Stored()
         self._first: dict[str, InstanceOutcome] = {}  # by content hash: what the first of equal objects became
@@ -116,8 +132,36 @@ class _SeriesWorker:
         # By name, so that of equal objects the same one is kept whatever order the source lists them in.
         ordered = sorted(self.task.objects, key=lambda item: item.source.name if item.source else "")
         conflicts = self._conflicts(ordered)
-        found = [self._outcome(item, conflicts) for item in ordered]
+        sound = [item for item in ordered if item.source is not None and not (item.inventory.refusal or item.refusal)]
+        held_back = None
+        try:
+            self._look_at_study([item.source for item in sound if item.source is not None])
+            self._look_for_face([item for item in sound if item.inventory.sop_uid not in conflicts])
+        except InstanceRefusedError as refused:
+            held_back = Refusal(refused.reason, refused.rule, refused.detail)
+        found = [self._outcome(item, conflicts, held_back) for item in ordered]
         return tuple(sorted(found, key=lambda outcome: outcome.object_hash))
+
+    def _look_at_study(self, own: list[SourceObject]) -> None:
+        """Gather what identifies someone in the study; all that follows is judged by it."""
+        known = gather_identities(self.task.connector, own, self.task.companions)
+        self.deidentifier = InstanceDeidentifier(self.task.policy, self.pseudonyms, known.texts)
+        self.verifier = Verifier(study=known.raw)
+
+    def _look_for_face(self, items: list[TaskObject]) -> None:
+        """A face is seen in the series as a whole: only that of a head is held in memory at once."""
+        datasets: list[Dataset] = []
+        for item in items:
+            try:
+                with guarded("faces"):
+                    datasets.append(parse(self._read(item)))
+            except InstanceRefusedError:
+                continue  # met again, and recorded, when the object's own turn comes
+            if not may_show_face(datasets[0]):
+                return
+        if datasets:
+            with guarded("faces"):
+                self.face = assess_faces(datasets, on_face=_ON_FACE[self.task.policy.faces])
 
     def manifest(self) -> Manifest | None:
         """The manifest of what was stored; None when nothing was."""
@@ -135,6 +179,7 @@ class _SeriesWorker:
             header=self._stored.header,  # type: ignore[arg-type]
             varying=tuple(sorted(self._stored.varying)),
             instances=tuple(sorted(self._stored.instances, key=lambda item: item.SOPInstanceUID)),
+            face=None if self.face is None else self.face.to_json(),
         )
 
     def _conflicts(self, objects: list[TaskObject]) -> frozenset[str]:
@@ -149,9 +194,9 @@ class _SeriesWorker:
                     continue  # met again, and recorded, when the object's own turn comes
         return frozenset(uid for uid, found in digests.items() if len(found) > 1)
 
-    def _outcome(self, item: TaskObject, conflicts: frozenset[str]) -> InstanceOutcome:
+    def _outcome(self, item: TaskObject, conflicts: frozenset[str], held_back: Refusal | None) -> InstanceOutcome:
         known = item.inventory
-        refusal = known.refusal or item.refusal
+        refusal = known.refusal or item.refusal or held_back
         content_hash = None
         try:
             if refusal is not None:
@@ -193,12 +238,17 @@ class _SeriesWorker:
 
     def _fresh(self, item: TaskObject, raw: bytes, content_hash: str) -> InstanceOutcome:
         with guarded("deidentify"):
-            done = deidentify_instance(raw, policy=self.task.policy, pseudonyms=self.pseudonyms)
+            done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels)
         self._same_identity(item.inventory, done.ids)
         with guarded("verify"):
-            findings = verify(
-                done.body, identities=done.identities, expected_patient_id=done.new_ids.patient.patient_id
-            )
+            expected = expectation_of(self.task.policy, self.pseudonyms, done.ids.patient)
+            findings = self.verifier.verify(raw, done.body, expected=expected)
+        cleared = tags_to_clear(findings)
+        if cleared:
+            with guarded("deidentify"):
+                done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels, cleared=cleared)
+            with guarded("verify"):
+                findings = self.verifier.verify(raw, done.body, expected=expected)
         if findings:
             rules = ", ".join(sorted({finding.rule for finding in findings}))
             raise InstanceRefusedError(Reason.IDENTITY_RESIDUE, rule=findings[0].rule, detail=f"failed: {rules}")
@@ -217,6 +267,7 @@ class _SeriesWorker:
                 size=len(done.body),
                 pixel_offset=done.pixel_offset,
                 attributes=summarise(done.dataset, INSTANCE_KEYWORDS),
+                pixels=done.pixels,
             ),
         )
         return InstanceOutcome(

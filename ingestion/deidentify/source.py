@@ -15,6 +15,7 @@ from ingestion.accounting.source_state import SourceState, write_state
 from ingestion.accounting.states import InstanceState, Reason
 from ingestion.accounting.worklist import SeriesWork, Worklist, make_worklist
 from ingestion.deidentify import CODE_VERSION
+from ingestion.deidentify.pixels import parse_decision
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.series import SeriesTask, TaskObject, process_series
 from ingestion.fanout import Crashed, Fanout
@@ -139,6 +140,7 @@ class SourceSync:
                 inventory=item,
                 source=items.get(item.object_hash),
                 refusal=_REJECTED if item.object_hash in work.rejected else work.refused.get(item.object_hash),
+                pixels=parse_decision(said) if (said := work.pixels.get(item.object_hash)) else None,
             )
             for item in work.objects
         )

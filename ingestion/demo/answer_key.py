@@ -10,9 +10,11 @@
     objects     [{name, kind, expected, reasons, series_uid, note}] one per delivered object; name is the POSIX path
                 below delivery/, of an archive member "path/x.zip!<index>!<member>"
                 kind: image | seg | rtstruct | companion | dirt
-                expected: accepted | duplicate | quarantined | any (a real file whose end cannot be foretold)
+                expected: accepted | duplicate | quarantined | cleaned (accepted without its lettering, or quarantined)
+                | any (a real file whose end cannot be foretold)
                 reasons: values of ``ingestion.accounting.states.Reason`` of which the quarantine has one
                 series_uid: of a generated object, or null; note: what is special about it
+                lettering: rows from and to (behind) in which identities are burned in, in white; or null
     planted     [{value, kind, where}] identities that stand in the delivery and must stand nowhere in the results;
                 where: a DICOM keyword, "private (gggg,ee)", "path", "text" or "pixels of <object name>"
     patients    [{PatientID, name, birth_date, sex, other_id, character_set}] dates as YYYYMMDD
@@ -31,7 +33,7 @@ from typing import Any
 
 from ingestion.accounting.states import Reason
 
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 """Raised with every change that alters a delivered byte, so that older sources are made again."""
 
 
@@ -47,6 +49,7 @@ class Expected(StrEnum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     QUARANTINED = "quarantined"
+    CLEANED = "cleaned"
     ANY = "any"
 
 
@@ -60,6 +63,7 @@ class KeyObject:
     reasons: tuple[Reason, ...] = ()
     series_uid: str | None = None
     note: str = ""
+    lettering: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,7 @@ class AnswerKey:
                     reasons=tuple(Reason(reason) for reason in entry["reasons"]),
                     series_uid=entry["series_uid"],
                     note=entry["note"],
+                    lettering=(entry["lettering"][0], entry["lettering"][1]) if entry["lettering"] else None,
                 )
                 for entry in read["objects"]
             ),

@@ -17,6 +17,8 @@ from ingestion.demo.model import Series, SeriesPlan, derived, item
 from ingestion.demo.seeds import Seeds
 
 US_ROWS, US_COLUMNS, US_FRAMES = 192, 256, 4
+LETTERING = {"US": (4, 43), "OT": (4, 82)}
+"""Rows that ``burned_lines`` cover, by kind of series."""
 
 
 def burned_lines(plan: SeriesPlan) -> list[str]:
@@ -72,8 +74,8 @@ def make_ultrasound(plan: SeriesPlan, base: Dataset, seeds: Seeds) -> Series:
 
 def make_capture(plan: SeriesPlan, base: Dataset, seeds: Seeds) -> Series:
     """A screenshot of a dose report that names the patient."""
-    canvas = np.zeros((160, 240), np.uint8)
-    canvas[60:150, 20:220] = 40
+    canvas = np.zeros((320, 480), np.uint8)
+    canvas[120:300, 20:460] = 40
     burn_in(canvas, ["DOSE REPORT", *burned_lines(plan), "CTDIvol 8.41 mGy", "DLP 312.6 mGycm"])
     return Series(
         plan,

@@ -10,8 +10,8 @@ from pydicom.dataset import Dataset
 
 from ingestion.accounting.states import Reason
 from ingestion.demo.annotations import make_segmentation, make_structure_set
-from ingestion.demo.answer_key import ObjectKind
-from ingestion.demo.captures import burned_lines, make_capture, make_document, make_ultrasound
+from ingestion.demo.answer_key import Expected, ObjectKind
+from ingestion.demo.captures import LETTERING, burned_lines, make_capture, make_document, make_ultrasound
 from ingestion.demo.encode import encode, pick_syntax
 from ingestion.demo.headers import series_base
 from ingestion.demo.layout import Layout
@@ -25,8 +25,11 @@ from ingestion.demo.volumes import make_volume
 VOLUMES = frozenset({"CT", "T1", "T2", "DWI", "DCE", "PT"})
 BURNED_IN = End.quarantined(Reason.BURNED_IN_ANNOTATION)
 DOCUMENT = End.quarantined(Reason.UNCLEANABLE_CONTENT)
-ENDS: dict[str, End] = {"US": BURNED_IN, "OT": BURNED_IN, "ES": BURNED_IN, "DOC": DOCUMENT, "SR": DOCUMENT}
-"""Kinds of series that a policy holds back whole."""
+ENDS: dict[str, End] = {
+    **{kind: End(Expected.CLEANED, (Reason.BURNED_IN_ANNOTATION,), rows) for kind, rows in LETTERING.items()},
+    "ES": BURNED_IN, "DOC": DOCUMENT, "SR": DOCUMENT,
+}  # fmt: skip
+"""Kinds of series that are cleaned, or held back whole."""
 KIND_OF = {"SEG": ObjectKind.SEG, "RTSTRUCT": ObjectKind.RTSTRUCT}
 EXTRAS: tuple[tuple[str, int], ...] = (("DOC", 81), ("SR", 82), ("ES", 83))
 """(kind, series number) of what every third source brings besides."""

@@ -29,6 +29,7 @@ class End:
 
     expected: Expected
     reasons: tuple[Reason, ...] = ()
+    lettering: tuple[int, int] | None = None
 
     @classmethod
     def quarantined(cls, *reasons: Reason) -> End:
@@ -93,7 +94,9 @@ class Outbox:
                 content = (item.series_uid, hashlib.sha256(item.body).digest())
                 end = replace(end, expected=Expected.DUPLICATE) if content in seen else end
                 seen.add(content)
-            found.append(KeyObject(name, item.kind, end.expected, end.reasons, item.series_uid, item.note))
+            found.append(
+                KeyObject(name, item.kind, end.expected, end.reasons, item.series_uid, item.note, end.lettering)
+            )
         for archive in self.raw_archives:
             found.extend(archive.objects)
         return tuple(sorted(found, key=lambda entry: entry.name))

@@ -6,6 +6,7 @@ Encodings: PS3.5 sections 7.1 (data elements), 7.5 (sequences), A.4 (encapsulate
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 
+Buffer = bytes | mmap.mmap
+"""What can be sliced into ``bytes``: a whole object in memory, or mapped when it is large."""
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA = 0x7FE00010
@@ -49,7 +52,7 @@ class _Level:
     implicit: bool
 
 
-def walk(buffer: bytes, start: int, *, implicit: bool, little: bool, stop_at: int | None = None) -> Iterator[Element]:
+def walk(buffer: Buffer, start: int, *, implicit: bool, little: bool, stop_at: int | None = None) -> Iterator[Element]:
     """All elements from ``start``, those inside sequences too, in the order of the file.
 
     Sequences and items are followed, not yielded, but for a sequence's own element (its length as declared). The walk
@@ -151,7 +154,7 @@ def _open(levels: list[_Level], level: _Level) -> None:
     levels.append(level)
 
 
-def _fragments(buffer: bytes, position: int, tag_of: struct.Struct, u32: struct.Struct) -> int:
+def _fragments(buffer: Buffer, position: int, tag_of: struct.Struct, u32: struct.Struct) -> int:
     """The position after encapsulated pixel data (PS3.5 section A.4)."""
     size = len(buffer)
     while True:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import BinaryIO
 
@@ -22,7 +24,9 @@ from pydicom.uid import (
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
-from ingestion.dicom.elements import PIXEL_DATA, Element, walk
+from ingestion.dicom.elements import PIXEL_DATA, Buffer, Element, walk
+from ingestion.dicom.encoding import EXPLICIT_LITTLE
+from ingestion.dicom.header import read_head
 from ingestion.identity.pseudonyms import PatientIdentity
 
 PREAMBLE = 128
@@ -40,7 +44,7 @@ _IDS_END = 0x0020000F
 """All ids are below this tag: SeriesInstanceUID is (0020,000E)."""
 _CHARSET, _SOP_CLASS, _SOP_INSTANCE = 0x00080005, 0x00080016, 0x00080018
 _PATIENT_ID, _ISSUER, _STUDY, _SERIES = 0x00100020, 0x00100021, 0x0020000D, 0x0020000E
-_WANTED = frozenset({_CHARSET, _SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID, _ISSUER, _STUDY, _SERIES})
+ID_TAGS = frozenset({_CHARSET, _SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID, _ISSUER, _STUDY, _SERIES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class InstanceIds:
 
 
 @dataclass(frozen=True, slots=True)
-class _Meta:
+class Meta:
     """The file meta information: the transfer syntax, and where the data set starts."""
 
     transfer_syntax: str
@@ -117,8 +121,8 @@ def parse(raw: bytes) -> Dataset:
     """
     if not raw:
         raise InstanceRefusedError(Reason.EMPTY_FILE, rule="dicom.size", detail="0 bytes")
-    meta = _meta(raw)
-    body, start = (_inflate(raw[meta.dataset_start :], whole=True), 0) if meta.deflated else (raw, meta.dataset_start)
+    meta = read_meta(raw)
+    body, start = (inflate(raw[meta.dataset_start :], whole=True), 0) if meta.deflated else (raw, meta.dataset_start)
     pixels: Element | None = None
     for element in walk(body, start, implicit=meta.implicit, little=meta.little):
         if element.tag == PIXEL_DATA and element.depth == 0:
@@ -169,17 +173,26 @@ def _exactly(stream: BinaryIO, number: int) -> bytes:
 def _ids_in(buffer: bytes, *, whole: bool) -> InstanceIds:
     found: dict[int, bytes] = {}
     try:
-        meta = _meta(buffer)
+        meta = read_meta(buffer)
         body, start = buffer, meta.dataset_start
         if meta.deflated:
-            body, start = _inflate(buffer[start:], whole=whole), 0
+            body, start = inflate(buffer[start:], whole=whole), 0
         for element in walk(body, start, implicit=meta.implicit, little=meta.little, stop_at=_IDS_END):
-            if element.depth == 0 and element.tag in _WANTED:
+            if element.depth == 0 and element.tag in ID_TAGS:
                 found[element.tag] = body[element.start : element.start + element.length]
     except InstanceRefusedError as refused:
         if refused.reason is Reason.TRUNCATED and not whole:
             raise _NeedMore from None
         raise
+    return ids_of_values(found, transfer_syntax=meta.transfer_syntax)
+
+
+def ids_of_values(found: Mapping[int, bytes], *, transfer_syntax: str) -> InstanceIds:
+    """The ids from the bytes of the elements in ``ID_TAGS``.
+
+    Raises:
+        InstanceRefusedError: MALFORMED, MISSING_IDENTIFIER or INVALID_UID.
+    """
     encodings = _encodings(found.get(_CHARSET, b""))
 
     def uid(tag: int) -> str:
@@ -199,7 +212,7 @@ def _ids_in(buffer: bytes, *, whole: bool) -> InstanceIds:
             "SOPInstanceUID": uid(_SOP_INSTANCE),
             "SOPClassUID": uid(_SOP_CLASS),
         },
-        transfer_syntax=meta.transfer_syntax,
+        transfer_syntax=transfer_syntax,
     )
 
 
@@ -224,8 +237,12 @@ def _checked(*, patient_id: str, issuer: str, uids: dict[str, str], transfer_syn
     )
 
 
-def _meta(buffer: bytes) -> _Meta:
-    """The file meta information (PS3.10 section 7.1), with or without the preamble that some exports leave out."""
+def read_meta(buffer: Buffer) -> Meta:
+    """The file meta information (PS3.10 section 7.1), with or without the preamble that some exports leave out.
+
+    Raises:
+        InstanceRefusedError: NOT_DICOM, MEDIA_DIRECTORY, UNKNOWN_TRANSFER_SYNTAX, TRUNCATED or MALFORMED.
+    """
     start = PREAMBLE + len(_PREFIX) if buffer[PREAMBLE : PREAMBLE + len(_PREFIX)] == _PREFIX else 0
     if start == 0 and buffer[:2] != b"\x02\x00":
         if _looks_like_a_dataset(buffer):
@@ -237,39 +254,45 @@ def _meta(buffer: bytes) -> _Meta:
     end = start
     # The group is explicit little endian whatever follows; it ends where another group begins.
     while buffer[end : end + 2] == b"\x02\x00":
-        element = next(walk(buffer[: end + MAX_META_ELEMENT], end, implicit=False, little=True), None)
-        if element is None:
-            break
-        if element.start + element.length > len(buffer):
+        _, number, _, value, length = read_head(buffer, end, EXPLICIT_LITTLE)
+        if value + length > len(buffer):
             raise InstanceRefusedError(
                 Reason.TRUNCATED, rule="dicom.length", detail="the file ends within its meta information"
             )
-        values[element.tag] = buffer[element.start : element.start + element.length]
-        end = element.start + element.length
+        end = value + length
+        values[0x00020000 | number] = buffer[value:end]
     if values.get(0x00020002, b"").strip(b" \0").decode("ascii", "replace") == MediaStorageDirectoryStorage:
         raise InstanceRefusedError(Reason.MEDIA_DIRECTORY, rule="dicom.class", detail="a DICOMDIR")
     if end == len(buffer):
         raise InstanceRefusedError(Reason.TRUNCATED, rule="dicom.length", detail="nothing after the meta information")
     syntax = values.get(0x00020010, b"").strip(b" \0").decode("ascii", "replace")
-    if len(syntax) > MAX_UID or not _UID.match(syntax) or not UID(syntax).is_transfer_syntax or UID(syntax).is_private:
+    if not _is_transfer_syntax(syntax):
         detail = "none is given" if not syntax else "not one of the standard's"
         raise InstanceRefusedError(Reason.UNKNOWN_TRANSFER_SYNTAX, rule="dicom.transfer_syntax", detail=detail)
-    return _Meta(transfer_syntax=syntax, dataset_start=end)
+    return Meta(transfer_syntax=syntax, dataset_start=end)
 
 
-MAX_META_ELEMENT = 1 << 16
-"""Bytes looked at for one element of the meta information: private information may be some kilobytes."""
+@lru_cache(maxsize=256)
+def _is_transfer_syntax(syntax: str) -> bool:
+    """Whether it is one of the standard's (PS3.6 annex A)."""
+    if len(syntax) > MAX_UID or not _UID.match(syntax):
+        return False
+    return UID(syntax).is_transfer_syntax and not UID(syntax).is_private
 
 
-def _looks_like_a_dataset(buffer: bytes) -> bool:
+def _looks_like_a_dataset(buffer: Buffer) -> bool:
     """A first element of group 0008 in little endian with a sane length or VR: a data set as it goes over the wire."""
     if len(buffer) < 8 or buffer[:2] != b"\x08\x00":
         return False
     return buffer[4:6].isalpha() or struct.unpack("<L", buffer[4:8])[0] < FIRST_CHUNK
 
 
-def _inflate(body: bytes, *, whole: bool) -> bytes:
-    """Inflated bytes (PS3.5 section A.5), bounded."""
+def inflate(body: bytes, *, whole: bool) -> bytes:
+    """Inflated bytes (PS3.5 section A.5), bounded.
+
+    Raises:
+        InstanceRefusedError: MALFORMED, TRUNCATED or TOO_LARGE.
+    """
     bound = MAX_INFLATED if whole else MAX_HEADER
     machine = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
@@ -295,7 +318,7 @@ def _text(value: bytes, encodings: list[str]) -> str:
     return decode_bytes(value, encodings, {0x5C}).rstrip("\0 ").lstrip(" ")
 
 
-def _check_pixels(dataset: Dataset, meta: _Meta, pixels: Element | None) -> None:
+def _check_pixels(dataset: Dataset, meta: Meta, pixels: Element | None) -> None:
     """Native pixel data must be as long as its description says (PS3.5 section 8.1.1), padding to even length apart."""
     if pixels is None or (UID(meta.transfer_syntax).is_compressed and not meta.deflated):
         return

@@ -27,7 +27,8 @@ SERIES_KEYWORDS: tuple[str, ...] = (
     "PixelRepresentation", "KVP", "ConvolutionKernel", "ExposureTime", "XRayTubeCurrent", "MagneticFieldStrength",
     "RepetitionTime", "EchoTime", "FlipAngle", "ScanningSequence", "MRAcquisitionType", "ContrastBolusAgent",
     "Units", "DecayCorrection", "ViewPosition", "ImageLaterality", "Laterality", "PatientPosition",
-    "BurnedInAnnotation", "LossyImageCompression", "PatientIdentityRemoved", "LongitudinalTemporalInformationModified",
+    "BurnedInAnnotation", "RecognizableVisualFeatures",
+    "LossyImageCompression", "PatientIdentityRemoved", "LongitudinalTemporalInformationModified",
 )  # fmt: skip
 INSTANCE_KEYWORDS: tuple[str, ...] = (
     "InstanceNumber", "AcquisitionNumber", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows",

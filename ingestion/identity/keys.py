@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 KEY_BYTES = 32
+FEWEST_DISTINCT = 8
+"""Distinct bytes of a key: 32 random ones have fewer once in 10^20."""
 _HEX = re.compile(rf"^[0-9a-fA-F]{{{2 * KEY_BYTES}}}$")
 
 
@@ -101,4 +103,10 @@ def create_key(source_id: str, *, keys_dir: Path) -> Path:
 def _parse(source_id: str, text: str, *, place: str) -> SourceKey:
     if not _HEX.match(text.strip()):
         raise KeyInvalidError(f"the {place} of source {source_id} must hold exactly {2 * KEY_BYTES} hex digits")
-    return SourceKey(source_id=source_id, secret=bytes.fromhex(text.strip()))
+    secret = bytes.fromhex(text.strip())
+    if len(set(secret)) < FEWEST_DISTINCT:
+        raise KeyInvalidError(
+            f"the {place} of source {source_id} is no secret: it repeats itself. Make one with "
+            '`python3 -c "import secrets; print(secrets.token_hex(32))"`'
+        )
+    return SourceKey(source_id=source_id, secret=secret)

@@ -43,11 +43,15 @@ class RefusedObject:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the source holds now, by name. ``complete``: all could be seen, so what's absent is withdrawn."""
+    """What the source holds now, by name. ``complete``: all could be seen, so what's absent is withdrawn.
+
+    ``announced``: the delivery marker is there, so that an empty source is empty on purpose.
+    """
 
     objects: tuple[SourceObject, ...]
     refused: tuple[RefusedObject, ...]
     complete: bool
+    announced: bool = False
 
 
 class Connector(Protocol):

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 
@@ -31,6 +32,10 @@ MAX_MEMBERS = 200_000
 """Most members of one archive: a full study has some thousands; a central directory of millions is an attack."""
 MAX_MEMBER_BYTES = 1 << 30
 MAX_COMPRESSION_RATIO = 200
+OPEN_ARCHIVES = 4
+"""Archives that a process keeps open; a series lies in one or two."""
+OTHER_ARCHIVES = (".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".iso")
+"""Containers that are not opened: images in them must not pass for files that hold none."""
 _ENCRYPTED_FLAG = 0x1
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
 
@@ -57,6 +62,7 @@ class FolderConnector:
             objects=tuple(sorted(objects, key=lambda item: item.name)),
             refused=tuple(sorted(refused, key=lambda item: item.name)),
             complete=not any(item.reason is Reason.UNREADABLE_FOLDER for item in refused),
+            announced=(self.root / DELIVERY_MARKER).exists(),
         )
 
     def open(self, item: SourceObject) -> BinaryIO:
@@ -108,8 +114,8 @@ class FolderConnector:
             try:
                 if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self.root.resolve()):
                     yield RefusedObject(
-                        name=str(name), fingerprint="link", reason=Reason.UNREADABLE_OBJECT,
-                        rule="source.link", detail="a link that leads out of the source's folder is not followed",
+                        name=str(name), fingerprint="link", reason=Reason.LINK_OUTSIDE,
+                        rule="source.link", detail="a link that leads out of the source's folder",
                     )  # fmt: skip
                     continue
                 facts = entry.stat()
@@ -126,6 +132,11 @@ class FolderConnector:
                 yield RefusedObject(
                     name=str(name), fingerprint="special", reason=Reason.NOT_DICOM,
                     rule="source.special", detail="neither a file nor a folder",
+                )  # fmt: skip
+            elif entry.name.lower().endswith(OTHER_ARCHIVES):
+                yield RefusedObject(
+                    name=str(name), fingerprint=_fingerprint(facts), reason=Reason.ARCHIVE_NOT_OPENED,
+                    rule="archive.kind", detail="of the archives only zip files are opened",
                 )  # fmt: skip
             elif entry.name.lower().endswith(".zip"):
                 yield from self._archive(Path(entry.path), name, _fingerprint(facts))
@@ -166,6 +177,8 @@ class FolderConnector:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
             return Reason.ARCHIVE_UNSAFE, "archive.path", "its path leaves the archive's folder"
+        if member.filename.lower().endswith((".zip", *OTHER_ARCHIVES)):
+            return Reason.ARCHIVE_NOT_OPENED, "archive.nested", "an archive within an archive"
         if member.flag_bits & _ENCRYPTED_FLAG:
             return Reason.ARCHIVE_UNREADABLE, "archive.encrypted", "the member is encrypted"
         if member.file_size > self.max_member_bytes:
@@ -206,12 +219,8 @@ class _MemberStream:
         try:
             if _fingerprint(path.stat()) != item.fingerprint.split("/")[0]:
                 raise _changed()
-            self._archive = zipfile.ZipFile(path)
-            try:
-                self._stream: IO[bytes] = self._archive.open(self._archive.infolist()[index])
-            except BaseException:
-                self._archive.close()
-                raise
+            archive, members = _opened(str(path), item.fingerprint.split("/")[0])
+            self._stream: IO[bytes] = archive.open(members[index])
         except (*_ZIP_ERRORS, IndexError) as error:
             raise _damaged_member(error) from None
 
@@ -235,13 +244,20 @@ class _MemberStream:
 
     def close(self) -> None:
         self._stream.close()
-        self._archive.close()
 
     def __enter__(self) -> _MemberStream:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+@lru_cache(maxsize=OPEN_ARCHIVES)
+def _opened(path: str, fingerprint: str) -> tuple[zipfile.ZipFile, tuple[zipfile.ZipInfo, ...]]:
+    """An archive as it was listed, with its directory, kept open by this process: reading the directory again for each
+    of 70,000 members would take hours. ``fingerprint`` tells a changed archive from the one that is open."""
+    archive = zipfile.ZipFile(path)
+    return archive, tuple(archive.infolist())
 
 
 def _fingerprint(facts: os.stat_result) -> str:

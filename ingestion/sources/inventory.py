@@ -14,7 +14,7 @@ from ingestion.dicom.guard import guarded
 from ingestion.dicom.quiet import silence_readers
 from ingestion.dicom.reading import peek
 from ingestion.identity.pseudonyms import Pseudonyms
-from ingestion.sources.connector import Connector, SourceObject
+from ingestion.sources.connector import Connector, SourceGoneError, SourceObject
 
 PEEK_CHUNK = 64
 """Objects per task: a header takes about a millisecond, so a smaller grain would cost more than it spreads."""
@@ -26,6 +26,7 @@ class TakenInventory:
 
     inventory: Inventory
     items: Mapping[str, SourceObject] = field(repr=False)
+    refused_names: tuple[str, ...] = field(default=(), repr=False)
 
 
 def take_inventory(
@@ -40,9 +41,15 @@ def take_inventory(
     ``spread`` is ``map`` or an executor's: headers are read in chunks of ``PEEK_CHUNK``.
 
     Raises:
-        SourceGoneError: the source cannot be reached; nothing may be concluded about its objects.
+        SourceGoneError: the source cannot be reached, or is empty all at once and without a delivery marker; nothing
+            may be concluded about its objects.
     """
     listing = connector.listing()
+    if before and not listing.objects and not listing.refused and not listing.announced:
+        raise SourceGoneError(
+            f"the source is empty and held {len(before)} objects before: nothing is taken as withdrawn. Mount it; if "
+            "all was withdrawn on purpose, put the delivery marker (_DELIVERED) into the empty folder."
+        )
     items: dict[str, SourceObject] = {}
     now: dict[str, InventoryObject] = {}
     to_read: list[tuple[str, SourceObject]] = []
@@ -68,7 +75,7 @@ def take_inventory(
         now.update({object_hash: before[object_hash] for object_hash in unseen})
         changes.update({object_hash: ObjectChange.UNCHANGED for object_hash in unseen})
     inventory = Inventory(source_id=pseudonyms.key.source_id, objects=now, changes=changes, unseen=unseen)
-    return TakenInventory(inventory=inventory, items=items)
+    return TakenInventory(inventory, items, tuple(refused.name for refused in listing.refused))
 
 
 def _peek_chunk(

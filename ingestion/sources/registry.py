@@ -6,15 +6,26 @@ Everything is validated on load and all errors are reported at once, each with i
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ingestion.vocabulary.cancer import CancerType
+from ingestion.vocabulary.modality import modalities
 from ingestion.vocabulary.terms import CodedTerm
 
 SourceId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{1,38}[A-Z0-9]$")]
@@ -112,6 +123,14 @@ class SourceEntry(_Model):
     agreement: Agreement
     contact: Contact
 
+    @field_validator("modalities")
+    @classmethod
+    def _modalities_are_defined(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [code for code in value if code not in modalities()]
+        if unknown:
+            raise ValueError(f"no defined term of Modality (PS3.3 section C.7.3.1.1.1): {', '.join(unknown)}")
+        return value
+
     @property
     def cancer_code(self) -> CodedTerm:
         return self.cancer_type.code
@@ -187,6 +206,24 @@ def _duplicates(rows: list[Any]) -> list[str]:
             if source_id in first:
                 problems.append(f"row {number} ({source_id}), field id: the same id as row {first[source_id]}")
             first.setdefault(source_id, number)
+    return problems + _shared_folders(rows)
+
+
+def _shared_folders(rows: list[Any]) -> list[str]:
+    """One folder in two rows would publish its people twice, under two pseudonyms each."""
+    first: dict[str, int] = {}
+    problems = []
+    for number, row in enumerate(rows, start=1):
+        connector = row.get("connector") if isinstance(row, dict) else None
+        path = connector.get("path") if isinstance(connector, dict) else None
+        if not isinstance(path, str):
+            continue
+        folder = os.path.normpath(path)
+        if folder in first:
+            problems.append(
+                f"row {number} ({row.get('id', '?')}), field connector.path: the same folder as row {first[folder]}"
+            )
+        first.setdefault(folder, number)
     return problems
 
 

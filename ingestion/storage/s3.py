@@ -122,13 +122,18 @@ class S3Store:
         except ClientError as error:
             raise StoreError(f"the store refused to {action} {place}: {_code(error)}") from None
         except BotoCoreError as error:
-            raise StoreError(f"the store could not {action} {place}: {type(error).__name__}") from None
+            raise StoreError(f"the store could not {action} {place}: {type(error).__name__}{_hint(None)}") from None
         except (BaseError, FileNotFoundError) as error:
             status, code = _told(error)
             told = f"refused to {action} {place}: {code or status}" if status else f"could not {action} {place}"
-            raise StoreError(f"the store {told}") from None
+            raise StoreError(f"the store {told}{_hint(status)}") from None
         except ValueError:  # obstore's for a path with empty, '.' or '..' segments or control characters
             raise StoreError(f"{key!r} is no key") from None
+
+
+def _hint(status: str | None) -> str:
+    """Where it did not answer at all."""
+    return "" if status else "; `cie status` shows whether the embedded one runs, `cie up` starts it"
 
 
 def _told(error: Exception) -> tuple[str | None, str | None]:

@@ -70,6 +70,7 @@ class EmbeddedStack:
         for folder in (self._run, self._logs, self._data / "store"):
             folder.mkdir(exist_ok=True, mode=0o700)
         with self._locked():
+            self._same_registry()
             ports, secret = self._ports(), self._secrets()
             url = postgres.url(port=ports["database"], password=secret["database"])
             address = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -78,8 +79,20 @@ class EmbeddedStack:
                 "s3_secret_key": secret["store"], "dagster_url": address["webserver"], "portal_url": address["portal"],
             }  # fmt: skip
             self._database(ports["database"], secret["database"], url, progress)
-            _write_private(self._data / STACK_FILE, {"settings": told, "ports": ports})
+            _write_private(
+                self._data / STACK_FILE, {"settings": told, "ports": ports, "registry": str(self._settings.registry)}
+            )
             self._start_rest(ports, secret, url, progress)
+
+    def _same_registry(self) -> None:
+        """A stack that runs goes on with the registry it was started with: another one is not taken silently."""
+        try:
+            running = json.loads((self._data / STACK_FILE).read_text()).get("registry")
+        except FileNotFoundError:
+            return
+        wanted = str(self._settings.registry)
+        if running not in (None, wanted) and self._part("code-server").process() is not None:
+            raise StackError(f"the stack runs with the registry {running}, not {wanted}: `cie down` first")
 
     def _database(self, port: int, password: str, url: str, progress: Callable[[str], None]) -> None:
         folder = self._data / "postgres"

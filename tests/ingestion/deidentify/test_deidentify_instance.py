@@ -12,11 +12,11 @@ from pydicom.dataset import Dataset
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify.dates import shift_date, shift_datetime
+from ingestion.deidentify.expectation import expectation_of
 from ingestion.deidentify.instance import DeidentifiedInstance, deidentify_instance
 from ingestion.deidentify.pixels import clean_fragments
 from ingestion.deidentify.policy import PolicyError, load_policy
-from ingestion.deidentify.text import clean_text
-from ingestion.deidentify.verification import verify
+from ingestion.deidentify.verification import Verifier
 from ingestion.identity.keys import SourceKey
 from ingestion.identity.pseudonyms import Pseudonyms
 
@@ -58,19 +58,22 @@ def test_nothing_planted_is_in_the_bytes(policy: str) -> None:
     low = done.body.lower()
     for word in PLANTED:
         assert word.lower().encode() not in low
-    patient = done.new_ids.patient.patient_id
-    assert verify(done.body, identities=done.identities, expected_patient_id=patient) == ()
+    expected = expectation_of(load_policy(policy), PSEUDONYMS, done.ids.patient)
+    assert Verifier().verify(_raw(), done.body, expected=expected) == ()
 
 
 def test_the_verifier_finds_what_was_left() -> None:
     raw = _raw()
     done = _done(raw)
-    patient = done.new_ids.patient.patient_id
-    body = done.body.replace(b"MADE-UP", b"PL-4471", 1)
-    planted = done.body[:200] + b"przybylski" + done.body[200:]
-    assert verify(raw, identities=done.identities, expected_patient_id=patient)
-    assert verify(planted, identities=done.identities, expected_patient_id=patient)
-    assert verify(body[:132] + body[140:], identities={"pl-4471"}, expected_patient_id=patient)
+    expected = expectation_of(load_policy("platform-default"), PSEUDONYMS, done.ids.patient)
+
+    def finds(body: bytes) -> bool:
+        return Verifier().verify(raw, body, expected=expected) != ()
+
+    assert finds(raw)
+    assert finds(done.body.replace(b"CT Chest", b"CT Wanda"))
+    assert finds(done.body.replace(b"MADE-UP", b"PL-4471", 1))
+    assert not finds(done.body)
 
 
 def test_same_input_same_bytes_and_references_follow() -> None:
@@ -81,7 +84,7 @@ def test_same_input_same_bytes_and_references_follow() -> None:
     assert result.ReferencedImageSequence[0].ReferencedSOPInstanceUID == result.SOPInstanceUID
     assert result.SOPInstanceUID == result.file_meta.MediaStorageSOPInstanceUID
     assert result.SOPInstanceUID.startswith("2.25.")
-    assert not any(element.tag.is_private for element in result)
+    assert not [element for element in result if element.tag.group == 0x0099], "a creator that carries a name"
 
 
 def test_pixels_are_what_they_were_and_found_at_their_offset() -> None:
@@ -120,7 +123,9 @@ def test_codes_name_exactly_the_options_used() -> None:
         return [item.CodeValue for item in _read(_done(_raw(), policy)).DeidentificationMethodCodeSequence]
 
     assert codes("strict-basic") == ["113100"]
-    assert sorted(codes("platform-default")) == ["113100", "113105", "113107", "113108"]
+    assert sorted(codes("platform-default")) == [
+        "113100", "113103", "113104", "113105", "113107", "113108", "113111",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("age", "told"), [("089Y", "089Y"), ("090Y", "090Y"), ("097Y", "090Y"), ("018M", "018M")])
@@ -132,10 +137,8 @@ def test_ages_of_ninety_and_over_are_one(age: str, told: str) -> None:
     ("keyword", "value", "reason"),
     [
         ("BurnedInAnnotation", "YES", Reason.BURNED_IN_ANNOTATION),
-        ("ImageType", ["DERIVED", "SECONDARY", "SCREEN SAVE"], Reason.BURNED_IN_ANNOTATION),
-        ("ConversionType", "WSD", Reason.BURNED_IN_ANNOTATION),
-        ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.7", Reason.BURNED_IN_ANNOTATION),
         ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.6.1", Reason.BURNED_IN_ANNOTATION),
+        ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.77.1.1", Reason.BURNED_IN_ANNOTATION),
         ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.88.11", Reason.UNCLEANABLE_CONTENT),
         ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.104.1", Reason.UNCLEANABLE_CONTENT),
         ("SOPClassUID", "1.2.3.4", Reason.UNSUPPORTED_SOP_CLASS),
@@ -148,6 +151,19 @@ def test_what_is_not_certain_is_refused(keyword: str, value: object, reason: Rea
     assert refused.value.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("ImageType", ["DERIVED", "SECONDARY", "SCREEN SAVE"]), ("ConversionType", "WSD"),
+        ("BurnedInAnnotation", "YES"), ("SOPClassUID", "1.2.840.10008.5.1.4.1.1.7"),
+    ],
+)  # fmt: skip
+def test_what_may_show_text_is_held_back_unlooked_at_where_the_policy_says_so(keyword: str, value: object) -> None:
+    with pytest.raises(InstanceRefusedError) as refused:
+        _done(_raw(lambda dataset: setattr(dataset, keyword, value)), "strict-basic")
+    assert refused.value.reason is Reason.BURNED_IN_ANNOTATION
+
+
 def test_comments_in_compressed_frames_are_blanked() -> None:
     comment = b"\xff\xfe\x00\x0fWanda Przybyl"
     frame = b"\xff\xd8" + comment + b"\xff\xda\x00\x02data\xff\xd9"
@@ -157,15 +173,6 @@ def test_comments_in_compressed_frames_are_blanked() -> None:
     assert b"Wanda" not in cleaned
     assert b"data\xff\xd9" in cleaned
     assert len(cleaned) == len(item) + 16
-
-
-@given(st.text())
-def test_cleaned_text_holds_known_words_and_short_numbers_only(text: str) -> None:
-    words = load_policy("platform-default").words
-    for token in clean_text(text, words).split():
-        low = token.strip(".").lower()
-        assert low in words or sum(letter.isdigit() for letter in low) <= 5
-    assert clean_text(clean_text(text, words), words) == clean_text(text, words)
 
 
 @given(st.dates(), st.dates(), st.integers(-1830, -366))
@@ -218,4 +225,19 @@ def test_codes_of_published_schemes_stay(value: str, scheme: str, kept: bool) ->
         item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, "Breast"
         dataset.AnatomicRegionSequence = [item]
 
-    assert ("CodeValue" in _read(_done(_raw(add))).AnatomicRegionSequence[0]) is kept
+    assert (_read(_done(_raw(add))).AnatomicRegionSequence[0].get("CodeValue") == value) is kept
+
+
+def test_a_uid_written_as_a_number_goes() -> None:
+    """A maker's private number field that holds a UID: seen in real headers of one vendor."""
+    uid = "1.2.392.200036.9116.2.99.77223807329232408056334766147970550"
+
+    def add(dataset: Dataset) -> None:
+        block = dataset.private_block(0x7005, "TOSHIBA_MEC_CT3", create=True)
+        block.add_new(0x08, "DS", "1.5")
+        block.add_new(0x07, "SH", uid)
+
+    raw = _raw(add).replace(b"\x05\x70\x07\x10SH", b"\x05\x70\x07\x10DS")
+    assert uid.encode() in raw
+    assert uid.encode() not in _done(raw).body
+    assert _read(_done(raw))[0x7005, 0x1008].value == 1.5

@@ -19,12 +19,13 @@ from ingestion.accounting.reconcile import reconcile
 from ingestion.accounting.source_state import SourceState
 from ingestion.accounting.states import Reason
 from ingestion.catalogue.migrate import upgrade
+from ingestion.deidentify.folder import FolderUseError, deidentify_folder
 from ingestion.deidentify.policy import load_policy
 from ingestion.deidentify.source import SourceSync
 from ingestion.demo.make import DemoSource, make_source
 from ingestion.fanout import Done
 from ingestion.identity.keys import KeyInvalidError, SourceKey
-from ingestion.sources.connector import Listing, SourceGoneError, SourceObject
+from ingestion.sources.connector import DELIVERY_MARKER, Listing, SourceGoneError, SourceObject
 from ingestion.sources.folder import FolderConnector
 from ingestion.storage import StoreError
 from ingestion.storage.folder import FolderStore
@@ -223,3 +224,33 @@ def test_another_key_processes_nothing(world: World, undisturbed: SourceState) -
         world.sync(key=SourceKey(SOURCE.id, bytes(32)))
     assert world.sync() == undisturbed
     assert world.problems() == ()
+
+
+def test_an_emptied_folder_is_an_unmounted_one_unless_a_marker_says_otherwise(
+    world: World, undisturbed: SourceState
+) -> None:
+    assert world.sync() == undisturbed
+    kept = world.folder.with_name("kept")
+    world.folder.rename(kept)
+    world.folder.mkdir()
+    with pytest.raises(SourceGoneError, match="is empty and held"):
+        world.sync()
+    (world.folder / DELIVERY_MARKER).touch()
+    assert world.sync().counts.delivered == 0
+    shutil.rmtree(world.folder)
+    kept.rename(world.folder)
+    assert world.sync() == undisturbed
+
+
+def test_results_of_two_keys_do_not_mix_in_one_folder(delivery: Path, tmp_path: Path) -> None:
+    fanout: Any = Inline()
+    out, policy = FolderStore(tmp_path / "out"), load_policy("platform-default")
+    first = deidentify_folder(delivery, key=KEY, policy=policy, target=out, fanout=fanout)
+    assert first.counts.accepted > 0
+    assert sorted(first.names.values())[0] in {str(path.relative_to(delivery)) for path in delivery.rglob("*")}
+    assert len(first.names) == first.counts.delivered
+    with pytest.raises(FolderUseError, match="second pseudonyms"):
+        other = SourceKey(SOURCE.id, bytes(range(1, 33)))
+        deidentify_folder(delivery, key=other, policy=policy, target=out, fanout=fanout)
+    again = deidentify_folder(delivery, key=KEY, policy=policy, target=out, fanout=fanout)
+    assert again.work.objects_written == 0

@@ -55,8 +55,8 @@ def test_a_key_is_made_once_and_never_replaced(tmp_path: Path) -> None:
 
 def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create_key("S-1", keys_dir=tmp_path)
-    monkeypatch.setenv("CIE_KEY_S_1", "ab" * 32)
-    assert load_key("S-1", keys_dir=tmp_path).secret == b"\xab" * 32
+    monkeypatch.setenv("CIE_KEY_S_1", bytes(range(32)).hex())
+    assert load_key("S-1", keys_dir=tmp_path).secret == bytes(range(32))
 
 
 def test_missing_and_wrong_keys_say_what_to_do(tmp_path: Path) -> None:
@@ -72,3 +72,10 @@ def test_a_key_shows_itself_nowhere() -> None:
     shown = f"{key!r} {key} {key.key_id} {key.check_value} {Pseudonyms(key)!r}"
     assert bytes(range(32)).hex() not in shown
     assert repr(bytes(range(32))) not in shown
+
+
+@pytest.mark.parametrize("text", ["00" * 32, "ab" * 32, "0123" * 16])
+def test_a_key_that_repeats_itself_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "S.key").write_text(text)
+    with pytest.raises(KeyInvalidError, match="is no secret"):
+        load_key("S", keys_dir=tmp_path)

@@ -122,3 +122,45 @@ def test_an_object_over_the_limit_is_refused_unread(root: Path) -> None:
     with pytest.raises(InstanceRefusedError) as caught:
         connector.read(only(connector, "a/b/two"), limit=1)
     assert caught.value.reason is Reason.TOO_LARGE
+
+
+def test_a_large_archive_is_opened_once_not_once_a_member(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(root / "many.zip", "w") as archive:
+        for number in range(300):
+            archive.writestr(f"{number}", b"x")
+    connector = FolderConnector(root)
+    items = [item for item in connector.listing().objects if item.name.startswith("many.zip")]
+    opened: list[object] = []
+    plain = zipfile.ZipFile.__init__
+
+    def counting(self: zipfile.ZipFile, *arguments: object, **named: object) -> None:
+        opened.append(self)
+        plain(self, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", counting)
+    assert [connector.read(item, limit=10) for item in items] == [b"x"] * 300
+    assert len(opened) == 1
+
+
+def test_an_archive_that_changed_is_not_read_from_the_open_one(root: Path) -> None:
+    connector = FolderConnector(root)
+    for content in (b"first", b"other one"):
+        with zipfile.ZipFile(root / "x.zip", "w") as archive:
+            archive.writestr("a", content)
+        assert connector.read(only(connector, "x.zip!0!a"), limit=100) == content
+
+
+def test_archives_that_are_not_opened_are_named_so(root: Path) -> None:
+    """Images in them must not pass for files that hold none."""
+    (root / "scans.tar").write_bytes(b"x")
+    with zipfile.ZipFile(root / "outer.zip", "w") as archive:
+        archive.writestr("inner.zip", b"PK")
+    found = {item.name: item.reason for item in FolderConnector(root).listing().refused}
+    assert found == {"outer.zip!0!inner.zip": Reason.ARCHIVE_NOT_OPENED, "scans.tar": Reason.ARCHIVE_NOT_OPENED}
+
+
+def test_a_link_that_leads_out_is_for_the_data_holder_to_mend(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_bytes(b"secret")
+    (root / "link").symlink_to(tmp_path / "outside")
+    refused = FolderConnector(root).listing().refused
+    assert [item.reason for item in refused] == [Reason.LINK_OUTSIDE]

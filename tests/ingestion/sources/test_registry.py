@@ -40,12 +40,14 @@ def test_all_errors_are_reported_with_row_and_field(tmp_path: Path) -> None:
     data["sources"][3]["id"] = data["sources"][4]["id"]
     del data["sources"][5]["policy"]
     data["sources"][6]["figures"]["series"] = -1
+    data["sources"][7]["modalities"] = ["ZZ"]
+    data["sources"][8]["connector"]["path"] = "./" + data["sources"][9]["connector"]["path"]
     path = tmp_path / "registry.yaml"
     path.write_text(yaml.safe_dump(data))
     with pytest.raises(RegistryError) as caught:
         load_registry(path)
     text = "\n".join(caught.value.problems)
-    assert len(caught.value.problems) == 5
+    assert len(caught.value.problems) == 7
     for expected in (
         "row 1 ",
         "cancer_type",
@@ -55,6 +57,9 @@ def test_all_errors_are_reported_with_row_and_field(tmp_path: Path) -> None:
         "same id as row 4",
         "row 6 ",
         "policy",
+        "row 8 ",
+        "no defined term of Modality",
+        "the same folder as row 9",
     ):
         assert expected in text
     assert "figures.series" in text

@@ -1,0 +1,1 @@
+"""What the claims about speed rest on: inputs made by code, measurements anyone can repeat."""

@@ -1,0 +1,60 @@
+"""``cie bench``: the measurements behind ``make bench``, on inputs made by code."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
+from ingestion.benchmarks.measure import BenchmarkError
+from ingestion.commands.console import console, errors, print_json
+
+app = typer.Typer(help="Measure speed and memory, beside plain copying and beside other tools.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Without this, an app of a single command would take no command name."""
+
+
+@app.command()
+def deidentify(
+    slices: Annotated[int, typer.Option("--slices", min=1, help="CT slices of 527 kB.")] = 1000,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The table shows medians.")] = RUNS,
+    peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Measure the other tools too.")] = True,
+    large: Annotated[bool, typer.Option("--large/--no-large", help="Also one object of 4 GB (8 GB of disk).")] = True,
+    peer_environment: Annotated[
+        Path, typer.Option("--peer-environment", help="Virtual environment of the Python tools.")
+    ] = Path(".bench-venv"),
+    scratch: Annotated[Path | None, typer.Option("--scratch", help="Where the inputs are made.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the table here (Markdown).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """CPU seconds and peak memory of de-identification, header only and the whole way. Exit code 1 when it failed.
+
+    Example: cie bench deidentify --slices 200 --no-large --out docs/benchmarks.md
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="cie-bench-", dir=scratch) as folder:
+            report = run(
+                Path(folder),
+                slices=slices,
+                with_peers=peers,
+                with_large=large,
+                environment=peer_environment.absolute(),
+                runs=rounds,
+                tell=errors.print,
+            )
+    except BenchmarkError as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    text = as_markdown(report)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    if as_json:
+        print_json(report)
+    else:
+        console.print(text, markup=False, highlight=False)

@@ -1,0 +1,34 @@
+"""Which delivered file ended where: for the data holder alone, who knows its files by name."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+from ingestion.deidentify.folder import FolderOutcome
+
+
+def write_names(target: Path, outcome: FolderOutcome) -> None:
+    """A CSV file readable by its owner only: the platform knows the objects by their hashes.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(("name", "object", "state", "reason", "rule", "detail"))
+        rows = [
+            (
+                outcome.names.get(item.object_hash, ""),
+                item.object_hash,
+                item.state.value,
+                item.refusal.reason.value if item.refusal else "",
+                item.refusal.rule if item.refusal else "",
+                item.refusal.detail if item.refusal else "",
+            )
+            for series in outcome.outcomes
+            for item in series.instances
+        ]
+        table.writerows(sorted(rows))

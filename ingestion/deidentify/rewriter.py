@@ -1,0 +1,447 @@
+"""A header rewritten where it lies: bytes in, byte ranges out.
+
+One pass over the encoded elements. Each is looked up, whole, in a memo of what its like became before: the 300 nearly
+equal headers of a series then cost one look-up per element. What is not known is decided by the rule book and the
+value rewriter, and remembered. Untouched elements are copied as they are; pixels are never copied at all.
+
+What is where: PS3.5 sections 7.1 (elements), 7.5 (sequences), 7.8 (private blocks), 6.2.2 (unknown VR).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ingestion.accounting.refusal import InstanceRefusedError
+from ingestion.accounting.states import Reason
+from ingestion.deidentify.codes import CODE_VALUE, is_published_code
+from ingestion.deidentify.declaration import DECLARED, KEEPS_HISTORY, METHOD, METHOD_CODES, History, cleaned_methods
+from ingestion.deidentify.rules import Rule, TextKind, Treatment
+from ingestion.deidentify.scopes import MAX_KEY, Block, Done, Part, Scope, ScopeMemo
+from ingestion.deidentify.values import Element
+from ingestion.dicom.charset import charset_of
+from ingestion.dicom.elements import MAX_DEPTH, Buffer
+from ingestion.dicom.encoding import (
+    DELIMITERS,
+    IMPLICIT_LITTLE,
+    ITEM,
+    ITEM_END,
+    LONG_VRS,
+    MAX_SHORT,
+    SEQUENCE_END,
+    SHORT_VRS,
+    UNDEFINED,
+    dictionary_vr,
+    padding,
+)  # fmt: skip
+from ingestion.dicom.header import (
+    CHARSET,
+    PIXEL_GROUP,
+    end_of_fragments,
+    end_of_sequence,
+    malformed,
+    too_deep,
+    truncated,
+)
+
+MAX_ELEMENTS = 8_000_000
+"""Most elements of one object: an enhanced multi-frame object of 2,000 frames has about 200,000."""
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+TREATMENTS = tuple(Treatment)
+_REMOVE, _KEEP, _RECURSE = (TREATMENTS.index(item) for item in (Treatment.REMOVE, Treatment.KEEP, Treatment.RECURSE))
+_REMOVE_RULE = Rule(Treatment.REMOVE, "it has no place in a data set, or none that can be judged")
+_PIXEL_TREATMENTS = frozenset({Treatment.KEEP, Treatment.CLEAN})
+_SEQUENCE_TREATMENTS = frozenset({Treatment.KEEP, Treatment.CLEAN, Treatment.RECURSE, Treatment.DUMMY, Treatment.UID})
+"""A sequence under one of these keeps its items, each rewritten: a required one must not be empty."""
+PixelCleaner = Callable[[Buffer, int, int, bool], list[Part]]
+"""Pixel value from, to (in the buffer), whether encapsulated: the parts to write instead."""
+
+
+class DataSetRewriter:
+    """One instance. Not to be used again."""
+
+    def __init__(self, buffer: Buffer, memo: ScopeMemo, pixels: PixelCleaner) -> None:
+        self.buffer = buffer
+        self.view = memoryview(buffer)
+        self.memo = memo
+        self.values = memo.values
+        self.clean_pixels = pixels
+        self.counts = [0] * len(TREATMENTS)
+        self.budget: Iterator[int] = iter(range(MAX_ELEMENTS))
+        self.history = History([], [])
+        self.pixels: list[Part] = []
+        self.after: list[Part] = []
+
+    def data_set(
+        self, position: int, end: int, scope: Scope, *, delimited: bool = False, charset_seen: bool = False
+    ) -> tuple[list[Part], int]:
+        """The elements from ``position`` to ``end``, or to their delimiter: what is written, and where reading ended.
+
+        Of the top level, pixel data and what follows it is put aside.
+
+        Raises:
+            InstanceRefusedError: TRUNCATED, MALFORMED, NESTED_TOO_DEEP or TOO_LARGE.
+        """
+        if len(scope.path) > MAX_DEPTH:
+            raise too_deep()
+        start, buffer, counts = position, self.buffer, self.counts
+        encoding, memo = scope.encoding, scope.memo
+        head, u32, implicit = encoding.head.unpack_from, encoding.u32.unpack_from, encoding.implicit
+        written: list[Part] = []
+        parts, append = written, written.append
+        blocks: dict[int, Block] = {}
+        before = tuple(counts)
+        for _ in self.budget:
+            if position >= end:
+                if delimited:
+                    raise truncated("an item has no end")
+                break
+            if end - position < 8:
+                raise truncated("the data ends within an element's head")
+            if implicit:
+                vr = b""
+                group, number, length = head(buffer, position)
+                value = position + 8
+            else:
+                group, number, vr, length = head(buffer, position)
+                if vr in SHORT_VRS:
+                    value = position + 8
+                elif vr in LONG_VRS:
+                    if end - position < 12:
+                        raise truncated("the data ends within an element's head")
+                    value, length = position + 12, u32(buffer, position + 8)[0]
+                elif group != DELIMITERS:
+                    raise malformed("dicom.vr", "an element has no value representation of the standard's")
+            if group == DELIMITERS:
+                if number != ITEM_END or not delimited:
+                    raise malformed("dicom.sequence", "an item or a delimiter where none can be")
+                position += 8
+                break
+            stop = value + length
+            if stop - position > MAX_KEY or stop > end or group == PIXEL_GROUP:
+                tag = group << 16 | number
+                if length != UNDEFINED and stop > end:
+                    if end == len(buffer):
+                        raise truncated("an element's value passes the end of the file")
+                    raise malformed("dicom.length", "an element passes the end of its item")
+                if tag in _PIXELS and not scope.path:
+                    if self.pixels:
+                        raise malformed("dicom.pixels", "pixel data is there twice")
+                    position = self._pixel_data(scope, tag, vr, position, value, length)
+                    parts, append = self.after, self.after.append
+                    continue
+                block = blocks.get(group << 8 | number >> 8) if group & 1 else None
+                pieces, position = self._large(scope, block, tag, vr, position, value, length)
+                if pieces:
+                    append(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+                    if block is not None:
+                        block.used = True
+                continue
+            key = buffer[position:stop]
+            block = None
+            if group & 1:
+                block = blocks.get(group << 8 | number >> 8)
+                done = None if block is None else block.memo.get(key)
+            else:
+                done = memo.get(key)
+            if done is None:
+                tag = group << 16 | number
+                if tag == CHARSET:
+                    charset = charset_of(key[value - position :])
+                    if charset != scope.charset:
+                        if charset_seen:
+                            raise malformed("dicom.charset", "two different character sets for one data set")
+                        # It holds for the whole data set, wherever in it it stands: begin again.
+                        counts[:] = before
+                        again = self.memo.scope(scope.book, scope.path, encoding, charset)
+                        return self.data_set(start, end, again, delimited=delimited, charset_seen=True)
+                    charset_seen = True
+                    counts[_KEEP] += 1
+                    append(self._padded(scope, tag, "CS", key, value - position) if charset.known else b"")
+                    position = stop
+                    continue
+                if group & 1 and 0x0F < number < 0x100:
+                    self._creator(scope, blocks, parts, tag, key, value - position)
+                    position = stop
+                    continue
+                done = self._decide(scope, block, tag, vr, position, value, stop, end)
+            out, treatment, inner = done
+            counts[treatment] += 1
+            if inner is not None:
+                for index, number_of in enumerate(inner):
+                    counts[index] += number_of
+            if out:
+                append(out)
+                if block is not None:
+                    block.used = True
+            position = stop
+        else:
+            raise InstanceRefusedError(
+                Reason.TOO_LARGE, rule="dicom.elements", detail=f"more than {MAX_ELEMENTS} elements"
+            )
+        for block in blocks.values():
+            if not block.used:
+                block.parts[block.place] = b""
+                counts[_KEEP] -= 1
+                counts[_REMOVE] += 1
+        return written, position
+
+    def _rule(self, scope: Scope, block: Block | None, tag: int, vr: str) -> Rule:
+        group, number = tag >> 16, tag & 0xFFFF
+        if number == 0 or group in (0x0002, 0xFFFC):
+            return _REMOVE_RULE  # group lengths would be wrong; meta information and padding have their own places
+        if group & 1:
+            if block is None or not block.creator or group < 0x0009 or group == 0xFFFF:
+                return _REMOVE_RULE
+            return scope.book.private(block.creator, group, number & 0xFF, vr, path=scope.path)
+        if group == PIXEL_GROUP and scope.path:
+            return _REMOVE_RULE  # an icon can show what its image does
+        return scope.book.rule(tag, vr, path=scope.path)
+
+    def _decide(
+        self, scope: Scope, block: Block | None, tag: int, vr: bytes, position: int, value: int, stop: int, end: int
+    ) -> Done:
+        """What an element of ordinary size becomes; remembered where it depends on nothing but its bytes."""
+        own, kind = self._vrs(scope, tag, vr)
+        if not scope.path and tag in DECLARED:
+            return self._history(scope, tag, kind, value, stop)
+        if tag == CODE_VALUE and is_published_code(
+            self.buffer, value, stop, end=end, encoding=scope.encoding, cleaner=self.values.cleaner
+        ):
+            key = self.buffer[position:stop]
+            return self._padded(scope, tag, own, key, value - position), _KEEP, None
+        rule = self._rule(scope, block, tag, kind)
+        if self._is_sequence(own, kind, rule):
+            done = self._whole_sequence(scope, rule, tag, own, value, stop)
+        else:
+            done = self._value(scope, block, rule, tag, own, kind, position, value, stop)
+        if tag != CODE_VALUE:
+            key = self.buffer[position:stop]
+            memo = scope.memo if block is None else block.memo
+            memo[key] = done
+            self.memo.held += len(key) + len(done[0]) + 200  # what an entry takes beside its bytes
+        return done
+
+    def _vrs(self, scope: Scope, tag: int, vr: bytes) -> tuple[str, str]:
+        """The VR that is written, and the one that the value has: the dictionary's for what calls itself unknown."""
+        if scope.encoding.implicit:
+            kind = dictionary_vr(tag)
+            return kind, kind
+        own = vr.decode("ascii")
+        return own, dictionary_vr(tag) if own == "UN" else own
+
+    def _is_sequence(self, own: str, kind: str, rule: Rule) -> bool:
+        return kind == "SQ" or (own == "UN" and rule.treatment is Treatment.RECURSE)
+
+    def _value(
+        self, scope: Scope, block: Block | None, rule: Rule, tag: int, own: str, kind: str, position: int, value: int,
+        stop: int,
+    ) -> Done:  # fmt: skip
+        if not tag >> 16 & 1 and kind != "SQ" and dictionary_vr(tag) == "SQ":
+            return b"", _REMOVE, None  # a sequence by the dictionary that is none here: nobody knows what it is
+        old = self.buffer[value:stop]
+        creator = None if block is None else block.creator
+        element = Element(tag, kind, bool(scope.path), scope.encoding, scope.charset, creator)
+        new = self.values.treat(rule, element, old)
+        if new is None or (own.encode() in SHORT_VRS and len(new) > MAX_SHORT and not scope.encoding.implicit):
+            return b"", _REMOVE, None
+        treatment = TREATMENTS.index(rule.treatment)
+        if new is old:
+            return self._padded(scope, tag, own, self.buffer[position:stop], value - position), treatment, None
+        if len(new) & 1:
+            new += padding(kind)
+        return scope.encoding.write(tag, own, new), treatment, None
+
+    def _padded(self, scope: Scope, tag: int, vr: str, element: bytes, head: int) -> bytes:
+        """An untouched element: as it is, or padded where its length is odd (PS3.5 section 7.1.1)."""
+        return element if not (len(element) - head) & 1 else scope.encoding.write(tag, vr, element[head:])
+
+    def _creator(
+        self, scope: Scope, blocks: dict[int, Block], parts: list[Part], tag: int, element: bytes, head: int
+    ) -> None:
+        """A private creator (PS3.5 section 7.8.1) opens its block; it is written if something of the block is."""
+        if element not in scope.creators:
+            scope.creators[element] = self._creator_name(scope, element, head)
+        name, place = scope.creators[element], (tag >> 16) << 8 | (tag & 0xFF)
+        known = blocks.get(place)
+        if known is not None or name is None:
+            # Twice: the first stays. After another name it is not known whose the elements are that follow.
+            if known is not None and known.creator != name:
+                known.memo, known.creator = {}, ""
+            self.counts[_REMOVE] += 1
+            return
+        self.counts[_KEEP] += 1
+        blocks[place] = Block(name, scope.private.setdefault(name, {}), parts, len(parts))
+        parts.append(self._padded(scope, tag, "LO", element, head))
+
+    def _creator_name(self, scope: Scope, element: bytes, head: int) -> str | None:
+        if not scope.encoding.implicit and element[4:6] not in (b"LO", b"UN"):
+            return None
+        name = scope.charset.decode(element[head:])
+        name = None if name is None else name.strip(" \0")
+        return name if name and not self.values.cleaner.finds_identity(name) else None
+
+    def _whole_sequence(self, scope: Scope, rule: Rule, tag: int, own: str, value: int, stop: int) -> Done:
+        """A sequence of known length."""
+        if rule.treatment is Treatment.EMPTY:
+            return scope.encoding.write(tag, own, b""), TREATMENTS.index(Treatment.EMPTY), None
+        if rule.treatment not in _SEQUENCE_TREATMENTS:
+            return b"", _REMOVE, None
+        unknown = own == "UN" and not scope.encoding.implicit
+        before = tuple(self.counts)
+        try:
+            parts, _ = self._sequence(value, stop, self._inner(scope, tag, unknown=unknown))
+        except InstanceRefusedError:
+            if own != "UN":
+                raise
+            self.counts[:] = before
+            return b"", _REMOVE, None  # unknown, and no sequence inside: nobody knows what it is
+        inner = tuple(after - earlier for after, earlier in zip(self.counts, before, strict=True))
+        self.counts[:] = before
+        return scope.encoding.write(tag, own, b"".join(parts)), _RECURSE, inner
+
+    def _inner(self, scope: Scope, tag: int, *, unknown: bool) -> Scope:
+        """The scope of a sequence's items; inside an unknown VR they are implicit (PS3.5 section 6.2.2, note 2).
+
+        In big endian that makes little endian items, which the common readers cannot read: refused, or removed.
+        """
+        if unknown and not scope.encoding.little:
+            raise malformed("dicom.unknown_vr", "little endian items in a big endian data set")
+        encoding = IMPLICIT_LITTLE if unknown else scope.encoding
+        return self.memo.scope(scope.book, (*scope.path, tag), encoding, scope.charset)
+
+    def _sequence(
+        self, position: int, end: int | None, scope: Scope, bodies: list[bytes] | None = None
+    ) -> tuple[list[Part], int]:
+        """The items from ``position`` to ``end``, or to the delimiter, which is written too: lengths as the source
+        has them, defined or undefined. ``bodies`` takes what is in each."""
+        buffer, item = self.buffer, scope.encoding.item.unpack_from
+        limit = len(buffer) if end is None else end
+        parts: list[Part] = []
+        while position < limit:
+            if limit - position < 8:
+                raise truncated("the data ends within an item's head")
+            group, number, length = item(buffer, position)
+            position += 8
+            if group == DELIMITERS and number == SEQUENCE_END and end is None:
+                parts.append(scope.encoding.write_item(SEQUENCE_END))
+                return parts, position
+            if group != DELIMITERS or number != ITEM:
+                raise malformed("dicom.sequence", "a sequence holds something that is no item")
+            if length == UNDEFINED:
+                written, position = self.data_set(position, limit, scope, delimited=True)
+                parts.append(scope.encoding.write_item(ITEM, UNDEFINED))
+                parts.extend(written)
+                parts.append(scope.encoding.write_item(ITEM_END))
+                if bodies is not None:
+                    bodies.append(b"".join(written))
+                continue
+            stop = position + length
+            if stop > limit:
+                if limit == len(buffer):
+                    raise truncated("an item passes the end of the file")
+                raise malformed("dicom.length", "an item passes the end of its sequence")
+            written, position = self.data_set(position, stop, scope)
+            body = b"".join(written)
+            parts.append(scope.encoding.write_item(ITEM, len(body)))
+            parts.append(body)
+            if bodies is not None:
+                bodies.append(body)
+        if end is None:
+            raise truncated("a sequence has no end")
+        return parts, position
+
+    def _large(
+        self, scope: Scope, block: Block | None, tag: int, vr: bytes, position: int, value: int, length: int
+    ) -> tuple[list[Part], int]:
+        """An element that is not remembered: of undefined length, long, or of the pixel group."""
+        own, kind = self._vrs(scope, tag, vr)
+        stop = value + length
+        if length == UNDEFINED and tag in _PIXELS:
+            self.counts[_REMOVE] += 1
+            return [], end_of_fragments(self.buffer, value, scope.encoding) + 8
+        if not scope.path and tag in DECLARED:
+            stop = stop if length != UNDEFINED else end_of_sequence(self.buffer, value, scope.encoding, depth=1)
+            self.counts[self._history(scope, tag, kind, value, stop, open_ended=length == UNDEFINED)[1]] += 1
+            return [], stop
+        rule = self._rule(scope, block, tag, kind)
+        if length == UNDEFINED:
+            return self._open_sequence(scope, rule, tag, own, kind, position, value)
+        if self._is_sequence(own, kind, rule):
+            done = self._whole_sequence(scope, rule, tag, own, value, stop)
+        elif rule.treatment is Treatment.KEEP and own in ("OB", "OW", "OD", "OF", "OL", "OV", "UN") and kind == own:
+            return self._long_binary(scope, tag, own, position, value, stop), stop
+        else:
+            done = self._value(scope, block, rule, tag, own, kind, position, value, stop)
+        self.counts[done[1]] += 1
+        for index, number in enumerate(done[2] or ()):
+            self.counts[index] += number
+        return [done[0]] if done[0] else [], stop
+
+    def _open_sequence(
+        self, scope: Scope, rule: Rule, tag: int, own: str, kind: str, position: int, value: int
+    ) -> tuple[list[Part], int]:
+        """A sequence of undefined length."""
+        if own not in ("SQ", "UN"):
+            raise malformed("dicom.length", "an element that is no sequence has no length")
+        unknown = own == "UN" and not scope.encoding.implicit
+        if rule.treatment in _SEQUENCE_TREATMENTS:
+            inner = self._inner(scope, tag, unknown=unknown)
+            self.counts[_RECURSE] += 1
+            parts, stop = self._sequence(value, None, inner)
+            return [self.buffer[position:value], *parts], stop
+        encoding = IMPLICIT_LITTLE if unknown else scope.encoding
+        stop = end_of_sequence(self.buffer, value, encoding, depth=len(scope.path) + 1)
+        if rule.treatment is Treatment.EMPTY and kind == "SQ":
+            self.counts[TREATMENTS.index(Treatment.EMPTY)] += 1
+            return [scope.encoding.write(tag, own, b"")], stop
+        self.counts[_REMOVE] += 1
+        return [], stop
+
+    def _long_binary(self, scope: Scope, tag: int, own: str, position: int, value: int, stop: int) -> list[Part]:
+        """Kept where it lies, once nobody's name was found in it."""
+        if self.values.readable(self.view[value:stop]):
+            self.counts[_REMOVE] += 1
+            return []
+        self.counts[_KEEP] += 1
+        if not (stop - value) & 1:
+            return [self.view[position:stop]]
+        return [scope.encoding.write_head(tag, own, stop - value + 1), self.view[value:stop], b"\0"]
+
+    def _history(self, scope: Scope, tag: int, kind: str, value: int, stop: int, *, open_ended: bool = False) -> Done:
+        """What is declared anew is taken out; the earlier methods and their codes are kept for the new ones."""
+        rule = scope.book.rule(tag, kind, path=())
+        if rule.treatment in KEEPS_HISTORY:
+            if tag == METHOD and kind in ("LO", "UN"):
+                element = Element(tag, "LO", False, scope.encoding, scope.charset)
+                text_kind = rule.text or TextKind.DESCRIPTOR
+                self.history.methods += cleaned_methods(self.buffer[value:stop], element, self.values, text_kind)
+            elif tag == METHOD_CODES and kind == "SQ":
+                bodies: list[bytes] = []
+                self._sequence(value, None if open_ended else stop, self._inner(scope, tag, unknown=False), bodies)
+                code_value = scope.encoding.tag.pack(CODE_VALUE >> 16, CODE_VALUE & 0xFFFF)
+                self.history.items += [body for body in bodies if code_value in body]
+        return b"", TREATMENTS.index(rule.treatment), None
+
+    def _pixel_data(self, scope: Scope, tag: int, vr: bytes, position: int, value: int, length: int) -> int:
+        """The top level's pixel data, set aside; the position after it."""
+        own, kind = self._vrs(scope, tag, vr)
+        if own not in ("OB", "OW", "OF", "OD", "UN"):
+            raise malformed("dicom.pixels", "pixel data of a VR that holds no pixels")
+        stop = end_of_fragments(self.buffer, value, scope.encoding) if length == UNDEFINED else value + length
+        after = stop + 8 if length == UNDEFINED else stop
+        if scope.book.rule(tag, kind, path=()).treatment not in _PIXEL_TREATMENTS:
+            self.counts[_REMOVE] += 1
+            return after
+        self.counts[_KEEP] += 1
+        parts = self.clean_pixels(self.buffer, value, stop, length == UNDEFINED)
+        if length == UNDEFINED:
+            end = scope.encoding.write_item(SEQUENCE_END)
+            self.pixels = [self.buffer[position:value], *parts, end]
+            return after
+        size = sum(len(part) for part in parts)
+        if size & 1:
+            parts, size = [*parts, b"\0"], size + 1
+        same = size == length
+        head = self.buffer[position:value] if same else scope.encoding.write_head(tag, own, size)
+        self.pixels = [head, *parts]
+        return after

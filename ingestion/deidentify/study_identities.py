@@ -1,0 +1,122 @@
+"""What identifies someone anywhere in a study, gathered from the headers of its objects before the first is rewritten.
+
+Gathered twice, by code that shares nothing: once for the rewriter, once for the verifier that checks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import BinaryIO
+
+from ingestion.accounting.refusal import InstanceRefusedError
+from ingestion.accounting.states import Reason, ReasonGroup
+from ingestion.deidentify.identity_scan import IdentityScan, Text
+from ingestion.deidentify.study import open_object
+from ingestion.deidentify.text import IdentityCollector
+from ingestion.deidentify.verification import Identities, UnreadableError, identities_in, read_layout
+from ingestion.dicom.encoding import IMPLICIT_LITTLE, UNDEFINED, encoding_of
+from ingestion.dicom.guard import guarded
+from ingestion.dicom.header import PIXEL_GROUP, end_of_sequence, read_head
+from ingestion.dicom.reading import read_meta
+from ingestion.sources.connector import Connector, SourceObject
+
+FIRST_CHUNK = 1 << 18
+"""Bytes read at first: nearly all headers end within."""
+NOBODY = Identities(frozenset(), frozenset(), frozenset(), frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class StudyIdentities:
+    """``texts`` for the rewriter, ``raw`` for the verifier. Identities: stays in memory."""
+
+    texts: frozenset[Text] = field(repr=False)
+    raw: Identities = field(repr=False)
+
+
+def gather_identities(
+    connector: Connector, own: Iterable[SourceObject], companions: Iterable[SourceObject | None]
+) -> StudyIdentities:
+    """Read the headers of a series' objects and of its companions of the same study.
+
+    An object that cannot be read is refused in its own turn, and named there.
+
+    Raises:
+        InstanceRefusedError: CHANGED_WHILE_READING: a companion is away for now, so the names in it are not known.
+        SourceGoneError: the source went away.
+    """
+    scan = IdentityScan(IdentityCollector.wants)
+    texts: set[Text] = set()
+    raw: list[Identities] = []
+
+    def add(item: SourceObject) -> None:
+        with connector.open(item) as stream, guarded("identities"):
+            header = read_to_pixels(stream, size=item.size)
+            opened = open_object(header)
+            texts.update(scan.texts(opened.buffer, opened.start, opened.encoding))
+            found = identities_in(read_layout(header))
+            if found not in raw:  # those of a series' objects are mostly equal
+                raw.append(found)
+
+    for item in own:
+        try:
+            add(item)
+        except (InstanceRefusedError, UnreadableError):
+            continue  # met again, and accounted for, when the object's own turn comes
+    for companion in companions:
+        try:
+            if companion is None:
+                raise _away()
+            add(companion)
+        except InstanceRefusedError as refused:
+            if refused.reason.group is ReasonGroup.TRANSIENT:
+                raise _away() from None
+        except UnreadableError:
+            continue  # unreadable for the verifier: it is refused in its own series
+    return StudyIdentities(frozenset(texts), reduce(or_, raw, NOBODY))
+
+
+def read_to_pixels(stream: BinaryIO, *, size: int) -> bytes:
+    """The object up to its pixel data.
+
+    Raises:
+        InstanceRefusedError: as ``read_meta`` and ``read_head``.
+    """
+    buffer, wanted = b"", FIRST_CHUNK
+    while True:
+        while len(buffer) < wanted and (part := stream.read(wanted - len(buffer))):
+            buffer += part
+        whole = len(buffer) >= size or len(buffer) < wanted
+        try:
+            meta = read_meta(buffer)
+            if not meta.deflated:
+                return buffer[: _pixels_start(buffer, meta.dataset_start, meta.transfer_syntax)]
+            if whole:
+                return buffer
+        except InstanceRefusedError as refused:
+            if whole or refused.reason is not Reason.TRUNCATED:
+                raise
+        wanted *= 8
+
+
+def _pixels_start(buffer: bytes, position: int, transfer_syntax: str) -> int:
+    encoding, end = encoding_of(transfer_syntax), len(buffer)
+    while position < end:
+        group, _, vr, value, length = read_head(buffer, position, encoding)
+        if group >= PIXEL_GROUP:
+            return position
+        if length == UNDEFINED:
+            position = end_of_sequence(buffer, value, IMPLICIT_LITTLE if vr == b"UN" else encoding, depth=1)
+        else:
+            position = value + length
+    if position > end:
+        raise InstanceRefusedError(Reason.TRUNCATED, rule="dicom.length", detail="an element passes the end")
+    return end
+
+
+def _away() -> InstanceRefusedError:
+    return InstanceRefusedError(
+        Reason.CHANGED_WHILE_READING, rule="study.companion", detail="another series of its study cannot be read now"
+    )

@@ -1,0 +1,135 @@
+"""Which values of a raw object identify somebody: a list and a walk of the verifier's own.
+
+A mistake in what the rewriter collects must not blind the one who checks it. Attributes: PS3.15 table E.1-1, those
+whose values name a person, an identifier, a place or a device.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from pydicom.datadict import tag_for_keyword
+
+from ingestion.deidentify.verification.dates import day_of
+from ingestion.deidentify.verification.findings import Kind
+from ingestion.deidentify.verification.walk import Layout
+
+STANDARD_UIDS = b"1.2.840.10008."
+"""Classes, syntaxes and well-known frames of the standard (PS3.6 annex A): never a patient's object."""
+MAX_VALUE = 4096
+"""Bytes of a value that identifies; an address has at most 1024 characters, a hostile file has megabytes."""
+_CHARSET, _BIRTH_DATE = 0x00080005, 0x00100030
+
+
+def _tags(keywords: str) -> frozenset[int]:
+    found = {keyword: tag_for_keyword(keyword) for keyword in keywords.split()}
+    unknown = [keyword for keyword, tag in found.items() if tag is None]
+    if unknown:
+        raise ValueError(f"not in the dictionary: {unknown}")
+    return frozenset(tag for tag in found.values() if tag is not None)
+
+
+_IDENTIFIERS = _tags("""
+    AccessionNumber PatientID OtherPatientIDs InsurancePlanIdentification MedicalRecordLocator ClinicalTrialSubjectID
+    ClinicalTrialSubjectReadingID ClinicalTrialProtocolEthicsCommitteeApprovalNumber StudyID AdmissionID
+    ServiceEpisodeID ScheduledProcedureStepID PerformedProcedureStepID RequestedProcedureID
+    PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest ContainerIdentifier
+    SpecimenIdentifier
+""")
+_PLACES = _tags("""
+    InstitutionName InstitutionAddress ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers
+    InstitutionalDepartmentName IssuerOfPatientID PatientAddress PatientTelephoneNumbers PatientTelecomInformation
+    ClinicalTrialSiteName ClinicalTrialCoordinatingCenterName IssuerOfAdmissionID CurrentPatientLocation
+    PatientInstitutionResidence RequestingService PersonAddress PersonTelephoneNumbers OrderCallbackPhoneNumber
+""")
+_DEVICES = _tags("""
+    SourceApplicationEntityTitle SendingApplicationEntityTitle ReceivingApplicationEntityTitle StationName
+    DeviceSerialNumber DeviceID PlateID GeneratorID CassetteID GantryID ScheduledStationAETitle ScheduledStationName
+    PerformedStationAETitle PerformedStationName PerformedLocation StationAETitle RetrieveAETitle
+    ScheduledProcedureStepLocation DetectorID
+""")
+_KINDS_OF_THINGS = _tags("""
+    MediaStorageSOPClassUID TransferSyntaxUID ImplementationClassUID PrivateInformationCreatorUID SOPClassUID
+    ReferencedSOPClassUID RelatedGeneralSOPClassUID OriginalSpecializedSOPClassUID CodingSchemeUID ContextUID
+    MappingResourceUID ReferencedSOPClassUIDInFile EncryptedContentTransferSyntaxUID
+""")
+"""Private classes, programs and coding schemes have UIDs too: they name what many objects have in common."""
+_UID_SHAPE = re.compile(rb"^[0-2](?:\.\d+){4,}$")
+_DATE_VALUE = re.compile(rb"^(\d{4})[.]?(\d{2})[.]?(\d{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class RawValue:
+    """One identifying value as it stands in the raw object."""
+
+    kind: Kind
+    tag: int
+    value: bytes = field(repr=False)
+    charset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """All of one raw object. ``dates`` are YYYYMMDD; ``birth_dates`` are among them."""
+
+    values: frozenset[RawValue] = field(repr=False)
+    uids: frozenset[bytes] = field(repr=False)
+    dates: frozenset[str] = field(repr=False)
+    birth_dates: frozenset[str] = field(repr=False)
+
+    def __or__(self, other: Identities) -> Identities:
+        return Identities(
+            self.values | other.values, self.uids | other.uids, self.dates | other.dates,
+            self.birth_dates | other.birth_dates,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.values) + len(self.uids) + len(self.dates)
+
+
+NOBODY = Identities(frozenset(), frozenset(), frozenset(), frozenset())
+
+
+def identities_in(layout: Layout) -> Identities:
+    """Walk a raw object's elements, nested and private ones too."""
+    buffer = layout.buffer
+    values: set[RawValue] = set()
+    uids: set[bytes] = set()
+    dates: set[str] = set()
+    births: set[str] = set()
+    charset = ""
+    for tag, vr, start, length, _path in layout.leaves:
+        if not length:
+            continue
+        if vr == b"UI":
+            if tag in _KINDS_OF_THINGS:
+                continue
+            uids.update(bytes(buffer[start : start + length]).rstrip(b"\0 ").split(b"\\"))
+        elif vr == b"PN":
+            values.add(RawValue(Kind.PERSON, tag, bytes(buffer[start : start + min(length, MAX_VALUE)]), charset))
+        elif vr in (b"DA", b"DT"):
+            for part in bytes(buffer[start : start + min(length, MAX_VALUE)]).split(b"\\"):
+                if day := _day(part):
+                    dates.add(day)
+                    if tag == _BIRTH_DATE:
+                        births.add(day)
+        elif tag in _IDENTIFIERS or tag in _PLACES or tag in _DEVICES:
+            kind = Kind.IDENTIFIER if tag in _IDENTIFIERS else Kind.PLACE if tag in _PLACES else Kind.DEVICE
+            values.add(RawValue(kind, tag, bytes(buffer[start : start + min(length, MAX_VALUE)]), charset))
+        elif vr == b"UN" and length <= 64:
+            value = bytes(buffer[start : start + length]).rstrip(b"\0 ")
+            if _UID_SHAPE.match(value):
+                uids.add(value)
+        elif tag == _CHARSET:
+            charset = bytes(buffer[start : start + min(length, MAX_VALUE)]).decode("ascii", "replace").strip(" \0")
+    own = frozenset(
+        uid for uid in uids
+        if uid.count(b".") >= 3 and not uid.startswith(STANDARD_UIDS) and not STANDARD_UIDS.startswith(uid)
+    )  # fmt: skip
+    return Identities(frozenset(values), own, frozenset(dates), frozenset(births))
+
+
+def _day(value: bytes) -> str | None:
+    match = _DATE_VALUE.match(value.strip(b" \0"))
+    return None if match is None else day_of(*(int(part) for part in match.groups()))
