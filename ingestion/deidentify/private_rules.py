@@ -11,7 +11,6 @@ from ingestion.deidentify.safe_private import Holds, SafeAttribute, safe_blocks,
 
 _UNKNOWN = Rule(Treatment.REMOVE, "a private attribute that no list of safe ones names")
 _NOT_CHOSEN = Rule(Treatment.REMOVE, "PS3.15 Table E.1-1: X; the policy keeps no private attributes")
-_FREE_TEXT = frozenset({"ST", "LT", "UT", "UC"})
 _GONE = frozenset({Treatment.REMOVE, Treatment.EMPTY})
 
 
@@ -81,9 +80,9 @@ class PrivateRules:
             case Family.NUMBER:
                 return Rule(Treatment.KEEP, f"{said}: a number", None, read)
             case Family.CODE | Family.TEXT:
-                free = (read or vr) in _FREE_TEXT
-                text = TextKind.DESCRIPTOR if free else TextKind.TECHNICAL
-                return Rule(Treatment.CLEAN, f"{said}, but safe isn't clean", text, read, Treatment.EMPTY)
+                # Makers fill their fields with what people type as well: only what is known to be harmless stays.
+                kind = TextKind.DESCRIPTOR
+                return Rule(Treatment.CLEAN, f"{said}, but safe isn't clean", kind, read, Treatment.EMPTY)
             case Family.DATE:
                 return self._date(said, read)
             case Family.TIME:

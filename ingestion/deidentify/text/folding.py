@@ -35,6 +35,13 @@ _OTHER_SCHEMES = (
     (("ch", "kh"), ("y", "i"), ("ou", "u")),
 )
 """Replacements that turn one romanisation into another; each line is one scheme, applied whole."""
+_PAIRS = (
+    (("ay", "av"), ("ey", "ev"), ("iy", "iv"), ("oy", "ou")),
+    (("ay", "af"), ("ey", "ef"), ("iy", "if"), ("oy", "ou")),
+    (("ay", "av"), ("ey", "ev"), ("oy", "ou"), ("mp", "b"), ("nt", "d"), ("gk", "g"), ("gg", "ng")),
+    (("oy", "u"), ("ay", "au"), ("ey", "eu")),
+)
+"""What two Greek letters are together (ELOT 743, table 2): αυ is av or af, ου is ou, μπ may be b."""
 
 
 @lru_cache(maxsize=4096)
@@ -89,7 +96,8 @@ def spellings(word: str) -> frozenset[str]:
     if not low.isascii():
         found.add("".join(letter for letter in fold("".join(_WITH_E.get(c, c) for c in low)) if letter.isalnum()))
         if not low[:1].isascii() and plain.isascii():
-            found |= {_replaced(plain, scheme) for scheme in _OTHER_SCHEMES}
+            for schemes in (_PAIRS, _OTHER_SCHEMES):
+                found |= {_replaced(one, scheme) for one in found for scheme in schemes}
     back = plain
     for two, one in _BACK:
         back = back.replace(two, one)

@@ -25,6 +25,7 @@ from ingestion.deidentify.verification.charsets import encoded, readings, spelli
 from ingestion.deidentify.verification.dates import written
 from ingestion.deidentify.verification.findings import Kind
 from ingestion.deidentify.verification.identities import Identities, RawValue
+from ingestion.deidentify.verification.romanised import romanised
 from ingestion.deidentify.verification.words import ORDINARY, SAYS_NOTHING
 
 ANYWHERE_FROM = 6
@@ -125,6 +126,9 @@ def _of_words(words: list[str], kind: Kind) -> Iterator[Needle]:
             yield from _number(word, kind)
         elif word not in ORDINARY:
             yield from _word(word, kind)
+            for latin in romanised(word):
+                if latin not in ORDINARY:
+                    yield from _word(latin, kind)
     for first, second in pairwise(words):
         if _is_ordinary((first, second)) or len(first) + len(second) < ANYWHERE_FROM:
             continue

@@ -443,3 +443,27 @@ def _written(dataset: Dataset) -> bytes:
     out = BytesIO()
     dataset.save_as(out)
     return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("Μαυροκορδίδης", "Mavrokordidis"), ("Θεοδωρουλέας", "Theodorouleas"), ("Ευσταθίου", "Efstathiou"),
+        ("Μπακογιάννης", "Bakogiannis"), ("Шевченко", "Shevchenko"), ("Хрущёв", "Khrushchev"), ("Юлия", "Yuliya"),
+    ],
+)  # fmt: skip
+def test_a_name_in_its_own_script_is_known_in_latin_letters_too(written: str, typed: str) -> None:
+    """By the verifier and by the cleaner, each in its own way."""
+    from ingestion.deidentify.rules import TextKind
+    from ingestion.deidentify.text import IdentityCollector, StudyCleaner
+
+    raw, body, expected = _case()
+    dataset = pydicom.dcmread(BytesIO(raw))
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.PatientName = f"{written}^Anna"
+    planted = PLACES["description"](body, typed.encode())
+    assert Verifier().verify(_written(dataset), planted, expected=expected)
+    collector = IdentityCollector()
+    collector.add(0x00100010, "PN", f"{written}^Anna")
+    cleaner = StudyCleaner(collector.freeze(), shift_days=-400)
+    assert typed.lower() not in cleaner.clean(f"{typed} 2.0 axial", kind=TextKind.TECHNICAL).lower()
