@@ -40,6 +40,9 @@ from ingestion.sources.connector import Connector, SourceObject
 from ingestion.storage import ObjectStore
 
 DICOM_CONTENT_TYPE = "application/dicom"  # RFC 3240
+_RESIDUE_BESIDE = Refusal(
+    Reason.IDENTITY_RESIDUE, "verify.series", "another instance of its series failed the check after de-identification"
+)
 _ON_FACE = {
     FaceChoice.FLAG: OnFace.KEEP, FaceChoice.QUARANTINE: OnFace.QUARANTINE, FaceChoice.DEFACE: OnFace.DEFACE,
 }  # fmt: skip
@@ -140,7 +143,26 @@ class _SeriesWorker:
         except InstanceRefusedError as refused:
             held_back = Refusal(refused.reason, refused.rule, refused.detail)
         found = [self._outcome(item, conflicts, held_back) for item in ordered]
+        if any(outcome.refusal is not None and outcome.refusal.reason is Reason.IDENTITY_RESIDUE for outcome in found):
+            found = self._all_held_back(found)
         return tuple(sorted(found, key=lambda outcome: outcome.object_hash))
+
+    def _all_held_back(self, found: list[InstanceOutcome]) -> list[InstanceOutcome]:
+        """A rule is missing for this kind of series: what passed is not trusted either, and no manifest names it."""
+        self._stored = _Stored()
+        return [
+            outcome
+            if outcome.refusal is not None
+            else InstanceOutcome(
+                object_hash=outcome.object_hash,
+                fingerprint=outcome.fingerprint,
+                state=InstanceState.QUARANTINED,
+                refusal=_RESIDUE_BESIDE,
+                content_hash=outcome.content_hash,
+                sop_uid=outcome.sop_uid,
+            )
+            for outcome in found
+        ]
 
     def _look_at_study(self, own: list[SourceObject]) -> None:
         """Gather what identifies someone in the study; all that follows is judged by it."""
