@@ -199,11 +199,13 @@ def _show_verdict(verdict: DemoVerdict) -> None:
     console.print(
         f"answer keys: {verdict.objects:,} objects, {len(verdict.differences)} ended otherwise than foretold",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(
         f"identities: {verdict.values:,} planted values looked for in {verdict.places:,} objects, tables and logs "
         f"({verdict.bytes / 1e6:.1f} MB): {len(verdict.hits)} found",
         highlight=False,
+        soft_wrap=True,
     )
     for difference in verdict.differences[:MOST_SHOWN]:
         errors.print(f"  {difference}", highlight=False, soft_wrap=True)

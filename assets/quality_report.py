@@ -195,8 +195,7 @@ def _why_blocked(verdict: QualityVerdict, rules: dict[str, Rule]) -> Iterator[st
     """For the run page, whose own error names the check and nothing more."""
     source_id = verdict.source_id
     for result in verdict.of(Severity.ERROR):
-        rule = rules[result.rule_id]
-        yield f"quality blocks {source_id}: {rule.title}: {result.message}. What to do: {rule.remedy}"
+        yield f"quality blocks {source_id}: {rules[result.rule_id].title}: {result.message}"
     portal = Settings().portal_url
     where = f"{portal}/reports/{source_id}" if portal else f"the quality reports of {source_id} in the store"
     yield f"{source_id}: the catalogue goes on showing its last good state. The report: {where}"
