@@ -2,7 +2,6 @@
 
 import json
 from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
 
 import pydicom
@@ -161,10 +160,6 @@ def _deidentified(folder: Path, tmp_path: Path) -> Pairs:
     return {uid: (original, results.get(pseudonyms.uid(uid))) for uid, (original, _) in pair(folder, folder).items()}
 
 
-@pytest.mark.skipif(
-    find_spec("ingestion.deidentify.rewriter") is None,
-    reason="the rewriter by rule books is not there yet; the one before it leaves 0 and keeps 73.6 %",
-)
 def test_the_platform_policy_leaves_nothing_and_keeps_nearly_all(
     delivery: tuple[Path, list[Check]], tmp_path: Path
 ) -> None:
