@@ -121,19 +121,19 @@ def shared_instance_uids(objects: Iterable[InventoryObject]) -> frozenset[str]:
 
 
 def study_companions(objects: Iterable[InventoryObject]) -> dict[str, tuple[InventoryObject, ...]]:
-    """For each series one object of every other series of its study, by series pseudonym.
+    """For each series the objects of all other series of its study, by series pseudonym.
 
-    A name that stands in the header of one series can be typed into a description of another: what identifies the
+    A name that stands in one header of one series can be typed into a description of another: what identifies the
     patient, the physicians and the institution is gathered over the whole study.
     """
-    first: dict[tuple[str, str], dict[str, InventoryObject]] = defaultdict(dict)
+    studies: dict[tuple[str, str], dict[str, list[InventoryObject]]] = defaultdict(lambda: defaultdict(list))
     for item in sorted(objects, key=lambda item: item.object_hash):
         if item.series_uid != NO_SERIES and item.refusal is None:
-            first[item.patient, item.study_uid].setdefault(item.series_uid, item)
+            studies[item.patient, item.study_uid][item.series_uid].append(item)
     found: dict[str, tuple[InventoryObject, ...]] = {}
-    for by_series in first.values():
+    for by_series in studies.values():
         for series_uid in by_series:
-            others = (item for other, item in sorted(by_series.items()) if other != series_uid)
+            others = [item for other, items in sorted(by_series.items()) if other != series_uid for item in items]
             found[series_uid] = (*found.get(series_uid, ()), *others)
     return found
 

@@ -80,6 +80,7 @@ class Reason(StrEnum):
     SOP_INSTANCE_CONFLICT = "sop_instance_conflict"
     BURNED_IN_ANNOTATION = "burned_in_annotation"
     UNCLEANABLE_CONTENT = "uncleanable_content"
+    RECOGNIZABLE_FACE = "recognizable_face"
     IDENTITY_RESIDUE = "identity_residue"
     REJECTED_BY_OPERATOR = "rejected_by_operator"
     UNREADABLE_OBJECT = "unreadable_object"
@@ -121,7 +122,7 @@ _FACTS: dict[Reason, ReasonFacts] = {
     ),
     Reason.UNKNOWN_TRANSFER_SYNTAX: ReasonFacts(
         ReasonGroup.UNREADABLE,
-        "the transfer syntax is missing or not one of the standard's",
+        "the transfer syntax is missing, or not one that this version knows",
         "export it in a standard transfer syntax",
     ),
     Reason.UNSUPPORTED_SOP_CLASS: ReasonFacts(
@@ -181,6 +182,11 @@ _FACTS: dict[Reason, ReasonFacts] = {
         ReasonGroup.IDENTITY,
         "the object holds a document or media that header rules cannot clean",
         "release it only after a person has looked",
+    ),
+    Reason.RECOGNIZABLE_FACE: ReasonFacts(
+        ReasonGroup.IDENTITY,
+        "a face may be recognised in the series, and the policy does not let it go on",
+        "have it defaced, or set a policy that says what happens to faces",
     ),
     Reason.IDENTITY_RESIDUE: ReasonFacts(
         ReasonGroup.IDENTITY,

@@ -39,7 +39,7 @@ class SeriesWork:
     rejected: frozenset[str]
     input_digest: str
     companions: tuple[InventoryObject, ...] = ()
-    """One object of every other series of the study."""
+    """The objects of all other series of the study."""
     pixels: Mapping[str, str] = field(default_factory=dict)
     """What people decided about the pixels of its objects, by object hash."""
 

@@ -68,7 +68,7 @@ def register(app: typer.Typer) -> None:
         """
         settings = Settings()
         if not SOURCE_ID.match(source):
-            errors.print("[bold red]cannot start:[/] --source is an id: capitals, digits, hyphens", highlight=False)
+            errors.print("[bold red]cannot start:[/] --source: 3 to 40 capitals, digits, hyphens", highlight=False)
             raise typer.Exit(2)
         if is_table(source_folder):
             try:

@@ -53,7 +53,7 @@ def assess_faces(datasets: Sequence[Dataset], *, on_face: OnFace) -> SeriesFace:
     """Look at one series as a whole, raw and in any order; under DEFACE, what to blank in each instance.
 
     Raises:
-        InstanceRefusedError: UNCLEANABLE_CONTENT for every instance of a series that the policy holds back.
+        InstanceRefusedError: RECOGNIZABLE_FACE for every instance of a series that the policy holds back.
     """
     if not datasets or not may_show_face(datasets[0]):
         return SeriesFace(FaceState.NONE, "no head by its header", recognizable=False)
@@ -90,4 +90,4 @@ def _find(datasets: Sequence[Dataset]) -> tuple[FaceFinding, tuple[str, ...]]:
 
 
 def _held_back(rule: str, detail: str) -> InstanceRefusedError:
-    return InstanceRefusedError(Reason.UNCLEANABLE_CONTENT, rule=rule, detail=f"may show a face: {detail}")
+    return InstanceRefusedError(Reason.RECOGNIZABLE_FACE, rule=rule, detail=f"may show a face: {detail}")

@@ -93,6 +93,10 @@ class PixelWorker:
         """
         rest = find_pixels(opened)
         assessment = self._assessed(opened, rest)
+        if rest.pixels is not None and not len(rest.pixels.value):
+            raise InstanceRefusedError(
+                Reason.PIXELS_UNREADABLE, rule="pixels.length", detail="the pixel data has no bytes"
+            )
         changes = rest.embedded_overlay or (face is not None and face.defaced)
         if assessment.look is Look.NONE and not changes:
             return self._result(opened, PixelEvidence(Look.NONE), face, changed=False)

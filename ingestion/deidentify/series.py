@@ -70,7 +70,7 @@ class SeriesTask:
     policy: Policy = field(repr=False)
     research: ObjectStore
     companions: tuple[SourceObject | None, ...] = field(default=(), repr=False)
-    """One object of every other series of the study, read for the identities in its header; None: it is gone."""
+    """The objects of all other series of the study, read for the identities in their headers; None: one is gone."""
     limits: ReadLimits = field(default_factory=ReadLimits)
 
 

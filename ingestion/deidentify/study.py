@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pydicom.uid import UID
+from pydicom.uid import UID, RLELossless
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify import CODE_VERSION
 from ingestion.deidentify.declaration import Declaration, declared_elements
-from ingestion.deidentify.pixels import clean_fragments
+from ingestion.deidentify.pixels.fragments import clean_fragments
+from ingestion.deidentify.pixels.rle_tail import without_tails
 from ingestion.deidentify.rewriter import TREATMENTS, DataSetRewriter
 from ingestion.deidentify.rules import Cleaner, RuleBook, Treatment
 from ingestion.deidentify.scopes import Part, ScopeMemo
@@ -29,7 +30,7 @@ from ingestion.dicom.elements import Buffer
 from ingestion.dicom.encoding import EXPLICIT_LITTLE, Encoding, encoding_of
 from ingestion.dicom.header import Header, read_header
 from ingestion.dicom.mapped import let_go
-from ingestion.dicom.pixel_description import pixel_description
+from ingestion.dicom.pixel_description import COLUMNS, ROWS, pixel_description
 from ingestion.dicom.reading import ID_TAGS, InstanceIds, Meta, ids_of_values, inflate, read_meta
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
@@ -214,7 +215,7 @@ def _pixel_cleaner(opened: RawObject) -> Callable[[Buffer, int, int, bool], list
                 detail="pixel data in fragments where the transfer syntax has none, or the other way round",
             )
         if encapsulated:
-            return _fragments(buffer, view, start, stop)
+            return _fragments(buffer, view, start, stop, samples=_rle_samples(opened))
         described = pixel_description(header)
         if stop - start < described.exact:
             raise InstanceRefusedError(
@@ -227,7 +228,16 @@ def _pixel_cleaner(opened: RawObject) -> Callable[[Buffer, int, int, bool], list
     return clean
 
 
-def _fragments(buffer: Buffer, view: memoryview, start: int, stop: int) -> list[Part]:
+def _rle_samples(opened: RawObject) -> int | None:
+    """Bytes of one decoded RLE segment; None for other encodings."""
+    if opened.meta.transfer_syntax != RLELossless:
+        return None
+    order = "little" if opened.encoding.little else "big"
+    rows, columns = (int.from_bytes(opened.header.value(tag), order) for tag in (ROWS, COLUMNS))  # type: ignore[arg-type]
+    return rows * columns
+
+
+def _fragments(buffer: Buffer, view: memoryview, start: int, stop: int, *, samples: int | None) -> list[Part]:
     """The fragments, one by one, so that no more than one is ever copied; untouched ones are views."""
     parts: list[Part] = []
     kept_from = position = let_go_at = start
@@ -238,6 +248,8 @@ def _fragments(buffer: Buffer, view: memoryview, start: int, stop: int) -> list[
         end = position + 8 + struct.unpack_from("<L", buffer, position + 4)[0]
         fragment = buffer[position:end]
         cleaned = clean_fragments(fragment)
+        if samples is not None and position > start:  # the first item is the offset table
+            cleaned = cleaned[:8] + without_tails(cleaned[8:], samples=samples)
         if cleaned != fragment:
             parts += [view[kept_from:position], cleaned]
             kept_from = end

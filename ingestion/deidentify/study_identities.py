@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import BinaryIO
 
@@ -25,6 +25,8 @@ from ingestion.sources.connector import Connector, SourceObject
 
 FIRST_CHUNK = 1 << 18
 """Bytes read at first: nearly all headers end within."""
+REMEMBERED = 8192
+"""Headers whose identities a process remembers: those of some studies."""
 NOBODY = Identities(frozenset(), frozenset(), frozenset(), frozenset())
 
 
@@ -47,18 +49,13 @@ def gather_identities(
         InstanceRefusedError: CHANGED_WHILE_READING: a companion is away for now, so the names in it are not known.
         SourceGoneError: the source went away.
     """
-    scan = IdentityScan(IdentityCollector.wants)
     texts: set[Text] = set()
-    raw: list[Identities] = []
+    raw: dict[Identities, None] = {}
 
     def add(item: SourceObject) -> None:
-        with connector.open(item) as stream, guarded("identities"):
-            header = read_to_pixels(stream, size=item.size)
-            opened = open_object(header)
-            texts.update(scan.texts(opened.buffer, opened.start, opened.encoding))
-            found = identities_in(read_layout(header))
-            if found not in raw:  # those of a series' objects are mostly equal
-                raw.append(found)
+        found = _in_header(connector, item)
+        texts.update(found.texts)
+        raw.setdefault(found.raw)  # those of a series' objects are mostly equal
 
     for item in own:
         try:
@@ -76,6 +73,16 @@ def gather_identities(
         except UnreadableError:
             continue  # unreadable for the verifier: it is refused in its own series
     return StudyIdentities(frozenset(texts), reduce(or_, raw, NOBODY))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _in_header(connector: Connector, item: SourceObject) -> StudyIdentities:
+    """What one header says. Remembered by this process: every series of a study asks for all headers of the study."""
+    with connector.open(item) as stream, guarded("identities"):
+        header = read_to_pixels(stream, size=item.size)
+        opened = open_object(header)
+        texts = IdentityScan(IdentityCollector.wants).texts(opened.buffer, opened.start, opened.encoding)
+        return StudyIdentities(texts, identities_in(read_layout(header)))
 
 
 def read_to_pixels(stream: BinaryIO, *, size: int) -> bytes:

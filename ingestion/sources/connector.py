@@ -57,6 +57,10 @@ class Listing:
 class Connector(Protocol):
     """One kind of source."""
 
+    def __hash__(self) -> int:
+        """Connectors are known by what they connect to."""
+        ...
+
     def listing(self) -> Listing:
         """Everything the source holds now.
 

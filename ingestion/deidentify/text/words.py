@@ -21,13 +21,24 @@ MOST_BEFORE = 12
 """Characters before a word in which its initials are looked for."""
 _VOWELS = frozenset("aeiouy")
 _MODALITY = re.compile(r"^(?:ct|mr|mri|mrt|irm|tdm|pet|us|mg|rt|rx|xr|tac|spect)(.+)$")
+SHORTEST_HOMOGRAPH = 3
+"""Letters from which a word beside an unknown one is taken for the other half of a name; 'de' and 'la' stay."""
+_YEAR_BEHIND = re.compile(r"^[^\W\d_]+(?:19|20)\d\d$")
+"""Initials with a year of birth, or DOB1957; no protocol is numbered so."""
 _INITIAL = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.[\s-]?){1,3}$")
 
 
 def unknown_words(text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
-    """Where words stand that could be a name, each with the initials before it."""
-    for token in _TOKEN.finditer(text):
-        if not _known(token.group(), vocabulary):
+    """Where words stand that could be a name, each with the initials before it.
+
+    A word that is a name as well goes with the unknown one beside it: Victor Long, Ray Palmer.
+    """
+    tokens = list(_TOKEN.finditer(text))
+    unknown = [not _known(token.group(), vocabulary) for token in tokens]
+    for number, token in enumerate(tokens):
+        beside = any(unknown[max(0, number - 1) : number + 2])
+        doubtful = beside and len(token.group()) >= SHORTEST_HOMOGRAPH and fold(token.group()) in vocabulary.homographs
+        if unknown[number] or (doubtful and token.group()[:1].isupper()):
             start = token.start()
             initials = _INITIAL.search(text, max(0, start - MOST_BEFORE), start)
             yield (initials.start() if initials else start), token.end()
@@ -36,6 +47,8 @@ def unknown_words(text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]
 def _known(token: str, vocabulary: Vocabulary) -> bool:
     if token.isdigit() or fold(token) in vocabulary.words:
         return True
+    if _YEAR_BEHIND.match(token):
+        return False
     for run in _LETTERS.finditer(token):
         beside_digit = run.end() - run.start() < len(token)
         if not _known_run(run.group(), beside_digit, vocabulary):

@@ -100,14 +100,14 @@ def test_the_input_digest_depends_on_content_not_order(found: dict[str, str], or
         assert input_digest(items, {}, {changed.object_hash: "reject"}) != digest
 
 
-def test_a_series_has_one_companion_of_every_other_series_of_its_study() -> None:
+def test_the_companions_of_a_series_are_the_objects_of_the_other_series_of_its_study() -> None:
     def one(name: str, series: str, study: str = "1.2", patient: str = "p") -> InventoryObject:
         return InventoryObject(name, "f", 10, series, study, name, patient)
 
     objects = [one("c", "s1"), one("a", "s1"), one("b", "s2"), one("d", "s3", study="1.3"), one("e", "s4", patient="q")]
     found = study_companions(objects)
     assert {series: [item.object_hash for item in beside] for series, beside in found.items()} == {
-        "s1": ["b"], "s2": ["a"], "s3": [], "s4": [],
+        "s1": ["b"], "s2": ["a", "c"], "s3": [], "s4": [],
     }  # fmt: skip
     alone = input_digest(objects[:2], {}, {})
     assert input_digest(objects[:2], {}, {}, found["s1"]) != alone

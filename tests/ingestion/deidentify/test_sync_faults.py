@@ -44,7 +44,7 @@ class Inline:
         return (Done(task, function(task)) for task in tasks)
 
 
-@dataclass
+@dataclass(eq=False)
 class FaultyConnector:
     """A folder source; ``fault`` is called with the number of each read before it."""
 
@@ -94,7 +94,7 @@ def world(delivery: Path, postgres_url: str, tmp_path: Path) -> Iterator[World]:
     engine.dispose()
 
 
-@dataclass
+@dataclass(eq=False)
 class World:
     folder: Path
     ledger: Ledger
