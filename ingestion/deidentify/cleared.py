@@ -16,7 +16,8 @@ from ingestion.deidentify.verification import Finding
 IDENTITY_RULES = frozenset({"verify.identity", "verify.date"})
 """Findings that lie in the text of one element. A UID that is left is a fault of the rewriter, and no text."""
 _LAST_TAG = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)$")
-_EMPTIED = Rule(Treatment.EMPTY, "the second look found an identity in it", fallback=Treatment.DUMMY)
+_EMPTIED = Rule(Treatment.EMPTY, "the second look found an identity in it")
+_DUMMIED = Rule(Treatment.DUMMY, "the second look found an identity in it, and it must have a value")
 _REMOVED = Rule(Treatment.REMOVE, "the second look found an identity in it")
 
 
@@ -40,7 +41,10 @@ class ClearedRules:
 
     def rule(self, tag: int, vr: str, *, path: tuple[int, ...] = ()) -> Rule:
         """As the other book, but for the cleared elements, wherever they stand."""
-        return _EMPTIED if tag in self.tags else self.book.rule(tag, vr, path=path)
+        rule = self.book.rule(tag, vr, path=path)
+        if tag not in self.tags:
+            return rule
+        return _DUMMIED if rule.fallback is Treatment.DUMMY else _EMPTIED
 
     def private(self, creator: str, group: int, element: int, vr: str, *, path: tuple[int, ...] = ()) -> Rule:
         """Likewise; by group and offset, whatever the block."""

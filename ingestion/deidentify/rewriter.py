@@ -248,7 +248,7 @@ class DataSetRewriter:
         if new is old:
             return self._padded(scope, tag, own, self.buffer[position:stop], value - position), treatment, None
         if len(new) & 1:
-            new += padding(kind)
+            new += padding(rule.vr or kind)
         return scope.encoding.write(tag, own, new), treatment, None
 
     def _padded(self, scope: Scope, tag: int, vr: str, element: bytes, head: int) -> bytes:
