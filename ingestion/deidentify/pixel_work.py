@@ -199,11 +199,20 @@ def _detector() -> TextDetector:
     return found
 
 
-def _strokes_in_frames(opened: RawObject, place: PixelPlace) -> bool:
-    """Whether lettering is likely in a large native object, looked at frame by frame, so that one is held at a time."""
+def _description(opened: RawObject) -> Dataset:
+    """What describes the pixels, without attributes that are there and empty: decoders take them for values."""
     light = opened.header.dataset(DESCRIPTION, memo=ValueMemo())
+    for element in list(light):
+        if element.is_empty:
+            del light[element.tag]
     light.file_meta = FileMetaDataset()
     light.file_meta.TransferSyntaxUID = UID(opened.meta.transfer_syntax)
+    return light
+
+
+def _strokes_in_frames(opened: RawObject, place: PixelPlace) -> bool:
+    """Whether lettering is likely in a large native object, looked at frame by frame, so that one is held at a time."""
+    light = _description(opened)
     frames = int(light.get("NumberOfFrames") or 1) or 1
     length = pixel_description(opened.header).exact // frames
     light.NumberOfFrames = 1
@@ -220,9 +229,7 @@ def _pixels_only(opened: RawObject, place: PixelPlace) -> Dataset | None:
     """What is needed to decode the pixels, without parsing the rest; None where that is not enough."""
     if place.tag != PIXEL_DATA or opened.header.text(PHOTOMETRIC).startswith("PALETTE"):
         return None
-    light = opened.header.dataset(DESCRIPTION, memo=ValueMemo())
-    light.file_meta = FileMetaDataset()
-    light.file_meta.TransferSyntaxUID = UID(opened.meta.transfer_syntax)
+    light = _description(opened)
     light.add_new(PIXEL_DATA, "OW" if light.get("BitsAllocated", 8) > 8 else "OB", bytes(place.value))
     light["PixelData"].is_undefined_length = place.encapsulated
     return light
