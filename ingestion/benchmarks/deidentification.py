@@ -101,8 +101,8 @@ def as_markdown(report: Report) -> str:
         "Made by `make bench` (`cie bench deidentify`); every number on this page is measured by it. Use the ratios: "
         "seconds depend on the machine and on what else it does.",
         "",
-        f"Input: {report.slices:,} CT slices made by code (512 × 512 × 16 bits, a chest with noise, 139 elements, 27 of "
-        f"them private, {report.megabytes:,.0f} MB), warm cache, one process, Python {platform.python_version()}, "
+        f"Input: {report.slices:,} CT slices made by code (512 × 512 × 16 bits, a chest with noise, 139 elements, 27 "
+        f"of them private, {report.megabytes:,.0f} MB), warm cache, one process, Python {platform.python_version()}, "
         f"{platform.machine()}. Medians of {report.explicit[0].runs} rounds; in each round every way runs once, so "
         "that a busy minute falls on all alike. CPU is user and system time of the work; of Python programs of our "
         "own the start of the interpreter (the column beside it includes it) is left out, since a worker starts once "
