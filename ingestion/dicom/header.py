@@ -226,7 +226,7 @@ def read_header(buffer: Buffer, start: int, encoding: Encoding, *, last_group: i
             group, number, vr, value, length = read_head(buffer, position, encoding)
         elif implicit:
             group, number, length = head(buffer, position)
-            value = position + 8
+            vr, value = b"", position + 8
         else:
             group, number, vr, length = head(buffer, position)
             if vr in SHORT_VRS:

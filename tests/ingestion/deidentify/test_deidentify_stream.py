@@ -111,3 +111,25 @@ def test_a_large_object_needs_no_more_memory_than_a_small_one(tmp_path: Path) ->
     told = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
     assert told["size"] == (tmp_path / "out.dcm").stat().st_size > LARGE - 1_000_000
     assert told["peak_kb"] < ALLOWED_MB * 1024
+
+
+def test_attributes_behind_an_open_sequence_are_told_in_implicit_little_endian_too() -> None:
+    """A sequence of undefined length once made all attributes behind it look like sequences."""
+    import io
+
+    import pydicom
+    from pydicom.data import get_testdata_file
+    from pydicom.dataset import Dataset
+    from pydicom.uid import ImplicitVRLittleEndian
+
+    dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    item = Dataset()
+    item.ReferencedSOPInstanceUID = "1.2.826.0.1.3680043.9.1"
+    dataset.ReferencedImageSequence = [item]
+    dataset["ReferencedImageSequence"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    out = io.BytesIO()
+    dataset.save_as(out, implicit_vr=True, little_endian=True)
+    done = deidentify_instance(out.getvalue(), policy=load_policy("platform-default"), pseudonyms=PSEUDONYMS)
+    assert (done.dataset.Rows, done.dataset.Columns) == (dataset.Rows, dataset.Columns)
+    assert done.pixels is not None and done.pixels["look"] == "screen"
