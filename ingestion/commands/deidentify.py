@@ -86,6 +86,8 @@ def register(app: typer.Typer) -> None:
             return
         try:
             check_folders(source_folder, target)
+            if names is not None and names.resolve().is_relative_to(target.resolve()):
+                raise FolderUseError("--names must not lie in OUT: it holds file names, and OUT is what is sent")
             chosen = _policy(policy, source, settings)
         except (FolderUseError, PolicyError) as error:
             errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)

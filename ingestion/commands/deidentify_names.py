@@ -16,6 +16,7 @@ def write_names(target: Path, outcome: FolderOutcome) -> None:
         OSError: it cannot be written.
     """
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)  # a file that was there keeps its mode otherwise
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(("name", "object", "state", "reason", "rule", "detail"))

@@ -43,3 +43,18 @@ def test_a_physician_of_the_second_instance_of_another_series_is_known(tmp_path:
     assert len(results) == 3
     assert not [element for result in results for element in result.iterall() if "ietrzyk" in str(element.value)]
     assert {str(result.get("SeriesDescription") or "") for result in results} >= {"abdomen"}
+
+
+def test_file_names_are_kept_apart_from_the_results_and_for_the_owner_alone(tmp_path: Path) -> None:
+    _write(tmp_path / "in", "1", 1)
+    key, listed = tmp_path / "made-up.key", tmp_path / "names.csv"
+    key.write_text(KEY)
+    listed.touch(0o644)
+    arguments = ["deidentify", str(tmp_path / "in"), str(tmp_path / "out"), "--source", "MADE-UP", "--workers", "1"]
+    arguments += ["--key-file", str(key), "--names"]
+    refused = CliRunner().invoke(build_app("deidentify"), [*arguments, str(tmp_path / "out" / "names.csv")])
+    assert refused.exit_code == 2
+    assert not (tmp_path / "out").exists()
+    assert CliRunner().invoke(build_app("deidentify"), [*arguments, str(listed)]).exit_code == 0
+    assert listed.stat().st_mode & 0o777 == 0o600
+    assert "1-1.dcm" in listed.read_text()
