@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from quality_checks.imaging import RULES as IMAGING_RULES
 from quality_checks.model import Level, Rule
 from quality_checks.suites import patient, series_identity, series_images, series_terms, source, study
 from quality_checks.suites.declare import TableCheck
@@ -13,6 +14,11 @@ from quality_checks.suites.source import SourceCheck
 def source_checks() -> tuple[SourceCheck, ...]:
     """Rules on the source's state."""
     return source.CHECKS
+
+
+def imaging_rules() -> tuple[Rule, ...]:
+    """Rules that are checked where the objects of a series are read (``quality_checks.examination``)."""
+    return IMAGING_RULES
 
 
 def table_checks(level: Level) -> tuple[TableCheck, ...]:
@@ -29,12 +35,13 @@ TABLES = (Level.SERIES, Level.STUDY, Level.PATIENT)
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """Every rule once, source first.
+    """Every rule once, source first, then imaging, then tables.
 
     Raises:
         ValueError: two rules have one id.
     """
     rules = [check.rule for check in source_checks()]
+    rules += IMAGING_RULES
     rules += [check.rule for level in TABLES for check in table_checks(level)]
     ids = [rule.id for rule in rules]
     repeated = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})

@@ -15,7 +15,7 @@ from ingestion.catalogue.frames import store_quality
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage import ObjectStore
 from ingestion.storage.numbered import append, read_latest
-from quality_checks.model import Dimension, Level, QualityVerdict, Rule, RuleResult, Severity
+from quality_checks.model import Dimension, Finding, Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.results import results_frame
 
 REPORT_VERSION = "1"
@@ -95,7 +95,18 @@ def read_verdict(internal: ObjectStore, judgement: Judgement) -> QualityVerdict:
         for row in said["results"]
     )
     scores = {Dimension(name): share for name, share in said["scores"].items()}
-    return QualityVerdict(source_id=said["source_id"], results=results, scores=scores, blocks=said["blocks"])
+    findings = tuple(
+        Finding(**{**row, "level": Level(row["level"]), "severity": Severity(row["severity"])})
+        for row in said.get("findings", ())
+    )
+    return QualityVerdict(
+        source_id=said["source_id"],
+        results=results,
+        scores=scores,
+        blocks=said["blocks"],
+        findings=findings,
+        excluded={uid: tuple(rules) for uid, rules in said.get("excluded", {}).items()},
+    )
 
 
 def _verdict_json(verdict: QualityVerdict) -> bytes:
