@@ -64,9 +64,7 @@ class KnownIdentities:
     beside: frozenset[str] = field(repr=False, default=frozenset())
 
     def __or__(self, other: KnownIdentities) -> KnownIdentities:
-        return KnownIdentities(
-            self.needles | other.needles, self.written | other.written, self.beside | other.beside
-        )
+        return KnownIdentities(self.needles | other.needles, self.written | other.written, self.beside | other.beside)
 
 
 def _tags(*keywords: str) -> frozenset[int]:
@@ -116,6 +114,8 @@ _NOBODY = word_set(
     "us mg cr dx nm xa rf sc rt ot io px es seg sr"
 )
 """What stands in the fields of names where no one is named. The modalities: 'CT' as an operator is no person."""
+
+_SHORT = word_set("na no nil yes io ot es anon")
 
 
 class IdentityCollector:
@@ -181,6 +181,9 @@ def _person(group: str) -> Iterator[Needle]:
         yield from _code(group)
         return
     components = [_words(component) for component in group.split("^")[:3]]
+    if any(components):
+        # Beside a real name these are names: Li Na.
+        components = [_words(component, but=_NOBODY - _SHORT) for component in group.split("^")[:3]]
     for place, words in enumerate(components):
         yield from _name(words, whole=place < 2)
     whole = [("".join(words), words) for words in components if words]
@@ -198,9 +201,10 @@ def _match(spelling: str) -> Match:
     return Match.PART if len(spelling) >= LONG_NAME else Match.WORD
 
 
-def _words(component: str) -> list[str]:
+def _words(component: str, *, but: frozenset[str] = _NOBODY) -> list[str]:
+    """The words of one component that are no titles and not in ``but``."""
     joined = re.sub(r"['’`´]", "", component)
-    return [word for word in _LETTERS.findall(joined) if fold(word) not in _TITLES | _NOBODY | _ADDED]
+    return [word for word in _LETTERS.findall(joined) if fold(word) not in _TITLES | but | _ADDED]
 
 
 def _people(words: list[str], *, whole: bool = True) -> list[str]:
@@ -210,9 +214,7 @@ def _people(words: list[str], *, whole: bool = True) -> list[str]:
     """
     last = len(words) - 1 if whole else len(words)
     found = [
-        word
-        for place, word in enumerate(words)
-        if fold(word) not in _PARTICLES or not word.isascii() or place == last
+        word for place, word in enumerate(words) if fold(word) not in _PARTICLES or not word.isascii() or place == last
     ]
     return words if whole and not any(fold(word) not in _PARTICLES for word in words) else found
 

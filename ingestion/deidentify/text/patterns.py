@@ -20,7 +20,7 @@ HARMLESS_NUMBERS = frozenset({"10000", "16384", "32767", "32768", "65535", "6553
 SMALL_NUMBER = 3
 """Digits that a number with zeros before it may have (I00010): as many as any number that stays."""
 _WORD = r"[^\W\d_][^\W\d_'’.-]*(?:['’-][^\W\d_]+)*"
-_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*")
+_MAIL = re.compile(r"[\w.+%-]+@[\w-]{2,}(?:\.[\w-]+)*")
 _WEB = re.compile(r"(?:https?|ftp|s3|file)://\S+|(?<!\w)www\.\S+|(?<!\w)[A-Za-z]:\\\S+|\\\\\w+\\\S+", re.IGNORECASE)
 _UID = re.compile(r"(?<![\d.])[012](?:\.\d+){4,}(?![\d.])")
 SHORTEST_UID = 16
@@ -176,7 +176,9 @@ def _numbers(text: str, kind: TextKind, words: frozenset[str], vocabulary: Vocab
     if any(word.endswith(_STREETS) for word in words):
         yield from (match.span() for match in _STREET.finditer(text) if not _says_words(match, vocabulary))
     if kind is TextKind.DESCRIPTOR:
-        yield from _whole(_ZIP_AND_TOWN, text)
+        for match in _ZIP_AND_TOWN.finditer(text):
+            if not all(fold(word) in vocabulary.words for word in _LETTER_RUNS.findall(match.group()) if len(word) > 2):
+                yield match.span()
         yield from _whole(_YEAR, text)
     for match in _DIGITS.finditer(text):
         start, end = match.span()

@@ -65,7 +65,9 @@ def load_vocabulary() -> Vocabulary:
         half_names=words[HALF_NAMES],
         no_vowel_names=words[NO_VOWEL_NAMES],
         short_names=words[SHORT_NAMES] | frozenset(word for word in words[NO_VOWEL_NAMES] if len(word) <= 3),
-        unspaced=frozenset(word for word in known if word[0] >= FIRST_UNSPACED),
+        unspaced=frozenset(
+            word for lines in files.values() for line in lines for word in line.split() if word[0] >= FIRST_UNSPACED
+        ),
         phrases=_phrases(files[PHRASES]),
         digest=hashlib.sha256(content.encode()).hexdigest(),
     )

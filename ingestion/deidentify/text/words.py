@@ -16,8 +16,8 @@ LONGEST_CAPITALS = 3
 """Capitals that are an acronym even with a vowel, unless they are a name of that length (TOF, OPA, but LEE)."""
 BESIDE_DIGITS = 2
 """Letters beside a digit that make a code of a protocol (Br40d, B31f, FC18) rather than a name."""
-SHORTEST_OF_TWO = 4
-"""Letters of a known word behind a modality's (CTABDOMEN)."""
+SHORTEST_OF_TWO = 3
+"""Letters of a known word behind a modality's (CTABD)."""
 MOST_BEFORE = 12
 """Characters before a word in which its initials are looked for."""
 SHORTEST_HOMOGRAPH = 3
@@ -33,10 +33,18 @@ _CAMEL = re.compile(r"[A-ZÀ-Þ]+(?=[A-ZÀ-Þ][a-zß-ÿ])|[A-ZÀ-Þ]?[a-zß-ÿ]+
 _NUMBER_BESIDE = re.compile(r"([^\W\d_]+)0*(\d+)|0*(\d+)([^\W\d_]+)")
 _SCRIPTS = re.compile(f"[{FIRST_UNSPACED}-\U0003ffff]+|[^{FIRST_UNSPACED}-\U0003ffff]+")
 _VOWELS = frozenset("aeiouy")
+_VIETNAMESE = re.compile("[\u1ea0-\u1ef9ơưƠƯ]")
+"""Letters of Vietnamese alone: without their marks its names look like words of other languages (Thị, Đầu)."""
 _MODALITY = re.compile(r"^(?:ct|mr|mri|mrt|irm|tdm|pet|us|mg|rt|rx|xr|tac|spect)(.+)$")
 _YEAR_BEHIND = re.compile(r"^[^\W\d_]+(?:19|20)\d\d$")
 """Initials with a year of birth, or DOB1957; no protocol is numbered so."""
 _INITIAL = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.[\s-]?){1,3}$")
+_ARTICLE = re.compile(
+    r"(?<![^\W_])(?:(?:van|von|der|den|ter|zu|abu|bin|ibn|mac|mc|della|dello)[\s-]+)+$"
+    r"|(?<![^\W_])(?:al|el|de|la|le|du|di|da|del|dos|das|o|d)[-'’]$",
+    re.IGNORECASE,
+)
+"""What is a part of the name behind it: van der, El-."""
 _POSSESSIVE = re.compile(r"['’]s$")
 _WITHIN_PHRASE = re.compile(r"[\s_\-/.'’]{1,2}")
 
@@ -63,7 +71,8 @@ def unknown_words(text: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int]
         if standing[number] is Standing.UNKNOWN or (standing[number] is Standing.DOUBTFUL and beside):
             start = token.start()
             initials = _INITIAL.search(text, max(0, start - MOST_BEFORE), start)
-            yield (initials.start() if initials else start), token.end()
+            article = _ARTICLE.search(text, max(0, start - MOST_BEFORE), start)
+            yield min(match.start() if match else start for match in (initials, article)), token.end()
 
 
 def _in_phrases(text: str, tokens: list[re.Match[str]], vocabulary: Vocabulary) -> Iterator[int]:
@@ -84,6 +93,8 @@ def _standing(token: str, vocabulary: Vocabulary) -> Standing:
     folded = fold(token)
     if token.isdigit():
         return Standing.KNOWN
+    if _VIETNAMESE.search(token):
+        return Standing.UNKNOWN
     if folded in vocabulary.words:
         common = folded in vocabulary.half_names and len(token) >= SHORTEST_HOMOGRAPH and token[:1].isupper()
         return Standing.DOUBTFUL if common else Standing.KNOWN
@@ -103,7 +114,8 @@ def _is_record(token: str, vocabulary: Vocabulary) -> bool:
     """Letters that are no word with a number of four digits or more: KRK4471, but not B1000."""
     for match in _NUMBER_BESIDE.finditer(token):
         letters, digits = fold(match.group(1) or match.group(4)), match.group(2) or match.group(3)
-        if len(digits) < NUMBERED or letters in _SETTINGS or (len(letters) > 1 and letters in vocabulary.words):
+        word = len(letters) > LONGEST_CAPITALS and letters in vocabulary.words
+        if len(digits) < NUMBERED or letters in _SETTINGS or word:
             continue
         if len(letters) > BESIDE_DIGITS or int(digits) % ROUND:
             return True

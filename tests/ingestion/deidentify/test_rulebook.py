@@ -214,7 +214,7 @@ def test_private_attributes(creator: str, group: int, offset: int, vr: str, trea
 @pytest.mark.parametrize(
     ("creator", "group", "offset", "vr", "text"),
     [
-        ("SIEMENS MR HEADER", 0x0051, 0x0B, "SH", TextKind.DESCRIPTOR),  # a matrix as text
+        ("SIEMENS MR HEADER", 0x0051, 0x0B, "SH", TextKind.TECHNICAL),  # a matrix as text
         ("SIEMENS MEDCOM HEADER2", 0x0029, 0x60, "LO", TextKind.TECHNICAL),  # series workflow status
         ("GEMS_ACQU_01", 0x0019, 0x9C, "LO", TextKind.DESCRIPTOR),  # name of the pulse sequence
         ("Philips MR Imaging DD 001", 0x2005, 0x6F, "CS", TextKind.TECHNICAL),

@@ -35,7 +35,7 @@ WORDS = (
 )  # fmt: skip
 NEEDED = {
     "hu", "ma", "le", "do", "an", "head", "long", "short", "sharp", "post", "hand", "foot", "day", "stone", "per",
-    "max", "ray", "art", "pat",
+    "max", "ray", "art", "pat", "bravo",
 }  # fmt: skip
 JOINTS = (" ", "_", "/", " - ", ", ", ": ")
 
