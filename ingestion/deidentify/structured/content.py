@@ -1,0 +1,220 @@
+"""The content items of a structured report (PS3.3 section C.17.3), each treated by its value type and its concept.
+
+Numbers, coordinates and references stay; dates, times, UIDs and the names of persons are left to the rules of their
+attributes, which hold in sequences too. What is done here is what a rule for an attribute cannot do: it sees the
+concept beside the value.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+
+import pydicom
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataset import Dataset
+
+from ingestion.accounting.refusal import InstanceRefusedError
+from ingestion.accounting.states import Reason
+from ingestion.deidentify.codes import PUBLISHED_SCHEMES
+from ingestion.deidentify.identity_scan import Text
+from ingestion.deidentify.profile import read_text
+from ingestion.deidentify.rules import Cleaner, Rule, RuleBook, TextKind, Treatment
+from ingestion.deidentify.structured.kinds import REPORTS
+from ingestion.deidentify.study import RawObject
+from ingestion.deidentify.values import OLDEST
+from ingestion.dicom.charset import charset_of
+from ingestion.dicom.guard import guarded
+from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
+
+CONCEPTS = "content_concepts.csv"
+GONE = "ANONYMIZED"
+GONE_DATE = "00010101"
+"""No day can be moved before it, so the rule for dates puts its own dummy there: one that moved would tell by how much."""
+CONTENT, TEXT_VALUE = 0x0040A730, 0x0040A160
+VALUE_TYPES = frozenset({
+    "CONTAINER", "TEXT", "NUM", "CODE", "DATETIME", "DATE", "TIME", "UIDREF", "PNAME", "COMPOSITE", "IMAGE",
+    "WAVEFORM", "SCOORD", "SCOORD3D", "TCOORD",
+})  # fmt: skip
+MOST_CUT = 0.5
+"""Share of its words from which a text is replaced whole: what is left of it says little, and may say who."""
+_SCHEMES_OF_CONCEPTS = frozenset({"DCM"})
+_KEPT = frozenset({Treatment.KEEP, Treatment.CLEAN, Treatment.AGE})
+_UTF8 = b"ISO_IR 192"
+
+
+@cache
+def concepts() -> dict[str, int]:
+    """Code of a concept name (scheme DCM) to the tag of the attribute that says the same."""
+    found = {}
+    for line in csv.DictReader(read_text(CONCEPTS)):
+        tag = tag_for_keyword(line["keyword"])
+        if tag is None:
+            raise ValueError(f"{CONCEPTS}: no attribute {line['keyword']!r}")
+        found[line["code"]] = tag
+    return found
+
+
+def items_of(dataset: Dataset) -> Iterator[Dataset]:
+    """All content items below ``dataset``, without recursion: a hostile tree is as deep as it likes."""
+    waiting = [dataset]
+    while waiting:
+        for item in waiting.pop().get("ContentSequence") or ():
+            yield item
+            waiting.append(item)
+
+
+def identities_in_content(opened: RawObject) -> frozenset[Text]:
+    """What the content of a report says of who its people and devices are, as the headers' attributes would say it."""
+    if opened.ids.sop_class_uid not in REPORTS:
+        return frozenset()
+    found = set()
+    with guarded("structured"):
+        for item in items_of(pydicom.dcmread(BytesIO(opened.raw), force=True)):
+            tag, value = _concept(item), item.get("TextValue")
+            if tag is not None and value:
+                vr = dictionary_VR(tag)
+                found.add(Text(tag, vr, str(value).encode("utf-8", "replace"), charset_of(_UTF8)))
+    return frozenset(found)
+
+
+def _concept(item: Dataset) -> int | None:
+    """The attribute that the item's concept stands for."""
+    names = item.get("ConceptNameCodeSequence")
+    if not names or names[0].get("CodingSchemeDesignator") not in _SCHEMES_OF_CONCEPTS:
+        return None
+    return concepts().get(str(names[0].get("CodeValue") or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRules:
+    """``RuleBook`` of a report whose content was cleaned: its texts stay, unless an identity is found in one."""
+
+    book: RuleBook = field(repr=False)
+
+    def rule(self, tag: int, vr: str, *, path: tuple[int, ...] = ()) -> Rule:
+        """As the other book, but for the texts of content items."""
+        if tag == TEXT_VALUE and path and path[-1] == CONTENT:
+            return _CLEANED
+        return self.book.rule(tag, vr, path=path)
+
+    def private(self, creator: str, group: int, element: int, vr: str, *, path: tuple[int, ...] = ()) -> Rule:
+        """As the other book."""
+        return self.book.private(creator, group, element, vr, path=path)
+
+
+_CLEANED = Rule(Treatment.KEEP, "cleaned by its concept and value type", fallback=Treatment.DUMMY)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentCleaner:
+    """The content of one patient's reports under one policy. ``clean`` says whether it changed anything."""
+
+    book: RuleBook = field(repr=False)
+    cleaner: Cleaner = field(repr=False)
+    pseudonyms: Pseudonyms = field(repr=False)
+    patient: PatientIdentity = field(repr=False)
+
+    def clean(self, dataset: Dataset) -> bool:
+        """Change ``dataset`` in place.
+
+        Raises:
+            InstanceRefusedError: UNCLEANABLE_CONTENT: an item of a value type that no rule covers, or a
+                characteristic of the patient that the policy keeps from no code.
+        """
+        changed = False
+        for item in items_of(dataset):
+            kind = str(item.get("ValueType") or "")
+            if kind not in VALUE_TYPES and (kind or "ReferencedContentItemIdentifier" not in item):
+                raise InstanceRefusedError(
+                    Reason.UNCLEANABLE_CONTENT, rule="structured.value_type", detail="a content item of unknown type"
+                )
+            tag = _concept(item)
+            if tag is not None:
+                changed |= self._identifying(item, kind, tag)
+            elif kind == "TEXT":
+                changed |= self._text(item)
+            changed |= self._local_codes(item)
+        return changed
+
+    def _identifying(self, item: Dataset, kind: str, tag: int) -> bool:
+        rule = self.book.rule(tag, dictionary_VR(tag))
+        match kind:
+            case "TEXT":
+                return _put(item, "TextValue", self._as_attribute(rule, tag, str(item.get("TextValue") or "")))
+            case "PNAME" | "UIDREF" | "TIME":
+                return False  # by the rule of its own attribute
+            case "DATE" | "DATETIME":
+                keyword = "Date" if kind == "DATE" else "DateTime"
+                moved = rule.treatment in (Treatment.SHIFT, Treatment.KEEP)
+                return False if moved else _put(item, keyword, GONE_DATE + ("000000" if kind == "DATETIME" else ""))
+            case "NUM" if rule.treatment is Treatment.AGE:
+                return _at_most_ninety(item)
+            case "CODE" | "NUM" if rule.treatment not in _KEPT:
+                raise InstanceRefusedError(
+                    Reason.UNCLEANABLE_CONTENT,
+                    rule="structured.characteristic",
+                    detail="a coded characteristic of the patient, which the policy does not keep",
+                )
+        return False
+
+    def _as_attribute(self, rule: Rule, tag: int, text: str) -> str:
+        """``text`` as the rule for the attribute treats it; never empty."""
+        match rule.treatment:
+            case Treatment.PSEUDONYM:
+                return self.pseudonyms.patient(self.patient)
+            case Treatment.ACCESSION:
+                return self.pseudonyms.accession(text)
+            case Treatment.IDENTIFIER:
+                keyword = pydicom.datadict.keyword_for_tag(tag)
+                return self.pseudonyms.identifier(keyword, text)
+            case Treatment.KEEP:
+                return text
+        return GONE
+
+    def _text(self, item: Dataset) -> bool:
+        text = str(item.get("TextValue") or "")
+        cleaned = self.cleaner.clean(text, kind=TextKind.DESCRIPTOR)
+        if cleaned == text:
+            return False
+        words, left = len(text.split()), len(cleaned.split())
+        return _put(item, "TextValue", cleaned if words and left >= (1 - MOST_CUT) * words else GONE)
+
+    def _local_codes(self, item: Dataset) -> bool:
+        """Codes of nobody's published scheme: their meaning is typed by people, their value can be a number."""
+        changed = False
+        for keyword in ("ConceptNameCodeSequence", "ConceptCodeSequence"):
+            for code in item.get(keyword) or ():
+                if code.get("CodingSchemeDesignator") in PUBLISHED_SCHEMES:
+                    continue
+                for part, kind in (("CodeMeaning", TextKind.DESCRIPTOR), ("CodeValue", TextKind.TECHNICAL)):
+                    text = str(code.get(part) or "")
+                    cleaned = self.cleaner.clean(text, kind=kind)
+                    if cleaned != text:
+                        changed |= _put(code, part, cleaned if part == "CodeMeaning" and cleaned else GONE)
+        return changed
+
+
+def _put(dataset: Dataset, keyword: str, value: str) -> bool:
+    if dataset.get(keyword) == value:
+        return False
+    setattr(dataset, keyword, value)
+    return True
+
+
+def _at_most_ninety(item: Dataset) -> bool:
+    """An age in years above 89 is 90; in other units it is nobody's of that age."""
+    changed = False
+    for measured in item.get("MeasuredValueSequence") or ():
+        units = measured.get("MeasurementUnitsCodeSequence") or ()
+        years = units and str(units[0].get("CodeValue") or "") == "a"
+        if years and float(measured.get("NumericValue") or 0) > OLDEST:
+            measured.NumericValue = str(OLDEST + 1)
+            for exact in ("FloatingPointValue", "RationalNumeratorValue", "RationalDenominatorValue"):
+                if exact in measured:
+                    delattr(measured, exact)
+            changed = True
+    return changed
