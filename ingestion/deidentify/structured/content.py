@@ -8,6 +8,7 @@ concept beside the value.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +20,7 @@ from pydicom.dataset import Dataset
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
-from ingestion.deidentify.codes import PUBLISHED_SCHEMES
+from ingestion.deidentify.codes import MAX_CODE, PUBLISHED_SCHEMES
 from ingestion.deidentify.identity_scan import Text
 from ingestion.deidentify.profile import read_text
 from ingestion.deidentify.rules import Cleaner, Rule, RuleBook, TextKind, Treatment
@@ -33,8 +34,9 @@ from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 CONCEPTS = "content_concepts.csv"
 GONE = "ANONYMIZED"
 GONE_DATE = "00010101"
-"""No day can be moved before it, so the rule for dates puts its own dummy there: one that moved would tell by how much."""
-CONTENT, TEXT_VALUE = 0x0040A730, 0x0040A160
+"""No day can be moved before it, so the rule for dates puts its own dummy there. One that moved would give the days."""
+CONTENT, TEXT_VALUE, CODE_VALUE = 0x0040A730, 0x0040A160, 0x00080100
+CONCEPT_SEQUENCES = ("ConceptNameCodeSequence", "ConceptCodeSequence")
 VALUE_TYPES = frozenset({
     "CONTAINER", "TEXT", "NUM", "CODE", "DATETIME", "DATE", "TIME", "UIDREF", "PNAME", "COMPOSITE", "IMAGE",
     "WAVEFORM", "SCOORD", "SCOORD3D", "TCOORD",
@@ -43,6 +45,7 @@ MOST_CUT = 0.5
 """Share of its words from which a text is replaced whole: what is left of it says little, and may say who."""
 _SCHEMES_OF_CONCEPTS = frozenset({"DCM"})
 _KEPT = frozenset({Treatment.KEEP, Treatment.CLEAN, Treatment.AGE})
+_LIKE_A_DAY = re.compile(r"(?:19|20)\d{6}$|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}$")
 _UTF8 = b"ISO_IR 192"
 
 
@@ -91,13 +94,13 @@ def _concept(item: Dataset) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ContentRules:
-    """``RuleBook`` of a report whose content was cleaned: its texts stay, unless an identity is found in one."""
+    """``RuleBook`` of a report whose content was cleaned: its texts and codes stay, unless an identity is found."""
 
     book: RuleBook = field(repr=False)
 
     def rule(self, tag: int, vr: str, *, path: tuple[int, ...] = ()) -> Rule:
         """As the other book, but for the texts of content items."""
-        if tag == TEXT_VALUE and path and path[-1] == CONTENT:
+        if path and ((tag == TEXT_VALUE and path[-1] == CONTENT) or (tag == CODE_VALUE and path[-1] in _CODED)):
             return _CLEANED
         return self.book.rule(tag, vr, path=path)
 
@@ -106,6 +109,7 @@ class ContentRules:
         return self.book.private(creator, group, element, vr, path=path)
 
 
+_CODED = frozenset(tag_for_keyword(keyword) for keyword in CONCEPT_SEQUENCES)
 _CLEANED = Rule(Treatment.KEEP, "cleaned by its concept and value type", fallback=Treatment.DUMMY)
 
 
@@ -125,7 +129,7 @@ class ContentCleaner:
             InstanceRefusedError: UNCLEANABLE_CONTENT: an item of a value type that no rule covers, or a
                 characteristic of the patient that the policy keeps from no code.
         """
-        changed = False
+        changed = self._local_codes(dataset)
         for item in items_of(dataset):
             kind = str(item.get("ValueType") or "")
             if kind not in VALUE_TYPES and (kind or "ReferencedContentItemIdentifier" not in item):
@@ -184,17 +188,24 @@ class ContentCleaner:
         return _put(item, "TextValue", cleaned if words and left >= (1 - MOST_CUT) * words else GONE)
 
     def _local_codes(self, item: Dataset) -> bool:
-        """Codes of nobody's published scheme: their meaning is typed by people, their value can be a number."""
+        """Codes of nobody's published scheme: people type their meaning, and the value can be anything.
+
+        A number stays where its meaning is a thing: 250145, Metabolic Tumor Volume.
+        """
         changed = False
-        for keyword in ("ConceptNameCodeSequence", "ConceptCodeSequence"):
+        for keyword in CONCEPT_SEQUENCES:
             for code in item.get(keyword) or ():
                 if code.get("CodingSchemeDesignator") in PUBLISHED_SCHEMES:
                     continue
-                for part, kind in (("CodeMeaning", TextKind.DESCRIPTOR), ("CodeValue", TextKind.TECHNICAL)):
-                    text = str(code.get(part) or "")
-                    cleaned = self.cleaner.clean(text, kind=kind)
-                    if cleaned != text:
-                        changed |= _put(code, part, cleaned if part == "CodeMeaning" and cleaned else GONE)
+                meaning, value = str(code.get("CodeMeaning") or ""), str(code.get("CodeValue") or "")
+                cleaned = self.cleaner.clean(meaning, kind=TextKind.DESCRIPTOR)
+                if cleaned != meaning:
+                    changed |= _put(code, "CodeMeaning", cleaned or GONE)
+                about_a_thing = cleaned == meaning and any(map(str.isalpha, meaning)) and len(value) <= MAX_CODE
+                if not value or (about_a_thing and not _LIKE_A_DAY.match(value)):
+                    continue
+                if self.cleaner.clean(value, kind=TextKind.TECHNICAL) != value:
+                    changed |= _put(code, "CodeValue", GONE)
         return changed
 
 
