@@ -198,10 +198,10 @@ class ContentCleaner:
                 if code.get("CodingSchemeDesignator") in PUBLISHED_SCHEMES:
                     continue
                 meaning, value = str(code.get("CodeMeaning") or ""), str(code.get("CodeValue") or "")
-                cleaned = self.cleaner.clean(meaning, kind=TextKind.DESCRIPTOR)
-                if cleaned != meaning:
-                    changed |= _put(code, "CodeMeaning", cleaned or GONE)
-                about_a_thing = cleaned == meaning and any(map(str.isalpha, meaning)) and len(value) <= MAX_CODE
+                if self.cleaner.clean(meaning, kind=TextKind.DESCRIPTOR) != meaning:
+                    changed |= _put(code, "CodeMeaning", GONE) | bool(value and _put(code, "CodeValue", GONE))
+                    continue
+                about_a_thing = any(map(str.isalpha, meaning)) and len(value) <= MAX_CODE
                 if not value or (about_a_thing and not _LIKE_A_DAY.match(value)):
                     continue
                 if self.cleaner.clean(value, kind=TextKind.TECHNICAL) != value:
