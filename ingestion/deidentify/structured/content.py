@@ -15,7 +15,7 @@ from functools import cache
 from io import BytesIO
 
 import pydicom
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataset import Dataset
 
 from ingestion.accounting.refusal import InstanceRefusedError
@@ -46,6 +46,10 @@ MOST_CUT = 0.5
 _SCHEMES_OF_CONCEPTS = frozenset({"DCM"})
 _KEPT = frozenset({Treatment.KEEP, Treatment.CLEAN, Treatment.AGE})
 _LIKE_A_DAY = re.compile(r"(?:19|20)\d{6}$|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}$")
+_CODE = re.compile(r"[A-Za-z0-9.\-/\[\]{}%_]*")
+_DIGITS = re.compile(r"\d+")
+_CHARACTERISTICS = frozenset({0x00100040, 0x00101010})
+"""Sex and age."""
 _UTF8 = b"ISO_IR 192"
 
 
@@ -100,7 +104,9 @@ class ContentRules:
 
     def rule(self, tag: int, vr: str, *, path: tuple[int, ...] = ()) -> Rule:
         """As the other book, but for the texts of content items."""
-        if path and ((tag == TEXT_VALUE and path[-1] == CONTENT) or (tag == CODE_VALUE and path[-1] in _CODED)):
+        around = path[:-1] if tag == CODE_VALUE and path and path[-1] in _CODED else path
+        walked = all(step == CONTENT for step in around)  # elsewhere the walk over the items was not
+        if walked and ((tag == TEXT_VALUE and path) or around is not path):
             return _CLEANED
         return self.book.rule(tag, vr, path=path)
 
@@ -115,55 +121,47 @@ _CLEANED = Rule(Treatment.KEEP, "cleaned by its concept and value type", fallbac
 
 @dataclass(frozen=True, slots=True)
 class ContentCleaner:
-    """The content of one patient's reports under one policy. ``clean`` says whether it changed anything."""
+    """The content of one patient's reports under one policy."""
 
     book: RuleBook = field(repr=False)
     cleaner: Cleaner = field(repr=False)
     pseudonyms: Pseudonyms = field(repr=False)
     patient: PatientIdentity = field(repr=False)
 
-    def clean(self, dataset: Dataset) -> bool:
+    def clean(self, dataset: Dataset) -> None:
         """Change ``dataset`` in place.
 
         Raises:
             InstanceRefusedError: UNCLEANABLE_CONTENT: an item of a value type that no rule covers, or a
-                characteristic of the patient that the policy keeps from no code.
+                characteristic of the patient that the policy does not keep.
         """
-        changed = self._local_codes(dataset)
+        self._codes(dataset)
         for item in items_of(dataset):
             kind = str(item.get("ValueType") or "")
             if kind not in VALUE_TYPES and (kind or "ReferencedContentItemIdentifier" not in item):
-                raise InstanceRefusedError(
-                    Reason.UNCLEANABLE_CONTENT, rule="structured.value_type", detail="a content item of unknown type"
-                )
+                raise _uncleanable("structured.value_type", "a content item of unknown type")
             tag = _concept(item)
             if tag is not None:
-                changed |= self._identifying(item, kind, tag)
-            elif kind == "TEXT":
-                changed |= self._text(item)
-            changed |= self._local_codes(item)
-        return changed
+                self._identifying(item, kind, tag)
+            if "TextValue" in item and not (kind == "TEXT" and tag is not None):
+                item.TextValue = self._text(str(item.TextValue or ""))
+            self._codes(item)
 
-    def _identifying(self, item: Dataset, kind: str, tag: int) -> bool:
+    def _identifying(self, item: Dataset, kind: str, tag: int) -> None:
+        """PNAME, UIDREF and TIME are left to the rules of their own attributes."""
         rule = self.book.rule(tag, dictionary_VR(tag))
-        match kind:
-            case "TEXT":
-                return _put(item, "TextValue", self._as_attribute(rule, tag, str(item.get("TextValue") or "")))
-            case "PNAME" | "UIDREF" | "TIME":
-                return False  # by the rule of its own attribute
-            case "DATE" | "DATETIME":
-                keyword = "Date" if kind == "DATE" else "DateTime"
-                moved = rule.treatment in (Treatment.SHIFT, Treatment.KEEP)
-                return False if moved else _put(item, keyword, GONE_DATE + ("000000" if kind == "DATETIME" else ""))
-            case "NUM" if rule.treatment is Treatment.AGE:
-                return _at_most_ninety(item)
-            case "CODE" | "NUM" if rule.treatment not in _KEPT:
-                raise InstanceRefusedError(
-                    Reason.UNCLEANABLE_CONTENT,
-                    rule="structured.characteristic",
-                    detail="a coded characteristic of the patient, which the policy does not keep",
-                )
-        return False
+        if kind == "TEXT":
+            item.TextValue = self._as_attribute(rule, tag, str(item.get("TextValue") or ""))
+        elif kind in ("DATE", "DATETIME"):
+            if rule.treatment not in (Treatment.SHIFT, Treatment.KEEP):
+                setattr(item, *(("Date", GONE_DATE) if kind == "DATE" else ("DateTime", f"{GONE_DATE}000000")))
+        elif kind == "NUM" and rule.treatment is Treatment.AGE:
+            _at_most_ninety(item)
+        elif kind in ("CODE", "NUM") and rule.treatment not in _KEPT:
+            if kind == "NUM" or tag in _CHARACTERISTICS:
+                raise _uncleanable("structured.characteristic", "a characteristic that the policy does not keep")
+            for code in item.get("ConceptCodeSequence") or ():
+                _blank(code)
 
     def _as_attribute(self, rule: Rule, tag: int, text: str) -> str:
         """``text`` as the rule for the attribute treats it; never empty."""
@@ -173,52 +171,49 @@ class ContentCleaner:
             case Treatment.ACCESSION:
                 return self.pseudonyms.accession(text)
             case Treatment.IDENTIFIER:
-                keyword = pydicom.datadict.keyword_for_tag(tag)
-                return self.pseudonyms.identifier(keyword, text)
+                return self.pseudonyms.identifier(keyword_for_tag(tag), text)
             case Treatment.KEEP:
                 return text
         return GONE
 
-    def _text(self, item: Dataset) -> bool:
-        text = str(item.get("TextValue") or "")
+    def _text(self, text: str) -> str:
         cleaned = self.cleaner.clean(text, kind=TextKind.DESCRIPTOR)
-        if cleaned == text:
-            return False
         words, left = len(text.split()), len(cleaned.split())
-        return _put(item, "TextValue", cleaned if words and left >= (1 - MOST_CUT) * words else GONE)
+        return cleaned if cleaned == text or (cleaned and left >= (1 - MOST_CUT) * words) else GONE
 
-    def _local_codes(self, item: Dataset) -> bool:
-        """Codes of nobody's published scheme: people type their meaning, and the value can be anything.
+    def _codes(self, item: Dataset) -> None:
+        """Codes of a published scheme stay; in others people type the meaning, and the value can be anything.
 
-        A number stays where its meaning is a thing: 250145, Metabolic Tumor Volume.
+        A value stays where it looks like a code and its meaning is a thing: 250145, Metabolic Tumor Volume.
         """
-        changed = False
         for keyword in CONCEPT_SEQUENCES:
             for code in item.get(keyword) or ():
-                if code.get("CodingSchemeDesignator") in PUBLISHED_SCHEMES:
-                    continue
                 meaning, value = str(code.get("CodeMeaning") or ""), str(code.get("CodeValue") or "")
-                if self.cleaner.clean(meaning, kind=TextKind.DESCRIPTOR) != meaning:
-                    changed |= _put(code, "CodeMeaning", GONE) | bool(value and _put(code, "CodeValue", GONE))
-                    continue
-                about_a_thing = any(map(str.isalpha, meaning)) and len(value) <= MAX_CODE
-                if not value or (about_a_thing and not _LIKE_A_DAY.match(value)):
-                    continue
-                if self.cleaner.clean(value, kind=TextKind.TECHNICAL) != value:
-                    changed |= _put(code, "CodeValue", GONE)
-        return changed
+                shaped = _CODE.fullmatch(value) and len(value) <= MAX_CODE
+                if code.get("CodingSchemeDesignator") in PUBLISHED_SCHEMES:
+                    if value and not shaped:
+                        code.CodeValue = GONE
+                elif self._says_more(meaning) or not any(map(str.isalpha, meaning)):
+                    _blank(code)
+                elif value and (not shaped or _LIKE_A_DAY.match(value) or self._says_more(_DIGITS.sub(" ", value))):
+                    code.CodeValue = GONE
+
+    def _says_more(self, text: str) -> bool:
+        return self.cleaner.clean(text, kind=TextKind.DESCRIPTOR) != text
 
 
-def _put(dataset: Dataset, keyword: str, value: str) -> bool:
-    if dataset.get(keyword) == value:
-        return False
-    setattr(dataset, keyword, value)
-    return True
+def _blank(code: Dataset) -> None:
+    for keyword in ("CodeMeaning", "CodeValue", "LongCodeValue"):
+        if code.get(keyword):
+            setattr(code, keyword, GONE)
 
 
-def _at_most_ninety(item: Dataset) -> bool:
+def _uncleanable(rule: str, detail: str) -> InstanceRefusedError:
+    return InstanceRefusedError(Reason.UNCLEANABLE_CONTENT, rule=rule, detail=detail)
+
+
+def _at_most_ninety(item: Dataset) -> None:
     """An age in years above 89 is 90; in other units it is nobody's of that age."""
-    changed = False
     for measured in item.get("MeasuredValueSequence") or ():
         units = measured.get("MeasurementUnitsCodeSequence") or ()
         years = units and str(units[0].get("CodeValue") or "") == "a"
@@ -227,5 +222,3 @@ def _at_most_ninety(item: Dataset) -> bool:
             for exact in ("FloatingPointValue", "RationalNumeratorValue", "RationalDenominatorValue"):
                 if exact in measured:
                     delattr(measured, exact)
-            changed = True
-    return changed

@@ -23,7 +23,7 @@ _BITMAP_GROUPS = range(0x6000, 0x6100, 2)
 def clean_structure(
     opened: RawObject, structure: Structure, *, book: RuleBook, cleaner: Cleaner, pseudonyms: Pseudonyms
 ) -> RawObject:
-    """``opened`` with a content in which nobody is named; the same object where nothing had to change.
+    """``opened`` with a content in which nobody is named; a presentation state or plan as it is.
 
     The rules for its attributes are still to be applied: dates, UIDs, names of persons, all other texts.
 
@@ -35,9 +35,8 @@ def clean_structure(
         _refuse_pictures(dataset)
         if structure is not Structure.REPORT:
             return opened
-        content = ContentCleaner(book, cleaner, pseudonyms, opened.ids.patient)
-        if not content.clean(dataset):
-            return opened
+        ContentCleaner(book, cleaner, pseudonyms, opened.ids.patient).clean(dataset)
+        # Written anew even where nothing changed: what the rewriter then keeps is what was walked here, and no more.
         out = BytesIO()
         pydicom.dcmwrite(out, dataset, enforce_file_format=True, overwrite=True)
     return open_object(out.getvalue())
