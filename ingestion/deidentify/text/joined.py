@@ -9,6 +9,12 @@ SHORTEST_JOINED = 9
 SHORTEST_PART = 4
 MOST_PARTS = 4
 LONGEST_JOINED = 40
+NAMES = frozenset({
+    "boatright", "brasswell", "breathnach", "cervantes", "hodemakers", "ironhorse", "kostiantin", "leadbetter",
+    "lockheart", "piersanti", "polykarpos", "scarsella", "spatafore", "stilianos", "turpeinen", "underdown",
+    "walkingstick", "bauchspies", "grossetete", "standeven",
+})  # fmt: skip
+"""Names in the 1990 census of the United States and in the Faker package that fall into words of the vocabulary."""
 _LINKS = ("", "s", "n", "o")
 """What stands between the parts of a compound: Schilddrüse-n-karzinom, abdomin-o-pelvic."""
 LONGEST_SIGNS = 24
@@ -19,7 +25,7 @@ AFFIXES = frozenset("左右上下前后後双両大小中高低的の部像相�
 
 def is_joined(folded: str, vocabulary: Vocabulary) -> bool:
     """Whether ``folded`` falls into plain words of four letters and more, with nothing left but links."""
-    if not SHORTEST_JOINED <= len(folded) <= LONGEST_JOINED:
+    if not SHORTEST_JOINED <= len(folded) <= LONGEST_JOINED or folded in NAMES:
         return False
     return _falls(folded, 0, 0, vocabulary)
 

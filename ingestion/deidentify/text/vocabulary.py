@@ -15,12 +15,12 @@ CLINICAL_WORDS = "clinical_words.txt"
 ICD_WORDS = "icd10cm_words.txt"
 PROTOCOL_WORDS = "protocol_words.txt"
 HOMOGRAPHS = "homographs.txt"
-HALF_NAMES = "half_names.txt"
+NEVER_HALF = "never_half_names.txt"
 NO_VOWEL_NAMES = "names_without_vowels.txt"
 SHORT_NAMES = "short_names.txt"
 PHRASES = "phrases.txt"
 _FILES = (
-    STANDARD_WORDS, CLINICAL_WORDS, ICD_WORDS, PROTOCOL_WORDS, HOMOGRAPHS, HALF_NAMES, NO_VOWEL_NAMES, SHORT_NAMES,
+    STANDARD_WORDS, CLINICAL_WORDS, ICD_WORDS, PROTOCOL_WORDS, HOMOGRAPHS, NEVER_HALF, NO_VOWEL_NAMES, SHORT_NAMES,
     PHRASES,
 )  # fmt: skip
 FIRST_UNSPACED = "\u2e80"
@@ -32,8 +32,8 @@ class Vocabulary:
     """Folded words. ``digest`` names the whole.
 
     ``homographs``: those of ``words`` that are names as well; ``half_names``: of these, the ones that go with an
-    unknown word beside them. ``unspaced``: words of scripts that part none. ``phrases``: by their first word, what
-    follows it, longest first. ``short_names``: names of two and three letters.
+    unknown word beside them: all but the commonest words of protocols. ``unspaced``: words of scripts that part none.
+    ``phrases``: by their first word, what follows it, longest first. ``short_names``: names of two and three letters.
     """
 
     words: frozenset[str] = field(repr=False)
@@ -62,7 +62,7 @@ def load_vocabulary() -> Vocabulary:
     return Vocabulary(
         words=known,
         homographs=words[HOMOGRAPHS],
-        half_names=words[HALF_NAMES],
+        half_names=words[HOMOGRAPHS] - words[NEVER_HALF],
         no_vowel_names=words[NO_VOWEL_NAMES],
         short_names=words[SHORT_NAMES] | frozenset(word for word in words[NO_VOWEL_NAMES] if len(word) <= 3),
         unspaced=frozenset(

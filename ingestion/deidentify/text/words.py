@@ -141,7 +141,7 @@ def _known_run(run: str, beside_digit: bool, vocabulary: Vocabulary) -> bool:
     parts = _CAMEL.findall(run)
     if len(parts) > 1 and sum(map(len, parts)) == len(run):
         return all(_part(part, vocabulary) for part in parts)
-    behind = _MODALITY.match(folded)
+    behind = None if run[1:].islower() and run[0].isupper() else _MODALITY.match(folded)
     if behind is not None and len(behind.group(1)) >= SHORTEST_OF_TWO and vocabulary.plain(behind.group(1)):
         return True
     return is_joined(folded, vocabulary)
