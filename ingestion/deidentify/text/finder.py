@@ -51,9 +51,12 @@ class IdentityFinder:
 
     def _stays_word(self, needle: Needle) -> bool:
         if needle.match is Match.BEGINNING or needle.common:
-            words = self._vocabulary.words
-            return needle.text in words or (bool(needle.parts) and all(part in words for part in needle.parts))
+            return self._ordinary(needle.text) or (bool(needle.parts) and all(map(self._ordinary, needle.parts)))
         return False
+
+    def _ordinary(self, word: str) -> bool:
+        """A word that names no place: of Hammer Hospital, the first one does."""
+        return word in self._vocabulary.words and word not in self._vocabulary.half_names
 
     def spans(self, text: str) -> list[Span]:
         """Where known identities stand in ``text``."""

@@ -193,6 +193,13 @@ def test_what_stands_for_no_one_takes_nothing_away() -> None:
     assert _descriptor("PROSTATE-01-0001 CT1 T2", cleaner) == "T2"
 
 
+def test_a_place_named_by_a_word_that_is_a_name_too_goes() -> None:
+    cleaner = StudyCleaner(_known(("InstitutionName", "LO", "Hammer Hospital")), shift_days=None)
+    for kind in TextKind:
+        assert cleaner.clean("CT Hammer liver", kind=kind) == "CT liver"
+        assert cleaner.clean("CT hospital liver", kind=kind) == "CT hospital liver"
+
+
 def test_nothing_is_shown() -> None:
     shown = repr(STUDY) + repr(CLEANER) + str(STUDY) + repr(next(iter(STUDY.needles)))
     assert not any(part.lower() in shown.lower() for part in ("davidson", "6505", "douglas", "mannheim"))
