@@ -19,6 +19,13 @@ from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.profile import EDITION, Option
 from ingestion.deidentify.rulebook import compile_policy
 from ingestion.deidentify.rules import RuleBook, Treatment
+from ingestion.deidentify.structured import (
+    ContentRules,
+    Structure,
+    clean_structure,
+    identities_in_content,
+    structure_of,
+)
 from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object
 from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
@@ -100,7 +107,7 @@ class InstanceDeidentifier:
 
     def texts(self, opened: RawObject) -> frozenset[Text]:
         """What in this header says who someone is."""
-        return self._scan.texts(opened.buffer, opened.start, opened.encoding)
+        return self._scan.texts(opened.buffer, opened.start, opened.encoding) | identities_in_content(opened)
 
     def deidentify(
         self,
@@ -119,6 +126,16 @@ class InstanceDeidentifier:
         """
         opened = open_object(raw)
         rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
+        structure = structure_of(opened.ids.sop_class_uid, self.policy.options)
+        if structure is not None:
+            ready = clean_structure(
+                opened,
+                structure,
+                book=rewriter.book_of(opened),
+                cleaner=rewriter.cleaner,
+                pseudonyms=self.pseudonyms,
+            )
+            return DeidentifiedInstance(rewriter.rewrite(ready), None, self._values)
         if not self.look_at_pixels:
             return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values)
         pixels = self._pixels.run(opened, face=face, decision=decision)
@@ -153,7 +170,9 @@ class InstanceDeidentifier:
         )
 
     def _book(self, sop_class_uid: str, modality: str, manufacturer: str) -> RuleBook:
-        return compile_policy(self.policy, sop_class_uid=sop_class_uid, modality=modality, manufacturer=manufacturer)
+        book = compile_policy(self.policy, sop_class_uid=sop_class_uid, modality=modality, manufacturer=manufacturer)
+        report = structure_of(sop_class_uid, self.policy.options) is Structure.REPORT
+        return ContentRules(book) if report else book
 
 
 def shift_of(policy: Policy, pseudonyms: Pseudonyms, patient: PatientIdentity) -> int | None:
