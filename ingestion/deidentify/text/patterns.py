@@ -120,7 +120,12 @@ _FOR_SOMEONE = re.compile(
 )
 _ADDRESSED = re.compile(rf"(?<![^\W_])(?:Mr|Ms|Hr|Fr|Sr|Pan)[\s_]+(?P<name>{_WORD})")
 """As a person writes it before a name; MR and mr are the modality."""
-_INITIALS = re.compile(r"(?<![^\W_])[A-Z]\.(?:[ -]?[A-Z]\.){1,3}(?![^\W_])")
+_INITIALS = re.compile(r"(?<![^\W_])[A-Z]\.(?:[ -]?[A-Z]\.){0,2}[ -]?[A-Z](?:\.|(?![^\W_]))")
+_BORN = re.compile(
+    r"(?<![^\W_])(?:born|geb|geboren|née?|d\.?o\.?b|nat[oa]|nacid[oa]|nascid[oa]|født|född|geboren|narozen[aý]?|urodzon[ay])"
+    r"\.?\s*[:=]?\s*(?:in\s|im\s|en\s|el\s|il\s|le\s)?\s*(?P<gone>\d{2}(?:\d\d)?)(?![^\W_])",
+    re.IGNORECASE,
+)
 _NEXT = re.compile(rf"(?:[\s,^_]+|\.\s*)(?P<name>{_WORD}\.?)")
 _CARETS = re.compile(rf"(?<![^\W_]){_WORD}\^{_WORD}(?:\^{_WORD})*")
 _DIGITS = re.compile(r"(?<!\d)\d{5,}")
@@ -180,6 +185,7 @@ def _numbers(text: str, kind: TextKind, words: frozenset[str], vocabulary: Vocab
             if not all(fold(word) in vocabulary.words for word in _LETTER_RUNS.findall(match.group()) if len(word) > 2):
                 yield match.span()
         yield from _whole(_YEAR, text)
+        yield from (match.span("gone") for match in _BORN.finditer(text))
     for match in _DIGITS.finditer(text):
         start, end = match.span()
         fraction = start > 1 and text[start - 1] == "." and text[start - 2].isdigit()
