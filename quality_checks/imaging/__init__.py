@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
+from quality_checks.imaging import integrity
 from quality_checks.model import Rule
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (*integrity.RULES,)
 """Every imaging rule, in the order in which it is shown."""
 
 

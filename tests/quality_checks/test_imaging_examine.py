@@ -1,0 +1,107 @@
+"""One pass over a series: what is wrong is found, nothing is silent, what was examined is not examined again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from defects.series import ct_series
+from defects.shim import SOURCE, Stored, encoded, failing
+
+from ingestion.accounting.source_state import Counts, SeriesEntry, SourceState
+from ingestion.accounting.states import SeriesState
+from ingestion.fanout import Crashed, Done
+from ingestion.storage.folder import FolderStore
+from quality_checks.examination import Examination
+from quality_checks.imaging.task import examine_source
+
+
+def in_process(function: Any, tasks: Sequence[Any]) -> Iterator[Done[Any, Any]]:
+    for task in tasks:
+        yield Done(task, function(task))
+
+
+def crashing(function: Any, tasks: Sequence[Any]) -> Iterator[Crashed[Any]]:
+    for task in tasks:
+        yield Crashed(task)
+
+
+def stored_source(tmp_path: Path, series: Sequence[Stored]) -> tuple[FolderStore, FolderStore, SourceState]:
+    research, internal = FolderStore(tmp_path / "research"), FolderStore(tmp_path / "internal")
+    for one in series:
+        for key, body in one.bodies.items():
+            research.create(key, body)
+        research.create(one.manifest.key, one.manifest.to_json())
+    entries = tuple(
+        SeriesEntry(one.manifest.SeriesInstanceUID, SeriesState.COMPLETE, one.manifest.version, Counts(), {})
+        for one in series
+    )
+    return research, internal, SourceState(SOURCE, entries)
+
+
+def test_a_sound_series_is_described_and_has_no_fault() -> None:
+    found = Stored(encoded(ct_series(slices=9))).examine()
+    assert failing(found) == set()
+    assert found.figures["frames"] == 9 and found.figures["geometry"] == "volume"
+    assert found.pixel_digest is not None and len(found.frame_hashes) == 5 and found.thumbnail
+    assert Examination.from_json(found.to_json()) == found
+
+
+def test_the_order_of_files_and_their_encoding_do_not_change_what_is_seen() -> None:
+    datasets = ct_series(slices=5)
+    bodies = encoded(datasets)
+    found = Stored(bodies).examine()
+    for dataset in datasets:
+        pixels = dataset.PixelData
+        dataset.compress("1.2.840.10008.1.2.5", encoding_plugin="pydicom")  # RLE
+        assert dataset.PixelData != pixels
+    other = Stored(encoded(datasets)[::-1]).examine()
+    assert (other.pixel_digest, other.frame_hashes) == (found.pixel_digest, found.frame_hashes)
+    turned = Stored(bodies[1:] + bodies[:1]).examine()
+    assert turned.pixel_digest == found.pixel_digest
+
+
+def test_one_other_pixel_is_another_image() -> None:
+    datasets = ct_series(slices=3)
+    before = Stored(encoded(datasets)).examine()
+    pixels = np.frombuffer(datasets[1].PixelData, "<u2").copy()
+    pixels[7] += 1
+    datasets[1].PixelData = pixels.tobytes()
+    assert Stored(encoded(datasets)).examine().pixel_digest != before.pixel_digest
+
+
+def test_what_was_examined_is_read_back(tmp_path: Path) -> None:
+    one = Stored(encoded(ct_series(slices=3)))
+    research, internal, state = stored_source(tmp_path, [one])
+    first = examine_source(state, [one.manifest], research=research, internal=internal, run=in_process)
+
+    def never(function: Any, tasks: Sequence[Any]) -> Iterator[Done[Any, Any]]:
+        assert not tasks
+        yield from ()
+
+    again = examine_source(state, [one.manifest], research=research, internal=internal, run=never)
+    assert again == first and len(list(internal.list("examinations/"))) == 1
+    full = examine_source(state, [one.manifest], research=research, internal=internal, run=in_process, full=True)
+    assert full == first
+
+
+def test_a_worker_that_dies_leaves_a_fault(tmp_path: Path) -> None:
+    one = Stored(encoded(ct_series(slices=3)))
+    research, internal, state = stored_source(tmp_path, [one])
+    (found,) = examine_source(state, [one.manifest], research=research, internal=internal, run=crashing)
+    assert failing(found) == {"image_decodes"}
+    assert not list(internal.list("examinations/"))
+
+
+def test_an_object_that_is_gone_or_changed_is_a_fault(tmp_path: Path) -> None:
+    one = Stored(encoded(ct_series(slices=4)))
+    key = one.manifest.instances[0].key
+    one.bodies[key] = one.bodies[key][:-10]
+    assert failing(one.examine()) == {"image_unchanged", "image_pixels_whole", "image_decodes"}
+    research, internal, state = stored_source(tmp_path, [one])
+    (tmp_path / "research" / one.manifest.instances[1].key).unlink()
+    (found,) = examine_source(state, [one.manifest], research=research, internal=internal, run=in_process)
+    unchanged = next(outcome for outcome in found.outcomes if outcome.rule_id == "image_unchanged")
+    assert (unchanged.judged, unchanged.failing) == (4, 2)
