@@ -19,6 +19,7 @@ from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.profile import EDITION, Option
 from ingestion.deidentify.rulebook import compile_policy
 from ingestion.deidentify.rules import RuleBook, Treatment
+from ingestion.deidentify.series_facts import RawFacts, raw_facts
 from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object
 from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
@@ -40,6 +41,7 @@ class DeidentifiedInstance:
     rewritten: Rewritten = field(repr=False)
     pixels: dict[str, Any] | None
     values: ValueMemo = field(repr=False)
+    raw: RawFacts = field(repr=False)
 
     @property
     def ids(self) -> InstanceIds:
@@ -119,13 +121,15 @@ class InstanceDeidentifier:
         """
         opened = open_object(raw)
         rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
+        facts = raw_facts(opened.header, opened.ids)
         if not self.look_at_pixels:
-            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values)
+            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values, facts)
         pixels = self._pixels.run(opened, face=face, decision=decision)
         said = self._declaration
         if pixels.codes or pixels.states:
             said = said.with_pixels(pixels.codes, pixels.states)
-        return DeidentifiedInstance(rewriter.rewrite(pixels.opened, declaration=said), pixels.to_json(), self._values)
+        rewritten = rewriter.rewrite(pixels.opened, declaration=said)
+        return DeidentifiedInstance(rewritten, pixels.to_json(), self._values, facts)
 
     def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text], cleared: frozenset[int]) -> StudyRewriter:
         key = (patient, texts - self.known, cleared)
