@@ -29,7 +29,15 @@ from quality_checks.imaging.integrity import Integrity
 from quality_checks.imaging.objects import ObjectDamagedError, StoredObject, open_object
 from quality_checks.imaging.padding import padding_of
 from quality_checks.imaging.pictures import blanked_boxes, may_be_shown, thumbnail, windowed
-from quality_checks.imaging.series import FrameSeen, Group, SeriesContext, as_float, depth_of, in_spatial_order
+from quality_checks.imaging.series import (
+    FrameRecord,
+    FrameSeen,
+    Group,
+    SeriesContext,
+    as_float,
+    depth_of,
+    in_spatial_order,
+)
 
 PICKED_FRAMES = 5
 """Frames of a series that are hashed: spread over it, so that shifted and cut series still share some."""
@@ -60,7 +68,6 @@ def examine(
 class _Kept:
     """What is kept of the frames."""
 
-    digests: list[tuple[float | None, str]] = field(default_factory=list)
     hashes: dict[int, str] = field(default_factory=dict)
     thumbnail: str | None = None
 
@@ -136,7 +143,16 @@ class _Pass:
         self._integrity.decoded(stored, frames=number, detail=detail)
 
     def _keep(self, frame: FrameSeen) -> None:
-        self._kept.digests.append((depth_of(frame.attributes), frame.sha256))
+        self._context.log.append(
+            FrameRecord(
+                uid=frame.owner.uid,
+                index=frame.index,
+                attributes=frame.attributes,
+                depth=depth_of(frame.attributes),
+                sha256=frame.sha256,
+                constant=frame.constant,
+            )
+        )
         if frame.picked is None:
             return
         modality = self._context.modality
@@ -156,7 +172,7 @@ class _Pass:
             manifest_version=manifest.version,
             rules_digest=rules_digest(),
             outcomes=tuple(outcomes),
-            pixel_digest=pixel_digest(kept.digests),
+            pixel_digest=pixel_digest((one.depth, one.sha256) for one in self._context.log),
             frame_hashes=tuple(kept.hashes[at] for at in sorted(kept.hashes)),
             figures=self._figures.figures(),
             thumbnail=kept.thumbnail,

@@ -22,12 +22,36 @@ FEWEST_SAMPLED = 64
 
 
 @dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """What is kept of a frame after it has passed: no pixels."""
+
+    uid: str
+    index: int
+    attributes: Mapping[str, Any]
+    depth: float | None
+    """Distance from the origin along the frame's own normal, in mm."""
+    sha256: str
+    constant: bool
+
+    @property
+    def where(self) -> str:
+        return f"{self.uid}#{self.index + 1}"
+
+    @property
+    def number(self) -> float:
+        """InstanceNumber; infinite where there is none."""
+        return as_float(self.attributes.get("InstanceNumber"), math.inf)
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesContext:
     """``companions``: the other series of the patient (None: not known); ``frames_announced``: by the manifest."""
 
     manifest: Manifest
     companions: Sequence[Manifest] | None
     frames_announced: int
+    log: list[FrameRecord] = field(default_factory=list)
+    """Every decoded frame so far."""
 
     @property
     def modality(self) -> str:
