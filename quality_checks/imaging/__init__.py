@@ -9,8 +9,6 @@ from quality_checks.imaging import annotation_rules, conformance, content, geome
 from quality_checks.model import Rule
 
 RULES: tuple[Rule, ...] = (
-    *integrity.RULES, *geometry_rules.RULES, *content.RULES, *modality.RULES, *annotation_rules.RULES, *conformance.RULES,
-)  # fmt: skip
     *integrity.RULES,
     *geometry_rules.RULES,
     *content.RULES,

@@ -40,13 +40,13 @@ BY_MODALITY = {
 """Type 1 attributes (PS3.3 annex A and C) of images stored slice by slice."""
 FLOATS_NEED_NOT = frozenset({"BitsStored", "HighBit", "PixelRepresentation"})
 STUMBLES = re.compile(
-    r"(?:Missing attribute|Empty attribute \(no value\)) Type 1 Required .*Module=(?!FileMeta|Overlay|BasicCode|RealWorld"
-    r"|ContentItem|EnhancedGeneralEquipment|RequestAttributes)|Value invalid for this VR - \(00(?:18|20|28|54),.*? [DI]S "
-    r"|Unrecognized enumerated value .*attribute [A-Z]|itself failed"
+    r"(?:Missing attribute|Empty attribute \(no value\)) Type 1 Required .*Module="
+    r"(?:(?!FileMeta|Overlay|EnhancedGeneralEquipment|\w*Macro)|Plane|PixelMeasures)|Value invalid for this VR - "
+    r"\(00(?:18|20|28|54),.*? [DI]S |Unrecognized enumerated value .*attribute [A-Z]|itself failed"
 )
 """Of what dciodvfy calls an error, that on which readers stop or guess: a required attribute of the image, a number
-that is none, an unknown keyword. Left out are type 2 and conditional attributes, codes without meaning, overlays kept in
-unused bits, equipment, and texts and UIDs that every reader forgives."""
+that is none, an unknown keyword. Left out are type 2 and conditional attributes, overlays in unused bits, equipment,
+what macros of enhanced objects tell of the acquisition, and texts and UIDs that every reader forgives."""
 SHOWN = 3
 MOST_STUDY_FILES = 30
 """Series of a study that are compared; dcentvfy takes each against each."""
