@@ -126,8 +126,8 @@ class Content:
 
     def outcomes(self) -> Iterable[CheckOutcome]:
         log = self._context.log
-        if log:
-            empty = sum(one.constant for one in log)
+        if any(one.decoded for one in log):
+            empty = sum(one.constant or not one.decoded for one in log)
             self._tallies[NOT_EMPTY.id].check(empty < len(log), f"all {len(log)} frames have one value only")
             self._judge_blank()
         if self._pixels:
@@ -166,10 +166,10 @@ def inverted(frame: FrameSeen) -> bool:
     spread = np.ptp(np.percentile(values, (1, 99)))
     corners = [frame.stored[part] for part in (
         np.s_[:tall, :wide], np.s_[:tall, -wide:], np.s_[-tall:, :wide], np.s_[-tall:, -wide:])]  # fmt: skip
-    bright = np.percentile(values * sign, 95) - 0.02 * spread
+    bright = np.percentile(values * sign, 95) - 0.1 * spread
     return bool(
         spread > 0
-        and np.median(values * sign) < bright - 0.2 * spread
+        and np.percentile(values * sign, 10) < bright - 0.4 * spread
         and all(np.median(corner * float(sign)) >= bright and np.ptp(corner) < 0.3 * spread for corner in corners)
     )
 

@@ -6,7 +6,7 @@ Memory is bounded by one object and a few numbers per frame; the order of the fi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +98,7 @@ class _Pass:
             body = read(item)
         except ObjectMissingError:
             self._integrity.read(item.SOPInstanceUID, sound=False, detail="not in the store")
+            self._log_undecoded(item.SOPInstanceUID, [item.attributes])
             return None
         same = hashlib.sha256(body).hexdigest() == item.sha256
         self._integrity.read(item.SOPInstanceUID, sound=same, detail="another digest than when it was stored")
@@ -105,6 +106,7 @@ class _Pass:
             stored = open_object(item, body)
         except ObjectDamagedError as damaged:
             self._integrity.opened(item.SOPInstanceUID, detail=damaged.detail)
+            self._log_undecoded(item.SOPInstanceUID, [item.attributes])
             return None
         return stored
 
@@ -141,6 +143,13 @@ class _Pass:
                 group.see_frame(frame)
             number += 1
         self._integrity.decoded(stored, frames=number, detail=detail)
+        self._log_undecoded(stored.uid, [attributes for attributes, _ in described[number:]], first=number)
+
+    def _log_undecoded(self, uid: str, described: Sequence[Mapping[str, Any]], *, first: int = 0) -> None:
+        """A frame that is damaged still has its place: the geometry does not take it for missing."""
+        for index, attributes in enumerate(described, start=first):
+            record = FrameRecord(uid, index, attributes, depth_of(attributes), sha256="", constant=False)
+            self._context.log.append(record)
 
     def _keep(self, frame: FrameSeen) -> None:
         self._context.log.append(
@@ -172,11 +181,16 @@ class _Pass:
             manifest_version=manifest.version,
             rules_digest=rules_digest(),
             outcomes=tuple(outcomes),
-            pixel_digest=pixel_digest((one.depth, one.sha256) for one in self._context.log),
+            pixel_digest=_digest(self._context.log),
             frame_hashes=tuple(kept.hashes[at] for at in sorted(kept.hashes)),
             figures=self._figures.figures(),
             thumbnail=kept.thumbnail,
         )
+
+
+def _digest(log: Sequence[FrameRecord]) -> str | None:
+    """None where some frame was not decoded: what is known then is not the image."""
+    return pixel_digest((one.depth, one.sha256) for one in log) if all(one.decoded for one in log) else None
 
 
 def _frames_announced(item: ManifestInstance) -> int:

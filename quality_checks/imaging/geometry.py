@@ -65,6 +65,8 @@ class Geometry:
         self._further: dict[str, dict[str, str]] = {}
         self._spaces: dict[str, str] = {}
         self._announced: dict[str, float] = {}
+        self._undescribed = False
+        self._unplaced = False
 
     def see(self, stored: StoredObject) -> None:
         header = stored.header
@@ -84,7 +86,7 @@ class Geometry:
         """Frames are taken from the series' log."""
 
     def outcomes(self) -> Iterable[CheckOutcome]:
-        if self._context.sop_class in CROSS_SECTIONS and self._context.log:
+        if self._context.sop_class in CROSS_SECTIONS and self._context.log and not self._undescribed:
             self._judge(self._context.log)
         return [tally.outcome() for tally in self._tallies.values()]
 
@@ -95,6 +97,7 @@ class Geometry:
         tally.judge(frames)
         if len(groups) != frames:
             tally.fault(f"{len(groups)} functional groups for {frames} frames", stored.uid)
+            self._undescribed = True
             return
         indices: dict[tuple[int, ...], int] = {}
         for number, group in enumerate(groups, start=1):
@@ -110,6 +113,7 @@ class Geometry:
     def _judge(self, frames: Sequence[FrameRecord]) -> None:
         localizer = self._context.localizer
         placed = [one for one in frames if one.depth is not None]
+        self._unplaced = len(placed) < len(frames)
         sound = self._judge_each(frames)
         self._tallies[rules.SPACE.id].check(len(self._spaces) < 2, f"{len(self._spaces)} frames of reference")
         groups = _by_orientation(sound)
@@ -118,10 +122,12 @@ class Geometry:
             stack = [one for one in sound if one not in inside]
             groups = _by_orientation(stack)
         if len(placed) > 1 and not localizer and not self._reformatted():
-            self._tallies[rules.ORIENTATION.id].check(
-                len(groups) < 2 or _three_planes(groups), f"{len(groups)} orientations over {len(sound)} images"
-            )
             self._judge_grid([one for one in frames if one not in inside])
+            one_way = len(groups) < 2 or _three_planes(groups)
+            detail = f"{len(groups)} orientations over {len(sound)} images"
+            self._tallies[rules.ORIENTATION.id].check(one_way, detail)
+            if not one_way:
+                return  # what the stacks show follows from it
         if localizer and not inside:
             return
         for group in groups:
@@ -215,14 +221,15 @@ class Geometry:
 
     def _judge_steps(self, levels: Sequence[FrameRecord], steps: Sequence[float], typical: float) -> None:
         gaps, regular = self._tallies[rules.GAPS.id], self._tallies[rules.STEPS.id]
-        gaps.judge(len(levels))
+        if not self._unplaced:  # a slice without position may be what lacks
+            gaps.judge(len(levels))
         regular.judge(len(levels))
         tolerance = max(STEP_TOLERANCE_MM, STEP_TOLERANCE_SHARE * typical)
         for before, after, step in zip(levels, levels[1:], steps, strict=False):
             multiple = round(step / typical)
             if multiple < 1 or abs(step - multiple * typical) > tolerance * max(multiple, 1):
                 regular.fault(f"a step of {step:.4g} mm among steps of {typical:.4g} mm", after.where)
-            elif multiple > 1 and not self._acquired_with_gap(before, after):
+            elif multiple > 1 and not self._unplaced and not self._acquired_with_gap(before, after):
                 gaps.fault(f"{multiple - 1} positions of {typical:.4g} mm left out before it", after.where)
 
     def _acquired_with_gap(self, before: FrameRecord, after: FrameRecord) -> bool:

@@ -22,8 +22,9 @@ BODY_HU = (-200.0, 250.0)
 NOT_AIR_HU = -700.0
 BODY_SHARE = 0.05
 """Of what is no air: a slice of the skull or an implant has more soft tissue than this."""
-RAW_BODY = (850.0, 1300.0)
-"""Where soft tissue lies when the intercept of -1024 or -1000 is missing."""
+RAW_BODY, RAW_BETWEEN = (900.0, 1150.0), (300.0, 800.0)
+"""Where soft tissue lies when the intercept of -1024 or -1000 is missing, and where little lies then: bone would."""
+RAW_RATIO = 3.0
 RAW_LOWEST = -300.0
 NEIGHBOURS_ALIKE = 0.25
 """Correlation of neighbouring pixels: noise has about 0, interpolated noise 0.2, an image over 0.8."""
@@ -132,7 +133,9 @@ class Modality:
 
     def _hounsfield(self, frame: FrameSeen) -> bool:
         """Whether the values claim to be HU: no localizer, no map of something else, no capture."""
-        kind = frame.rescale.type if frame.rescale else None
+        if frame.rescale is None or not frame.rescale.declared:
+            return False
+        kind = frame.rescale.type
         others = {"LOCALIZER", "SECONDARY", "PROJECTION IMAGE", "SCREEN SAVE"}
         return kind in {None, "HU", "US"} and not self._context.image_types & others
 
@@ -142,11 +145,11 @@ class Modality:
             return
         solid = values[values > NOT_AIR_HU]
         body = float(np.mean((solid > BODY_HU[0]) & (solid < BODY_HU[1]))) if solid.size else 0.0
-        raw = float(np.mean((values > RAW_BODY[0]) & (values < RAW_BODY[1])))
+        raw, between = (float(np.mean((values > low) & (values < high))) for low, high in (RAW_BODY, RAW_BETWEEN))
         lowest = float(np.percentile(values, 0.5))
         tally = self._tallies[HOUNSFIELD.id]
         tally.judge()
-        if lowest > RAW_LOWEST and raw > BODY_SHARE and raw > float(np.mean((values > 20) & (values < 250))):
+        if lowest > RAW_LOWEST and raw > BODY_SHARE and raw > RAW_RATIO * between:
             tally.fault(f"{raw:.0%} of the values lie near 1,000 and none is air: the intercept is missing")
         elif body < BODY_SHARE:
             tally.fault(f"{body:.1%} of what is no air has values of soft tissue")

@@ -31,7 +31,12 @@ class FrameRecord:
     depth: float | None
     """Distance from the origin along the frame's own normal, in mm."""
     sha256: str
+    """Of the decoded pixels; empty where they do not decode."""
     constant: bool
+
+    @property
+    def decoded(self) -> bool:
+        return bool(self.sha256)
 
     @property
     def where(self) -> str:

@@ -89,7 +89,7 @@ def _repeated(place: Sequence[FrameRecord]) -> list[FrameRecord]:
     seen: set[str] = set()
     found = []
     for one in place:
-        if one.sha256 in seen and not one.constant:
+        if one.sha256 in seen and one.decoded and not one.constant:
             found.append(one)
         seen.add(one.sha256)
     return found

@@ -1,4 +1,5 @@
 """Good series of many kinds, made by code: what defects are put into."""
+# ruff: noqa: E501
 
 from __future__ import annotations
 
@@ -190,7 +191,8 @@ def mammogram(side: str = "L", size: int = 96) -> list[Dataset]:
         DigitalMammographyXRayImageStorageForPresentation, 1, series=8, modality="MG", PresentationIntentType="FOR PRESENTATION",
         ImageType=["DERIVED", "PRIMARY"], ImageLaterality=side, ViewPosition="CC", PresentationLUTShape="IDENTITY",
         PatientOrientation=["A", "R"] if side == "L" else ["P", "L"], ImagerPixelSpacing=[0.1, 0.1],
-        RescaleIntercept=0, RescaleSlope=1, RescaleType="US",
+        RescaleIntercept=0, RescaleSlope=1, RescaleType="US", PixelIntensityRelationship="LOG",
+        PixelIntensityRelationshipSign=-1, PositionerType="MAMMOGRAPHIC", BreastImplantPresent="NO", PartialView="NO",
         LossyImageCompression="00", OrganExposed="BREAST",
         AnatomicRegionSequence=Sequence([item(CodeValue="76752008", CodingSchemeDesignator="SCT", CodeMeaning="Breast")]),
         ViewCodeSequence=Sequence([item(CodeValue="399162004", CodingSchemeDesignator="SCT", CodeMeaning="cranio-caudal")]),
