@@ -42,6 +42,9 @@ from quality_checks.imaging.series import (
 PICKED_FRAMES = 5
 """Frames of a series that are hashed: spread over it, so that shifted and cut series still share some."""
 
+SIZES = ("Rows", "Columns")
+"""One number each; a damaged header can hold several, or a text."""
+
 Read = Callable[[ManifestInstance], bytes]
 
 
@@ -148,7 +151,8 @@ class _Pass:
     def _log_undecoded(self, uid: str, described: Sequence[Mapping[str, Any]], *, first: int = 0) -> None:
         """A frame that is damaged still has its place: the geometry does not take it for missing."""
         for index, attributes in enumerate(described, start=first):
-            record = FrameRecord(uid, index, attributes, depth_of(attributes), sha256="", constant=False)
+            said = {name: value for name, value in attributes.items() if name not in SIZES or isinstance(value, int)}
+            record = FrameRecord(uid, index, said, depth_of(said), sha256="", constant=False)
             self._context.log.append(record)
 
     def _keep(self, frame: FrameSeen) -> None:
@@ -173,8 +177,17 @@ class _Pass:
     def _result(self) -> Examination:
         manifest, kept = self._context.manifest, self._kept
         outcomes: list[CheckOutcome] = []
+        figures: dict[str, Any] = {}
         for group in self._groups:
-            outcomes += group.outcomes()
+            if group is self._integrity:
+                continue
+            try:
+                outcomes += group.outcomes()
+                figures = self._figures.figures() if group is self._figures else figures
+            except PARSER_ERRORS as error:
+                detail = f"the series has values that a check cannot judge ({type(error).__name__})"
+                self._integrity.opened(None, detail=detail)
+        outcomes = [*self._integrity.outcomes(), *outcomes]
         return Examination(
             source_id=manifest.source_id,
             SeriesInstanceUID=manifest.SeriesInstanceUID,
@@ -183,7 +196,7 @@ class _Pass:
             outcomes=tuple(outcomes),
             pixel_digest=_digest(self._context.log),
             frame_hashes=tuple(kept.hashes[at] for at in sorted(kept.hashes)),
-            figures=self._figures.figures(),
+            figures=figures,
             thumbnail=kept.thumbnail,
         )
 

@@ -118,11 +118,11 @@ class Geometry:
         self._tallies[rules.SPACE.id].check(len(self._spaces) < 2, f"{len(self._spaces)} frames of reference")
         groups = _by_orientation(sound)
         inside = self._localizers_inside(sound, groups)
+        odd = {id(one) for one in inside}
         if inside:
-            stack = [one for one in sound if one not in inside]
-            groups = _by_orientation(stack)
+            groups = _by_orientation([one for one in sound if id(one) not in odd])
         if len(placed) > 1 and not localizer and not self._reformatted():
-            self._judge_grid([one for one in frames if one not in inside])
+            self._judge_grid([one for one in frames if id(one) not in odd])
             one_way = len(groups) < 2 or _three_planes(groups)
             detail = f"{len(groups)} orientations over {len(sound)} images"
             self._tallies[rules.ORIENTATION.id].check(one_way, detail)
@@ -156,21 +156,21 @@ class Geometry:
     def _localizers_inside(
         self, frames: Sequence[FrameRecord], groups: Sequence[Sequence[FrameRecord]]
     ) -> list[FrameRecord]:
+        """Frames that say they are localizers among others that do not, or one or two that lie another way."""
+        if len(frames) < SLICES_AROUND:
+            return []
+        odd = [one for one in frames if "LOCALIZER" in (one.attributes.get("ImageType") or ())]
+        if len(odd) == len(frames):
+            return []
+        if not odd and not self._reformatted():
+            largest = max(groups, key=len)
+            rest = [one for group in groups if group is not largest for one in group]
+            odd = rest if len(rest) <= SCOUTS_AMONG and len(largest) >= SLICES_AROUND else []
         tally = self._tallies[rules.LOCALIZER.id]
-        said = [one for one in frames if "LOCALIZER" in (one.attributes.get("ImageType") or ())]
-        odd = [one for one in frames if one in said]
-        if len(said) in {0, len(frames)}:
-            largest: Sequence[FrameRecord] = max(groups, key=len, default=())
-            odd = []
-            if len(largest) >= SLICES_AROUND and not self._context.localizer and not self._reformatted():
-                rest = [one for one in frames if one not in largest]
-                odd = rest if 0 < len(rest) <= SCOUTS_AMONG else []
-        if len(frames) >= SLICES_AROUND and not (said and not odd):
-            tally.judge(len(frames))
-            for one in odd:
-                tally.fault("an image of another orientation or type than the stack around it", one.where)
-            return odd
-        return []
+        tally.judge(len(frames))
+        for one in odd:
+            tally.fault("an image of another orientation or type than the stack around it", one.where)
+        return odd
 
     def _judge_grid(self, frames: Sequence[FrameRecord]) -> None:
         geometry = _geometry(frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,7 +49,7 @@ class FrameRecord:
         return as_float(self.attributes.get("InstanceNumber"), math.inf)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeriesContext:
     """``companions``: the other series of the patient (None: not known); ``frames_announced``: by the manifest."""
 
@@ -66,7 +67,7 @@ class SeriesContext:
     def sop_class(self) -> str:
         return str(self.manifest.header.get("SOPClassUID") or "")
 
-    @property
+    @cached_property
     def image_types(self) -> frozenset[str]:
         """All values of ImageType over the instances, in capitals."""
         said = [
