@@ -11,7 +11,9 @@ from quality_checks.wording import percent
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "checks.md"
 _HEAD = """# Quality checks
 
-Written by `python -m quality_checks.docs` from the rules in `quality_checks/suites/`; don't edit it by hand.
+Written by `python -m quality_checks.docs` from the rules in `quality_checks/suites/` and
+`quality_checks/imaging/`; don't edit it by hand. What each imaging check finds and leaves alone is measured:
+[on defects made by code](checks-measured.md) and [on real files](checks-corpus.md).
 
 Every rule judges the rows of one level. A share of passing rows below *error* blocks the source's way to the
 catalogue, where its last good state stays; below *warning* it is named in the report. A rule without rows to judge is

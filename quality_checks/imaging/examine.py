@@ -6,7 +6,7 @@ Memory is bounded by one object and a few numbers per frame; the order of the fi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +29,21 @@ from quality_checks.imaging.integrity import Integrity
 from quality_checks.imaging.objects import ObjectDamagedError, StoredObject, open_object
 from quality_checks.imaging.padding import padding_of
 from quality_checks.imaging.pictures import blanked_boxes, may_be_shown, thumbnail, windowed
-from quality_checks.imaging.series import FrameSeen, Group, SeriesContext, as_float, depth_of, in_spatial_order
+from quality_checks.imaging.series import (
+    FrameRecord,
+    FrameSeen,
+    Group,
+    SeriesContext,
+    as_float,
+    depth_of,
+    in_spatial_order,
+)
 
 PICKED_FRAMES = 5
 """Frames of a series that are hashed: spread over it, so that shifted and cut series still share some."""
+
+SIZES = ("Rows", "Columns")
+"""One number each; a damaged header can hold several, or a text."""
 
 Read = Callable[[ManifestInstance], bytes]
 
@@ -60,7 +71,6 @@ def examine(
 class _Kept:
     """What is kept of the frames."""
 
-    digests: list[tuple[float | None, str]] = field(default_factory=list)
     hashes: dict[int, str] = field(default_factory=dict)
     thumbnail: str | None = None
 
@@ -91,6 +101,7 @@ class _Pass:
             body = read(item)
         except ObjectMissingError:
             self._integrity.read(item.SOPInstanceUID, sound=False, detail="not in the store")
+            self._log_undecoded(item.SOPInstanceUID, [item.attributes])
             return None
         same = hashlib.sha256(body).hexdigest() == item.sha256
         self._integrity.read(item.SOPInstanceUID, sound=same, detail="another digest than when it was stored")
@@ -98,6 +109,7 @@ class _Pass:
             stored = open_object(item, body)
         except ObjectDamagedError as damaged:
             self._integrity.opened(item.SOPInstanceUID, detail=damaged.detail)
+            self._log_undecoded(item.SOPInstanceUID, [item.attributes])
             return None
         return stored
 
@@ -134,9 +146,26 @@ class _Pass:
                 group.see_frame(frame)
             number += 1
         self._integrity.decoded(stored, frames=number, detail=detail)
+        self._log_undecoded(stored.uid, [attributes for attributes, _ in described[number:]], first=number)
+
+    def _log_undecoded(self, uid: str, described: Sequence[Mapping[str, Any]], *, first: int = 0) -> None:
+        """A frame that is damaged still has its place: the geometry does not take it for missing."""
+        for index, attributes in enumerate(described, start=first):
+            said = {name: value for name, value in attributes.items() if name not in SIZES or isinstance(value, int)}
+            record = FrameRecord(uid, index, said, depth_of(said), sha256="", constant=False)
+            self._context.log.append(record)
 
     def _keep(self, frame: FrameSeen) -> None:
-        self._kept.digests.append((depth_of(frame.attributes), frame.sha256))
+        self._context.log.append(
+            FrameRecord(
+                uid=frame.owner.uid,
+                index=frame.index,
+                attributes=frame.attributes,
+                depth=depth_of(frame.attributes),
+                sha256=frame.sha256,
+                constant=frame.constant,
+            )
+        )
         if frame.picked is None:
             return
         modality = self._context.modality
@@ -148,19 +177,33 @@ class _Pass:
     def _result(self) -> Examination:
         manifest, kept = self._context.manifest, self._kept
         outcomes: list[CheckOutcome] = []
+        figures: dict[str, Any] = {}
         for group in self._groups:
-            outcomes += group.outcomes()
+            if group is self._integrity:
+                continue
+            try:
+                outcomes += group.outcomes()
+                figures = self._figures.figures() if group is self._figures else figures
+            except PARSER_ERRORS as error:
+                detail = f"the series has values that a check cannot judge ({type(error).__name__})"
+                self._integrity.opened(None, detail=detail)
+        outcomes = [*self._integrity.outcomes(), *outcomes]
         return Examination(
             source_id=manifest.source_id,
             SeriesInstanceUID=manifest.SeriesInstanceUID,
             manifest_version=manifest.version,
             rules_digest=rules_digest(),
             outcomes=tuple(outcomes),
-            pixel_digest=pixel_digest(kept.digests),
+            pixel_digest=_digest(self._context.log),
             frame_hashes=tuple(kept.hashes[at] for at in sorted(kept.hashes)),
-            figures=self._figures.figures(),
+            figures=figures,
             thumbnail=kept.thumbnail,
         )
+
+
+def _digest(log: Sequence[FrameRecord]) -> str | None:
+    """None where some frame was not decoded: what is known then is not the image."""
+    return pixel_digest((one.depth, one.sha256) for one in log) if all(one.decoded for one in log) else None
 
 
 def _frames_announced(item: ManifestInstance) -> int:

@@ -24,8 +24,6 @@ class Figures:
         self._context = context
         self._each = max(SAMPLED_PIXELS // max(context.frames_announced, 1), FEWEST_SAMPLED)
         self._samples: list[NDArray[np.float32]] = []
-        self._attributes: list[dict[str, Any]] = []
-        self._frames = 0
         self._padding = 0
         self._pixels = 0
         self._syntaxes: set[str] = set()
@@ -34,8 +32,6 @@ class Figures:
         self._syntaxes.add(str(stored.syntax))
 
     def see_frame(self, frame: FrameSeen) -> None:
-        self._frames += 1
-        self._attributes.append(dict(frame.attributes))
         if not frame.grey:
             return
         self._pixels += frame.stored.size
@@ -47,11 +43,12 @@ class Figures:
         return ()
 
     def figures(self) -> dict[str, Any]:
-        geometry = geometry_of(self._attributes, modality=self._context.modality)
+        attributes = [one.attributes for one in self._context.log]
+        geometry = geometry_of(attributes, modality=self._context.modality)
         found: dict[str, Any] = {
-            "frames": self._frames,
-            "rows": sorted({item.get("Rows") for item in self._attributes} - {None}),
-            "columns": sorted({item.get("Columns") for item in self._attributes} - {None}),
+            "frames": len(attributes),
+            "rows": sorted({item.get("Rows") for item in attributes} - {None}),
+            "columns": sorted({item.get("Columns") for item in attributes} - {None}),
             "geometry": geometry.kind.value,
             "volumes": geometry.volumes,
             "split_by": list(geometry.split_by),

@@ -79,7 +79,7 @@ class Integrity:
     def read(self, uid: str, *, sound: bool, detail: str = "") -> None:
         self._tallies[UNCHANGED.id].check(sound, detail, uid)
 
-    def opened(self, uid: str, *, detail: str | None) -> None:
+    def opened(self, uid: str | None, *, detail: str | None) -> None:
         self._tallies[OPENS.id].check(detail is None, detail or "", uid)
 
     def decoded(self, stored: StoredObject, *, frames: int, detail: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,12 +23,41 @@ FEWEST_SAMPLED = 64
 
 
 @dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """What is kept of a frame after it has passed: no pixels."""
+
+    uid: str
+    index: int
+    attributes: Mapping[str, Any]
+    depth: float | None
+    """Distance from the origin along the frame's own normal, in mm."""
+    sha256: str
+    """Of the decoded pixels; empty where they do not decode."""
+    constant: bool
+
+    @property
+    def decoded(self) -> bool:
+        return bool(self.sha256)
+
+    @property
+    def where(self) -> str:
+        return f"{self.uid}#{self.index + 1}"
+
+    @property
+    def number(self) -> float:
+        """InstanceNumber; infinite where there is none."""
+        return as_float(self.attributes.get("InstanceNumber"), math.inf)
+
+
+@dataclass(frozen=True)
 class SeriesContext:
     """``companions``: the other series of the patient (None: not known); ``frames_announced``: by the manifest."""
 
     manifest: Manifest
     companions: Sequence[Manifest] | None
     frames_announced: int
+    log: list[FrameRecord] = field(default_factory=list)
+    """Every decoded frame so far."""
 
     @property
     def modality(self) -> str:
@@ -37,7 +67,7 @@ class SeriesContext:
     def sop_class(self) -> str:
         return str(self.manifest.header.get("SOPClassUID") or "")
 
-    @property
+    @cached_property
     def image_types(self) -> frozenset[str]:
         """All values of ImageType over the instances, in capitals."""
         said = [

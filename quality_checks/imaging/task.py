@@ -129,16 +129,25 @@ def plan(
     """One task per series, by SeriesInstanceUID."""
     current = sorted(manifests, key=lambda manifest: manifest.SeriesInstanceUID)
     by_patient: dict[str, list[tuple[str, str]]] = {}
+    by_study: dict[str, list[tuple[str, str]]] = {}
     for manifest in current:
-        by_patient.setdefault(manifest.PatientID, []).append((manifest.SeriesInstanceUID, manifest.version))
+        pair = (manifest.SeriesInstanceUID, manifest.version)
+        by_patient.setdefault(manifest.PatientID, []).append(pair)
+        by_study.setdefault(manifest.StudyInstanceUID, []).append(pair)
+
+    def beside(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+        """What refers to images is judged against its patient's series, a study's first series against the others."""
+        study = by_study[manifest.StudyInstanceUID]
+        first = study[0][0] == manifest.SeriesInstanceUID
+        known = by_patient[manifest.PatientID] if _refers(manifest) else study if first else []
+        return tuple(pair for pair in known if pair[0] != manifest.SeriesInstanceUID)
+
     return [
         ExamineTask(
             source_id,
             manifest.SeriesInstanceUID,
             manifest.version,
-            tuple(pair for pair in by_patient[manifest.PatientID] if pair[0] != manifest.SeriesInstanceUID)
-            if _refers(manifest)
-            else (),
+            beside(manifest),
             research=research,
             internal=internal,
         )

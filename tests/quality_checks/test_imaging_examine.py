@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from defects.series import ct_series
 from defects.shim import SOURCE, Stored, encoded, failing
 
@@ -15,6 +16,7 @@ from ingestion.accounting.states import SeriesState
 from ingestion.fanout import Crashed, Done
 from ingestion.storage.folder import FolderStore
 from quality_checks.examination import Examination
+from quality_checks.imaging.geometry import Geometry
 from quality_checks.imaging.task import examine_source
 
 
@@ -105,3 +107,21 @@ def test_an_object_that_is_gone_or_changed_is_a_fault(tmp_path: Path) -> None:
     (found,) = examine_source(state, [one.manifest], research=research, internal=internal, run=in_process)
     unchanged = next(outcome for outcome in found.outcomes if outcome.rule_id == "image_unchanged")
     assert (unchanged.judged, unchanged.failing) == (4, 2)
+
+
+def test_a_hostile_header_is_a_fault_and_no_exception() -> None:
+    datasets = ct_series(slices=4)
+    datasets[1]["Rows"].value = [64, 0]
+    found = Stored(encoded(datasets)).examine()
+    assert {"image_decodes", "image_pixels_whole"} & failing(found)
+    assert found.pixel_digest is None  # of half a series, nothing is the same image
+
+
+def test_a_check_that_trips_over_a_value_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trips(self: Geometry) -> None:
+        raise TypeError("a value")
+
+    monkeypatch.setattr(Geometry, "outcomes", trips)
+    found = Stored(encoded(ct_series(slices=3))).examine()
+    opens = next(outcome for outcome in found.outcomes if outcome.rule_id == "image_opens")
+    assert opens.failing == 1 and "TypeError" in opens.faults[0].detail

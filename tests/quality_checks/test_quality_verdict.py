@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quality_checks.catalogue_of_checks import all_rules, rules_by_id
+from quality_checks.catalogue_of_checks import all_rules, imaging_rules, rules_by_id
 from quality_checks.docs import TARGET, render
 from quality_checks.judge import judge
 from quality_checks.model import MAX_EXAMPLES, Dimension, QualityVerdict, Rule, RuleResult, Severity
@@ -53,7 +53,8 @@ def test_a_sound_source_passes_every_rule(sound: Any) -> None:
     assert [result.rule_id for result in verdict.results] == [rule.id for rule in all_rules()]
     assert not verdict.blocks
     assert verdict.of(Severity.WARNING) == ()
-    assert all(result.applies for result in verdict.results)
+    seen_by_pixels = {rule.id for rule in imaging_rules()}  # judged where there are examinations
+    assert {result.rule_id for result in verdict.results if not result.applies} <= seen_by_pixels
     assert verdict.scores == dict.fromkeys(Dimension, 1.0)
 
 
