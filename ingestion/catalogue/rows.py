@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -24,7 +24,7 @@ from ingestion.vocabulary.body_part import normalise_body_part
 from ingestion.vocabulary.manufacturer import normalise_manufacturer
 from ingestion.vocabulary.sex import normalise_sex
 
-TABLES_VERSION = 2
+TABLES_VERSION = 3
 """Raise it when the same manifests give other rows: it makes every publication new, so all rows are written again."""
 
 _TEXTS = (
@@ -35,6 +35,8 @@ _TEXTS = (
 )  # fmt: skip
 _NUMBERS = ("SliceThickness", "KVP", "MagneticFieldStrength", "RepetitionTime", "EchoTime")
 _INTEGERS = ("SeriesNumber", "Rows", "Columns", "BitsStored")
+QUALITY_COLUMNS = ("QualityStatus", "QualityFlags", "LeftOutBecause")
+"""Columns of ``series`` that come from the quality results, not from the manifests."""
 
 
 class ManifestsIncompleteError(ValueError):
@@ -91,11 +93,35 @@ def build_tables(state: SourceState, manifests: Iterable[Manifest], *, registry_
     )
 
 
+def with_quality(tables: SourceTables, quality: pd.DataFrame) -> SourceTables:
+    """The tables with each series' status, flags and reasons; ``quality`` has a row for each, or none at all.
+
+    Raises:
+        ManifestsIncompleteError: the quality results are about other series.
+    """
+    if quality.empty:
+        return tables
+    of_series = quality.set_index("SeriesInstanceUID")
+    if set(of_series.index) != set(tables.series["SeriesInstanceUID"]) or not of_series.index.is_unique:
+        raise ManifestsIncompleteError("the quality results of series are not of the series that are to be published")
+    series = tables.series.copy()
+    for name in QUALITY_COLUMNS:
+        values = of_series[name].reindex(series["SeriesInstanceUID"])
+        series[name] = [value if isinstance(value, str) else None for value in values]
+    return replace(tables, series=series)
+
+
+def people_and_studies(series: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows of ``patient`` and ``study`` that belong to these rows of ``series``."""
+    return _patient_rows(series), _study_rows(series)
+
+
 def _series_row(entry: SeriesEntry, manifest: Manifest) -> Row:
     header = manifest.header
     row: Row = {
         "source_id": manifest.source_id,
         "SeriesInstanceUID": manifest.SeriesInstanceUID,
+        **dict.fromkeys(QUALITY_COLUMNS),
         "PatientID": manifest.PatientID,
         "StudyInstanceUID": manifest.StudyInstanceUID,
         "State": entry.state.value,
