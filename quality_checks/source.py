@@ -11,6 +11,7 @@ from ingestion.storage import ObjectMissingError, ObjectStore
 from quality_checks.catalogue_of_checks import all_rules
 from quality_checks.certificate import certificate_of
 from quality_checks.changes import Changes, changes_between
+from quality_checks.crossing.cross import cross_source, crossed_before
 from quality_checks.documents import SHEET, Document
 from quality_checks.imaging.task import Runner, examine_source
 from quality_checks.judge import judge
@@ -55,17 +56,24 @@ def judge_source(entry: SourceEntry, *, research: ObjectStore, internal: ObjectS
         StoreError: the store could not be read or written.
     """
     state = current_state(internal, entry.id)
-    basis = basis_of(state_digest=state.digest, rules=all_rules(), entry=entry)
+    rules = all_rules()
     known = read_judgement(internal, entry.id)
-    if known is not None and known.basis == basis:
+    before = crossed_before(state, internal=internal) if known is not None else None
+    if (
+        known is not None
+        and before is not None
+        and known.basis == basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=before.digest)
+    ):
         return Judged(known, read_verdict(internal, known), reused=True, sheet=_read_sheet(internal, known))
     manifests = list(read_manifests(research, state))
     examinations = examine_source(state, manifests, research=research, internal=internal, run=run)
     tables = build_tables(state, manifests, registry_entry=entry)
-    verdict = judge(tables, state, entry=entry, examinations=examinations)
-    before = read_verdict(internal, known) if known is not None else None
+    crossed = cross_source(state, tables, examinations, internal=internal)
+    basis = basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=crossed.digest)
+    verdict = judge(tables, state, entry=entry, examinations=examinations, crossed=crossed)
+    last = read_verdict(internal, known) if known is not None else None
     changes = changes_between(
-        before, verdict, series_before=known.series if known else 0, series_after=len(tables.series)
+        last, verdict, series_before=known.series if known else 0, series_after=len(tables.series)
     )
     tier = tier_of(verdict, tables, entry)
     given = ReportInput(
