@@ -7,7 +7,7 @@ from functools import cache
 from quality_checks.crossing.rules import RULES as CROSSING_RULES
 from quality_checks.imaging import RULES as IMAGING_RULES
 from quality_checks.model import Level, Rule
-from quality_checks.suites import patient, series_identity, series_images, series_terms, source, study
+from quality_checks.suites import patient, series_details, series_identity, series_images, series_terms, source, study
 from quality_checks.suites.declare import TableCheck
 from quality_checks.suites.source import SourceCheck
 
@@ -30,7 +30,7 @@ def crossing_rules() -> tuple[Rule, ...]:
 def table_checks(level: Level) -> tuple[TableCheck, ...]:
     """The suite of one table; empty for levels without a table."""
     return {
-        Level.SERIES: (*series_identity.CHECKS, *series_terms.CHECKS, *series_images.CHECKS),
+        Level.SERIES: (*series_identity.CHECKS, *series_terms.CHECKS, *series_images.CHECKS, *series_details.CHECKS),
         Level.STUDY: study.CHECKS,
         Level.PATIENT: patient.CHECKS,
     }.get(level, ())

@@ -82,7 +82,7 @@ class _Judged:
 
 def _frames(tables: Tables) -> Iterable[tuple[Level, pd.DataFrame]]:
     nothing = pd.DataFrame()
-    series = nothing if tables.series.empty else series_frame(tables.series)
+    series = nothing if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     study = nothing if tables.study.empty else study_frame(tables.study)
     patient = nothing if tables.patient.empty else patient_frame(tables.patient, study)
     return zip(TABLES, (series, study, patient), strict=True)

@@ -20,7 +20,8 @@ MAX_VALUES = 64
 SERIES_KEYWORDS: tuple[str, ...] = (
     "SOPClassUID", "Modality", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "SoftwareVersions",
     "PatientSex", "PatientAge", "PatientWeight", "PatientSize", "StudyDate", "SeriesDate", "AcquisitionDate",
-    "StudyTime", "SeriesTime", "AcquisitionTime", "ContentDate", "ContentTime", "AccessionNumber", "StudyDescription", "SeriesDescription", "ProtocolName", "SeriesNumber",
+    "StudyTime", "SeriesTime", "AcquisitionTime", "ContentDate", "ContentTime", "AccessionNumber",
+    "StudyDescription", "SeriesDescription", "ProtocolName", "SeriesNumber",
     "FrameOfReferenceUID",
     "ImageType", "Rows", "Columns", "NumberOfFrames", "PixelSpacing", "ImagerPixelSpacing", "SliceThickness",
     "SpacingBetweenSlices", "ImageOrientationPatient", "PhotometricInterpretation", "SamplesPerPixel", "BitsStored",
@@ -28,7 +29,8 @@ SERIES_KEYWORDS: tuple[str, ...] = (
     "InversionTime", "BodyPartThickness", "CompressionForce", "RadionuclideTotalDose", "RadionuclideHalfLife",
     "RadiopharmaceuticalStartTime", "DiffusionBValue", "MagneticFieldStrength",
     "RepetitionTime", "EchoTime", "FlipAngle", "ScanningSequence", "MRAcquisitionType", "ContrastBolusAgent",
-    "Units", "DecayCorrection", "ViewPosition", "ImageLaterality", "Laterality", "PatientPosition",
+    "Units", "DecayCorrection",
+    "ViewPosition", "ImageLaterality", "Laterality", "PatientPosition",
     "BurnedInAnnotation", "RecognizableVisualFeatures",
     "LossyImageCompression", "PatientIdentityRemoved", "LongitudinalTemporalInformationModified",
 )  # fmt: skip
