@@ -35,6 +35,7 @@ OWN = {
     "quarantine": "ingestion.commands.quarantine",
     "release": "ingestion.commands.release",
     "catalogue": "ingestion.commands.catalogue",
+    "vocabulary": "ingestion.commands.vocabulary",
     "risk": "ingestion.commands.risk",
     "conformance": "ingestion.commands.conformance",
 }

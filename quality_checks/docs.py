@@ -20,7 +20,10 @@ catalogue, where its last good state stays; below *warning* it is named in the r
 neither passed nor failed. A dimension's score is the mean share over its judged rules that can warn.
 
 Rules on series, studies and patients are Great Expectations suites, one for each table; rules on instances and on the
-source are counted from the accounting. To add one, add an entry to a suite; asset checks, report and this page follow.
+source are counted from the accounting; rules on what a series holds are checked where its objects are read; rules that
+compare people, studies and images over sources use keyed digests (`quality_checks/crossing`). A rule that *leaves out*
+takes its failing series out of the release, whatever their share, and the rest of the source goes on. To add one, add
+an entry to a suite; asset checks, report and this page follow.
 """
 _TITLES = {
     Level.SOURCE: "The source",
@@ -50,6 +53,8 @@ def render() -> str:
 
 def _row(rule: Rule) -> str:
     bounds = [percent(bound) if bound is not None else "never" for bound in (rule.error_below, rule.warning_below)]
+    if rule.excludes:
+        bounds[0] += ", leaves out"
     cells = [
         f"**{rule.title}**<br>`{rule.id}` v{rule.version}",
         rule.dimension.value,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ingestion.accounting.source_state import SourceState, read_latest_state, read_manifests
+from ingestion.catalogue.curated import read_curated
 from ingestion.catalogue.rows import build_tables
+from ingestion.catalogue.unknown_spellings import save_unknown
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage import ObjectMissingError, ObjectStore
 from quality_checks.catalogue_of_checks import all_rules
 from quality_checks.certificate import certificate_of
 from quality_checks.changes import Changes, changes_between
+from quality_checks.crossing.cross import cross_source, crossed_before
 from quality_checks.documents import SHEET, Document
 from quality_checks.imaging.task import Runner, examine_source
 from quality_checks.judge import judge
@@ -19,6 +22,7 @@ from quality_checks.report_folder import ReportInput, report_documents, series_k
 from quality_checks.report_pictures import contact_sheet, pictures
 from quality_checks.store import Judgement, basis_of, read_judgement, read_verdict, run_of, save_judgement
 from quality_checks.tier import tier_of
+from quality_checks.unknown_terms import unknown_of
 
 
 class NotSyncedError(RuntimeError):
@@ -55,17 +59,26 @@ def judge_source(entry: SourceEntry, *, research: ObjectStore, internal: ObjectS
         StoreError: the store could not be read or written.
     """
     state = current_state(internal, entry.id)
-    basis = basis_of(state_digest=state.digest, rules=all_rules(), entry=entry)
+    rules, curated = all_rules(), read_curated(internal)
     known = read_judgement(internal, entry.id)
-    if known is not None and known.basis == basis:
+    before = crossed_before(state, internal=internal) if known is not None else None
+    if (
+        known is not None
+        and before is not None
+        and known.basis
+        == basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=f"{before.digest}/{curated.number}")
+    ):
         return Judged(known, read_verdict(internal, known), reused=True, sheet=_read_sheet(internal, known))
     manifests = list(read_manifests(research, state))
     examinations = examine_source(state, manifests, research=research, internal=internal, run=run)
-    tables = build_tables(state, manifests, registry_entry=entry)
-    verdict = judge(tables, state, entry=entry, examinations=examinations)
-    before = read_verdict(internal, known) if known is not None else None
+    tables = build_tables(state, manifests, registry_entry=entry, curated=curated)
+    save_unknown(internal, entry.id, unknown_of(tables.series, curated))
+    crossed = cross_source(state, tables, examinations, internal=internal)
+    basis = basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=f"{crossed.digest}/{curated.number}")
+    verdict = judge(tables, state, entry=entry, examinations=examinations, crossed=crossed)
+    last = read_verdict(internal, known) if known is not None else None
     changes = changes_between(
-        before, verdict, series_before=known.series if known else 0, series_after=len(tables.series)
+        last, verdict, series_before=known.series if known else 0, series_after=len(tables.series)
     )
     tier = tier_of(verdict, tables, entry)
     given = ReportInput(

@@ -26,6 +26,8 @@ class SeriesFacts:
     """Of PatientID and its issuer."""
     study: str | None = None
     series: str | None = None
+    content: str | None = None
+    """Of the SHA-256 of all accepted raw objects: equal for the same files in another source."""
     accessions: tuple[str, ...] = ()
     birth_date_stated: bool = False
     before_birth: bool = False

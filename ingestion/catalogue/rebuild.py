@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from ingestion.accounting.database import transaction
 from ingestion.accounting.source_state import read_latest_state, read_manifests
 from ingestion.catalogue import tables as t
+from ingestion.catalogue.curated import read_curated
 from ingestion.catalogue.frames import read_frame
 from ingestion.catalogue.publication import (
     Publication,
@@ -68,6 +69,7 @@ def publish_source(
     publication = make_publication(
         entry, *latest, quality_key=quality_key, features_series_key=features_series_key,
         features_regions_key=features_regions_key, series_quality_key=series_quality_key,
+        vocabulary=read_curated(internal).number,
     )  # fmt: skip
     current = read_latest_publication(internal, entry.id)
     unchanged = current is not None and current.publication == publication
@@ -87,7 +89,10 @@ def read_content(research: ObjectStore, internal: ObjectStore, publication: Publ
         PublicationError, ManifestsIncompleteError: something it names is not what it was.
     """
     state = read_published_state(internal, publication)
-    tables = build_tables(state, read_manifests(research, state), registry_entry=publication.registry_entry)
+    curated = read_curated(internal, publication.vocabulary)
+    tables = build_tables(
+        state, read_manifests(research, state), registry_entry=publication.registry_entry, curated=curated
+    )
     return SourceContent(
         tables=with_quality(tables, read_frame(internal, publication.series_quality_key)),
         quality=read_frame(internal, publication.quality_key),

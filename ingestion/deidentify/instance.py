@@ -24,6 +24,7 @@ from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open
 from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.header import ValueMemo, read_header
+from ingestion.dicom.nested import nested_values
 from ingestion.dicom.reading import InstanceIds
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
@@ -70,9 +71,13 @@ class DeidentifiedInstance:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The attributes that a manifest tells, of the result, decoded from its header; no pixels, no sequences."""
+        """The attributes that a manifest tells, of the result, decoded from its header; no pixels."""
         header = read_header(self.rewritten.header, 0, self.rewritten.encoding)
-        return header.dataset(SUMMARY_KEYWORDS, memo=self.values)
+        dataset = header.dataset(SUMMARY_KEYWORDS, memo=self.values)
+        for element in nested_values(header):
+            if element.tag not in dataset:
+                dataset.add(element)
+        return dataset
 
 
 @dataclass(slots=True)

@@ -231,12 +231,13 @@ class _SeriesWorker:
             if refusal is not None:
                 return self._quarantined(item, refusal, None)
             raw = self._read(item)
-            content_hash = self.pseudonyms.content(hashlib.sha256(raw).digest())
+            digest = hashlib.sha256(raw).digest()
+            content_hash = self.pseudonyms.content(digest)
             if known.sop_uid in conflicts:
                 detail = "several objects of this series carry its UID with other bytes"
                 raise InstanceRefusedError(Reason.SOP_INSTANCE_CONFLICT, rule="instance.uid", detail=detail)
             first = self._first.get(content_hash)
-            outcome = self._equal(item, first, content_hash) if first else self._fresh(item, raw, content_hash)
+            outcome = self._equal(item, first, content_hash) if first else self._fresh(item, raw, digest, content_hash)
         except InstanceRefusedError as refused:
             refusal = Refusal(refused.reason, refused.rule, refused.detail)
             outcome = self._quarantined(item, refusal, content_hash)
@@ -265,7 +266,7 @@ class _SeriesWorker:
             sop_uid=first.sop_uid,
         )
 
-    def _fresh(self, item: TaskObject, raw: bytes, content_hash: str) -> InstanceOutcome:
+    def _fresh(self, item: TaskObject, raw: bytes, digest: bytes, content_hash: str) -> InstanceOutcome:
         with guarded("deidentify"):
             done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels)
         self._same_identity(item.inventory, done.ids)
@@ -286,7 +287,7 @@ class _SeriesWorker:
         key = instance_key(self.task.key.source_id, self.task.series_uid, sop_uid, sha256)
         if self.task.research.create(key, done.body, content_type=DICOM_CONTENT_TYPE):
             self.work += Work(objects_written=1, bytes_written=len(done.body))
-        self.facts.add(done.raw, written=None if item.source is None else item.source.written)
+        self.facts.add(done.raw, sha256=digest, written=None if item.source is None else item.source.written)
         self._stored.add(
             done,
             ManifestInstance(

@@ -44,10 +44,12 @@ class FactGatherer:
 
     linkage: Linkage | None
     _seen: dict[tuple[object, ...], dt.date | None] = field(default_factory=dict, repr=False)
+    _content: set[bytes] = field(default_factory=set, repr=False)
     _ids: list[InstanceIds] = field(default_factory=list, repr=False)
 
-    def add(self, raw: RawFacts, *, written: dt.date | None) -> None:
+    def add(self, raw: RawFacts, *, sha256: bytes, written: dt.date | None) -> None:
         """One accepted instance; ``written``: the day its file was last written, where that is known."""
+        self._content.add(sha256)
         key = (raw.ids.patient, *raw.values)
         if key not in self._seen:
             self._ids.append(raw.ids)
@@ -79,6 +81,7 @@ class FactGatherer:
             "birth_dates": _kept(linkage.birth_date(row[_BIRTH_DATE]) for row in texts),
             "patients": _kept(linkage.patient(ids.patient) for ids in self._ids),
             "accessions": _kept(linkage.accession(row[_ACCESSION]) for row in texts),
+            "content": linkage.content(self._content),
             "study": linkage.uid(first.study_uid),
             "series": linkage.uid(first.series_uid),
         }

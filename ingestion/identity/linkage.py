@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingestion.identity.keys import SourceKey
@@ -57,6 +58,10 @@ class Linkage:
 
     def accession(self, number: str) -> str | None:
         return self._digest("accession", number.strip()) if number.strip() else None
+
+    def content(self, digests: Iterable[bytes]) -> str:
+        """Of a set of objects, from their SHA-256."""
+        return self._digest("content", "\n".join(sorted(digest.hex() for digest in digests)))
 
     def _digest(self, kind: str, message: str) -> str:
         body = f"cie/link/{kind}\x1e{message}".encode("utf-8", "surrogateescape")

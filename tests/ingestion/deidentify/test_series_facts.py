@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from io import BytesIO
 from pathlib import Path
@@ -46,7 +47,7 @@ def facts(*bodies: bytes, secret: SourceKey | None = SECRET, written: dt.date | 
     gatherer = FactGatherer(Linkage(secret) if secret else None)
     for body in bodies:
         opened = open_object(body)
-        gatherer.add(raw_facts(opened.header, opened.ids), written=written)
+        gatherer.add(raw_facts(opened.header, opened.ids), sha256=hashlib.sha256(body).digest(), written=written)
     return gatherer.facts()
 
 
