@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -117,4 +116,3 @@ def test_sources_find_each_other(postgres_url: str, sound: Any, tmp_path: Path) 
         result.rule_id: (result.failing, result.rows) for result in second.verdict.of(Severity.ERROR)
     }
     assert len(warned) < 30, warned
-    print(dt.date.min, warned)
