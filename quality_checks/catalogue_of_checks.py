@@ -36,6 +36,11 @@ def table_checks(level: Level) -> tuple[TableCheck, ...]:
     }.get(level, ())
 
 
+OF_THE_REGISTRY = frozenset({
+    "source_modalities_delivered", "source_individuals_figure", "source_studies_figure", "source_series_figure",
+    "series_modality_registered", "series_body_part_fits_cancer", "series_age_fits_cancer", "series_sex_fits_cancer",
+})  # fmt: skip
+"""Rules that compare with what the registry says of a source: they say nothing of a folder that is none."""
 TABLES = (Level.SERIES, Level.STUDY, Level.PATIENT)
 
 

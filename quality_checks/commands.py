@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -20,6 +22,7 @@ from ingestion.deidentify.folder import FolderUseError, check_folders
 from ingestion.deidentify.policy import PolicyError, load_policy
 from ingestion.fanout import Fanout
 from ingestion.identity.keys import KEY_BYTES, SourceKey, load_key
+from ingestion.identity.linkage import LINKAGE_KEY_ID
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, UnknownSourceError, load_registry
 from quality_checks import documents as d
@@ -89,7 +92,7 @@ def check(
             entry=entry,
             registered=source is not None,
             key=key,
-            linkage=SourceKey("PLATFORM-LINKAGE", secrets.token_bytes(KEY_BYTES)),
+            linkage=_linkage(key),
             policy=chosen,
             fanout=fanout,
             scratch=Path(scratch),
@@ -148,6 +151,11 @@ def _key(source_id: str, key_file: Path | None) -> SourceKey:
     if key_file is None:
         return SourceKey(source_id, secrets.token_bytes(KEY_BYTES))
     return load_key(source_id, keys_dir=key_file.parent, key_file=key_file)
+
+
+def _linkage(key: SourceKey) -> SourceKey:
+    """Nothing is compared beyond the folder, so any secret does; one made of the key gives equal reports."""
+    return SourceKey(LINKAGE_KEY_ID, hmac.new(key.secret, b"cie/check/linkage", hashlib.sha256).digest())
 
 
 def _entry(source: str | None) -> SourceEntry:

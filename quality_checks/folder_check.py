@@ -23,6 +23,7 @@ from ingestion.fanout import Fanout
 from ingestion.identity.keys import SourceKey
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage.folder import FolderStore
+from quality_checks.catalogue_of_checks import OF_THE_REGISTRY
 from quality_checks.certificate import certificate_of
 from quality_checks.crossing.cross import cross_source
 from quality_checks.documents import Document
@@ -94,7 +95,8 @@ def check_folder(
     examinations = tuple(_examination(store, manifest, manifests) for _, manifest in sorted(manifests.items()))
     tables = build_tables(state, manifests.values(), registry_entry=entry)
     crossed = cross_source(state, tables, examinations, internal=store)
-    verdict = judge(tables, state, entry=entry, examinations=examinations, crossed=crossed)
+    unjudged = frozenset() if registered else OF_THE_REGISTRY
+    verdict = judge(tables, state, entry=entry, examinations=examinations, crossed=crossed, unjudged=unjudged)
     tier = tier_of(verdict, tables, entry)
     given = ReportInput(
         verdict=verdict,

@@ -36,6 +36,7 @@ def judge(
     entry: SourceEntry,
     examinations: Iterable[Examination] = (),
     crossed: Crossed | None = None,
+    unjudged: frozenset[str] = frozenset(),
 ) -> QualityVerdict:
     """Judge one source by all rules. Equal inputs give equal verdicts, in any order of rows.
 
@@ -44,6 +45,7 @@ def judge(
         state: what the tables were built from.
         entry: what the registry says of the source.
         examinations: of its series (``quality_checks.examination``); a series without one is not judged by pixels.
+        unjudged: ids of rules that have nothing to go by here; they judge no row.
         crossed: what comparing people, studies and images found; without it those rules judge nothing.
 
     Raises:
@@ -53,13 +55,20 @@ def judge(
     if state.source_id != entry.id:
         raise ValueError(f"the state is of {state.source_id}, the registry entry of {entry.id}")
     examined = sorted(examinations, key=lambda one: one.SeriesInstanceUID)
-    judged = [_of_source(check.rule, check.count(tables, state, entry)) for check in source_checks()]
+    judged = [
+        _of_source(check.rule, _NOTHING if check.rule.id in unjudged else check.count(tables, state, entry))
+        for check in source_checks()
+    ]
     judged += [_of_examinations(rule, examined) for rule in imaging_rules()]
     linked = {one.rule_id: one for one in crossed.outcomes} if crossed else {}
     judged += [_of_links(rule, linked.get(rule.id, LinkOutcome(rule.id, rows=0))) for rule in crossing_rules()]
     for level, frame in _frames(tables):
-        outcomes = evaluate(frame, table_checks(level), name=level.value, entry=entry)
-        judged += [_of_table(check.rule, frame, outcomes[check.rule.id]) for check in table_checks(level)]
+        checks = [check for check in table_checks(level) if check.rule.id not in unjudged]
+        outcomes = evaluate(frame, checks, name=level.value, entry=entry)
+        judged += [
+            _of_table(check.rule, frame, outcomes.get(check.rule.id, Outcome(rows=0, failing=())))
+            for check in table_checks(level)
+        ]
     results = [one.result for one in judged]
     findings = tuple(finding for one in judged for finding in one.findings)
     return QualityVerdict(
@@ -70,6 +79,9 @@ def judge(
         findings=findings,
         excluded=_excluded(findings, tables),
     )
+
+
+_NOTHING = Tally(rows=0, passing=0)
 
 
 @dataclass(frozen=True, slots=True)
