@@ -80,8 +80,8 @@ class Annotations:
             detail = f"{missing} of {len(series)} series and {lost} of {len(instances)} images are not in the source"
         tally.check(bool(series or instances) and not missing and not lost, detail, stored.uid)
         image = self._companions.series_of(series, instances)
-        if image is None:
-            return None
+        if image is None or lost:
+            return None  # where the lost images lie is not known
         own, its = _space(stored.header), str(image.header.get("FrameOfReferenceUID") or "")
         if own and its:
             self._tallies[rules.SPACE.id].check(own == {its}, "the images lie in another", stored.uid)

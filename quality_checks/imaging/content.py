@@ -122,7 +122,8 @@ class Content:
             top &= ~frame.padding
         share = np.count_nonzero(top) / max(frame.stored.size - hidden, 1)
         if share > SATURATED_SHARE:
-            self._tallies[SATURATED.id].fault(f"{share:.1%} of its pixels have the highest storable value", frame.where)
+            detail = f"{share:.1%} of its pixels have the highest value of {bits} bits, or more"
+            self._tallies[SATURATED.id].fault(detail, frame.where)
 
     def outcomes(self) -> Iterable[CheckOutcome]:
         log = self._context.log

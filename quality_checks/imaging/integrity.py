@@ -45,9 +45,9 @@ PIXELS_WHOLE = imaging_rule(
 PIXELS_EXACT = imaging_rule(
     "image_pixels_not_padded",
     Dimension.INTEGRITY,
-    title="Pixel data is no longer than the header describes",
+    title="Pixel data ends where the header says",
     meaning="Surplus bytes mean that Rows, Columns, frames or bits are wrong, or that a writer filled up the value.",
-    fault="pixel data longer than Rows × Columns × frames × bits",
+    fault="pixel data longer than Rows × Columns × frames × bits, or without the delimiter that ends it",
     remedy="Compare the image with the archive: lines that are shifted show a wrong Columns.",
 )
 DECODES = imaging_rule(
@@ -100,8 +100,11 @@ class Integrity:
         whole, exact = self._tallies[PIXELS_WHOLE.id], self._tallies[PIXELS_EXACT.id]
         whole.judge()
         if place.encapsulated:
+            exact.judge()
             if place.missing:
-                whole.fault("the encapsulated pixel data has no end", stored.uid)
+                whole.fault(f"the last fragment lacks {place.missing:,} bytes", stored.uid)
+            elif not place.ended:
+                exact.fault("no delimiter ends the encapsulated pixel data", stored.uid)
             return
         exact.judge()
         asked, there = expected_bytes(stored), place.stop - place.start

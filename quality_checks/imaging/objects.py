@@ -30,13 +30,15 @@ class ObjectDamagedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PixelPlace:
-    """Bytes ``start`` to ``stop`` of ``StoredObject.data``. ``missing``: bytes that the file ends too early."""
+    """Bytes ``start`` to ``stop`` of ``StoredObject.data``. ``missing``: bytes lacking at the end, at least."""
 
     keyword: str
     start: int
     stop: int
     encapsulated: bool
     missing: int = 0
+    ended: bool = True
+    """False: all fragments are there, and the delimiter after the last is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +100,9 @@ def _encapsulated(data: bytes, start: int, encoding: Encoding) -> PixelPlace:
     try:
         return PixelPlace("PixelData", start, end_of_fragments(data, start, encoding), True)
     except InstanceRefusedError:
-        return PixelPlace("PixelData", start, len(data), True, missing=1)
+        position = start
+        while position + 8 <= len(data):
+            *_, length = encoding.item.unpack_from(data, position)
+            position += 8 + length
+        lacking = max(position - len(data), 0)
+        return PixelPlace("PixelData", start, len(data), True, missing=lacking, ended=False)

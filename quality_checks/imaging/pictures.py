@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ingestion.deidentify.faces import may_show_face
 from ingestion.dicom.geometry import MAIN_AXIS_COSINE
 from quality_checks.imaging.series import FrameSeen, SeriesContext, floats
 
@@ -72,17 +73,20 @@ def blanked_boxes(frame: FrameSeen) -> list[list[int]]:
 def may_be_shown(context: SeriesContext, frame: FrameSeen) -> bool:
     """Whether a thumbnail is made at all.
 
-    None of photographs, papers and screens. Of a series in which a face can be recognised only axial slices: a profile
-    or a frontal cut of a head is a likeness, one axial slice is none.
+    None of photographs, papers and screens. Of a series in which a face can be recognised, or that may show a head by
+    its header and was not looked at, only axial slices: a profile or a frontal cut of a head is a likeness, one axial
+    slice is none.
     """
     if context.modality in PICTURES_OF_PEOPLE or "SCREEN SAVE" in context.image_types:
         return False
-    return not recognisable(context.manifest.face) or _axial(frame.attributes)
+    face = context.manifest.face
+    likeness = may_show_face(frame.owner.header) if face is None else recognisable(face)
+    return not likeness or _axial(frame.attributes)
 
 
-def recognisable(face: Mapping[str, Any] | None) -> bool:
-    """Whether the manifest says that the series may show a face that nothing was done about."""
-    return face is not None and face.get("recognizable_visual_features") is not False
+def recognisable(face: Mapping[str, Any]) -> bool:
+    """Whether the manifest's evidence leaves open that the series shows a face that nothing was done about."""
+    return face.get("recognizable_visual_features") is not False
 
 
 def _axial(attributes: Mapping[str, Any]) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 from defects.series import ct_series
 from defects.shim import SOURCE, Stored, encoded, failing
+from PIL import Image
 
 from ingestion.accounting.source_state import Counts, SeriesEntry, SourceState
 from ingestion.accounting.states import SeriesState
@@ -125,3 +129,38 @@ def test_a_check_that_trips_over_a_value_is_a_fault(monkeypatch: pytest.MonkeyPa
     found = Stored(encoded(ct_series(slices=3))).examine()
     opens = next(outcome for outcome in found.outcomes if outcome.rule_id == "image_opens")
     assert opens.failing == 1 and "TypeError" in opens.faults[0].detail
+
+
+def picture(found: Examination) -> np.ndarray:
+    assert found.thumbnail is not None
+    return np.asarray(Image.open(BytesIO(base64.b64decode(found.thumbnail))))
+
+
+def test_boxes_of_burned_in_text_are_black_in_the_thumbnail() -> None:
+    one = Stored(encoded(ct_series(slices=3)))
+    shown = picture(one.examine())
+    boxes = {"blanked": [{"box": [20, 16, 24, 30], "frame": None}]}
+    one.manifest = replace(one.manifest, instances=tuple(replace(i, pixels=boxes) for i in one.manifest.instances))
+    masked = picture(one.examine())
+    assert shown[16:46, 20:44].max() > 100 and masked[16:46, 20:44].max() == 0
+    outside = np.ones(shown.shape, bool)
+    outside[16:46, 20:44] = False
+    assert (shown[outside] == masked[outside]).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "face", "cosines", "shown"),
+    [
+        ("HEAD", None, [0, 1, 0, 0, 0, -1], False),
+        ("HEAD", {"recognizable_visual_features": True}, [0, 1, 0, 0, 0, -1], False),
+        ("HEAD", {"recognizable_visual_features": False}, [0, 1, 0, 0, 0, -1], True),
+        ("HEAD", {"recognizable_visual_features": True}, [1, 0, 0, 0, 1, 0], True),
+        ("KNEE", None, [0, 1, 0, 0, 0, -1], True),
+    ],
+)
+def test_no_likeness_of_a_face_is_shown(
+    part: str, face: dict[str, object] | None, cosines: list[int], shown: bool
+) -> None:
+    datasets = ct_series(slices=1)
+    datasets[0].BodyPartExamined, datasets[0].ImageOrientationPatient = part, cosines
+    assert (Stored(encoded(datasets), face=face).examine().thumbnail is not None) is shown

@@ -123,6 +123,23 @@ def _broken_codec() -> Stored:
     return Stored(encoded(made))
 
 
+def _rle_without_end(cut: int) -> Stored:
+    """The file ends ``cut`` bytes early; the delimiter takes the last 8."""
+    made = good.ct_series()
+    made[2].compress("1.2.840.10008.1.2.5", encoding_plugin="pydicom")
+    bodies = encoded(made)
+    bodies[2] = bodies[2][:-cut]
+    return Stored(bodies)
+
+
+def _cut_fragment() -> Stored:
+    return _rle_without_end(300)
+
+
+def _no_delimiter() -> Stored:
+    return _rle_without_end(8)
+
+
 def _meta() -> Stored:
     bodies = encoded(good.ct_series())
     # pydicom writes the file meta from the data set; the first of the two UIDs in the bytes is the meta's
@@ -303,6 +320,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("header cut off", "image_opens", _cut_header, frozenset({"image_unchanged"})),
     Defect("pixel data 400 bytes short", "image_pixels_whole", _short, frozenset({"image_decodes"})),
     Defect("pixel data 64 bytes long", "image_pixels_not_padded", _long),
+    Defect("RLE without its last 300 bytes", "image_pixels_whole", _cut_fragment, frozenset({"image_decodes"})),
+    Defect("no delimiter after the fragments", "image_pixels_not_padded", _no_delimiter),
     Defect("RLE header overwritten", "image_decodes", _broken_codec),
     Defect("another UID in the file meta", "image_meta_agrees", _meta),
     Defect("a position lost", "geometry_placed", _unplaced, frozenset({"iod_required_attributes"})),
