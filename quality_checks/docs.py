@@ -20,7 +20,8 @@ neither passed nor failed. A dimension's score is the mean share over its judged
 Rules on series, studies and patients are Great Expectations suites, one for each table; rules on instances and on the
 source are counted from the accounting; rules on what a series holds are checked where its objects are read; rules that
 compare people, studies and images over sources use keyed digests (`quality_checks/crossing`). A rule that *leaves out*
-takes its failing series out of the release, whatever their share, and the rest of the source goes on. To add one, add an entry to a suite; asset checks, report and this page follow.
+takes its failing series out of the release, whatever their share, and the rest of the source goes on. To add one, add
+an entry to a suite; asset checks, report and this page follow.
 """
 _TITLES = {
     Level.SOURCE: "The source",

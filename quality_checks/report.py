@@ -54,7 +54,7 @@ def render_report(
     """
     if not verdict.source_id == state.source_id == entry.id:
         raise ValueError(f"verdict of {verdict.source_id}, state of {state.source_id}, entry of {entry.id}")
-    frame = None if tables.series.empty else series_frame(tables.series)
+    frame = None if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     failing = worst_rules(verdict)
     grave = [one for one in failing if _is_grave(one)]
     troubled = by_series(verdict, tables.series)
