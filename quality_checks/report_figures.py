@@ -189,7 +189,7 @@ def matrix(frame: pd.DataFrame) -> Matrix:
         if check.expectation is not Expectation.PRESENT or check.rule.dimension is not Dimension.COMPLETENESS:
             continue
         if check.column not in frame.columns:
-            continue  # of the details, where there are none
+            continue  # of the details, where the tables were made without them
         asked = rows_of(check.where, frame)
         stated = frame[check.column].notna()
         cells: list[float | None] = []

@@ -87,11 +87,13 @@ def test_a_broken_source_is_blocked_with_examples_and_words(sound: Any) -> None:
     assert verdict.scores[Dimension.COMPLETENESS] < 1
 
 
-def test_one_study_of_two_patients_blocks(sound: Any) -> None:
+def test_one_study_of_two_patients_is_left_out_by_itself(sound: Any) -> None:
     tables = sound.tables()
     study = tables.study.assign(NumberOfPatientIDs=[2, *[1] * (len(tables.study) - 1)])
     verdict = judge(sound.bundle(tables.patient, study, tables.series), sound.state(tables), entry=sound.entry())
-    assert verdict.blocks
+    assert not verdict.blocks
+    of_study = tables.series.loc[tables.series["StudyInstanceUID"] == study["StudyInstanceUID"].iloc[0]]
+    assert verdict.excluded == dict.fromkeys(sorted(of_study["SeriesInstanceUID"]), ("study_one_patient",))
     assert by_id(verdict)["study_one_patient"].examples == (tables.study["StudyInstanceUID"].iloc[0],)
 
 

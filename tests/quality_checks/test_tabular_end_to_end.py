@@ -50,7 +50,7 @@ def shared_file(delivery: Path) -> bytes:
             continue
         if dataset.get("Modality") == "CT" and "PixelData" in dataset and dataset.get("PatientID"):
             dataset.BodyPartExamined = "FUSION"
-            dataset.SeriesInstanceUID = f"{dataset.SeriesInstanceUID}.9"[-60:]
+            dataset.SeriesInstanceUID = "1.2.826.0.1.3680043.99.2"
             dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.3680043.99.1"
             out = BytesIO()
             dataset.save_as(out)
