@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from defects.series import ct_series
+from defects.series import ct_series, enhanced, mr_series
 from defects.shim import SOURCE, Stored, encoded, failing
 from PIL import Image
 
@@ -55,13 +55,14 @@ def test_a_sound_series_is_described_and_has_no_fault() -> None:
     assert Examination.from_json(found.to_json()) == found
 
 
-def test_the_order_of_files_and_their_encoding_do_not_change_what_is_seen() -> None:
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"])
+def test_the_order_of_files_and_their_encoding_do_not_change_what_is_seen(syntax: str) -> None:
     datasets = ct_series(slices=5)
     bodies = encoded(datasets)
     found = Stored(bodies).examine()
     for dataset in datasets:
         pixels = dataset.PixelData
-        dataset.compress("1.2.840.10008.1.2.5", encoding_plugin="pydicom")  # RLE
+        dataset.compress(syntax)
         assert dataset.PixelData != pixels
     other = Stored(encoded(datasets)[::-1]).examine()
     assert (other.pixel_digest, other.frame_hashes) == (found.pixel_digest, found.frame_hashes)
@@ -164,3 +165,12 @@ def test_no_likeness_of_a_face_is_shown(
     datasets = ct_series(slices=1)
     datasets[0].BodyPartExamined, datasets[0].ImageOrientationPatient = part, cosines
     assert (Stored(encoded(datasets), face=face).examine().thumbnail is not None) is shown
+
+
+def test_the_same_image_in_an_enhanced_object_has_the_same_digest() -> None:
+    (multi,) = enhanced(frames=4)
+    values = np.frombuffer(multi.PixelData, "<u2").reshape(4, multi.Rows, multi.Columns)
+    singles = mr_series(slices=4, size=multi.Rows)
+    for at, single in enumerate(singles):
+        single.PixelData = values[at].tobytes()
+    assert Stored(encoded([multi])).examine().pixel_digest == Stored(encoded(singles)).examine().pixel_digest
