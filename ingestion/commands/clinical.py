@@ -23,8 +23,8 @@ def _root() -> None:
     """Without this, an app of a single command would take no command name."""
 
 
-@app.command()
-def register(
+@app.command("register")
+def register_table(
     table: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV that `cie deidentify` made.")],
     source: Annotated[str, typer.Option("--source", help="The source it belongs to.")],
     column: Annotated[list[str], typer.Option("--column", help=f"ROLE=COLUMN; roles: {', '.join(ClinicalRole)}.")],
