@@ -36,6 +36,7 @@ OWN = {
     "release": "ingestion.commands.release",
     "catalogue": "ingestion.commands.catalogue",
     "vocabulary": "ingestion.commands.vocabulary",
+    "clinical": "ingestion.commands.clinical",
     "risk": "ingestion.commands.risk",
     "conformance": "ingestion.commands.conformance",
 }

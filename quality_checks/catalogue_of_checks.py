@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from quality_checks.crossing.clinical import RULES as CLINICAL_RULES
 from quality_checks.crossing.rules import RULES as CROSSING_RULES
 from quality_checks.imaging import RULES as IMAGING_RULES
 from quality_checks.model import Level, Rule
@@ -24,7 +25,7 @@ def imaging_rules() -> tuple[Rule, ...]:
 
 def crossing_rules() -> tuple[Rule, ...]:
     """Rules that compare series, patients and sources with each other (``quality_checks.crossing``)."""
-    return CROSSING_RULES
+    return (*CROSSING_RULES, *CLINICAL_RULES)
 
 
 def table_checks(level: Level) -> tuple[TableCheck, ...]:
@@ -53,7 +54,7 @@ def all_rules() -> tuple[Rule, ...]:
     """
     rules = [check.rule for check in source_checks()]
     rules += IMAGING_RULES
-    rules += CROSSING_RULES
+    rules += crossing_rules()
     rules += [check.rule for level in TABLES for check in table_checks(level)]
     ids = [rule.id for rule in rules]
     repeated = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})

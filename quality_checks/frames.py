@@ -36,6 +36,7 @@ _SERIES_NUMBERS = (
 )  # fmt: skip
 _DETAIL_TEXTS = frozenset({
     "ProtocolName", "SeriesDescription", "DecayCorrection", "RadiopharmaceuticalStartTime", "ImageType",
+    "AccessionNumber",
 })  # fmt: skip
 _DIFFUSION = re.compile(r"diff(?:usion)?(?![a-z])|(?<![a-z])dwi|(?<![a-z])dti", re.IGNORECASE)
 _DERIVED_DIFFUSION = re.compile(r"(?<![a-z])(?:e?adc|fa|trace[w]?|colfa)(?![a-z])", re.IGNORECASE)

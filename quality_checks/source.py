@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ingestion.accounting.source_state import SourceState, read_latest_state, read_manifests
+from ingestion.catalogue.clinical import read_clinical
 from ingestion.catalogue.curated import read_curated
 from ingestion.catalogue.rows import build_tables
 from ingestion.catalogue.unknown_spellings import save_unknown
@@ -13,6 +14,7 @@ from ingestion.storage import ObjectMissingError, ObjectStore
 from quality_checks.catalogue_of_checks import all_rules
 from quality_checks.certificate import certificate_of
 from quality_checks.changes import Changes, changes_between
+from quality_checks.crossing.clinical import clinical_outcomes, summary_of
 from quality_checks.crossing.cross import cross_source, crossed_before
 from quality_checks.documents import SHEET, Document
 from quality_checks.imaging.task import Runner, examine_source
@@ -59,14 +61,15 @@ def judge_source(entry: SourceEntry, *, research: ObjectStore, internal: ObjectS
         StoreError: the store could not be read or written.
     """
     state = current_state(internal, entry.id)
-    rules, curated = all_rules(), read_curated(internal)
+    rules, curated, clinical = all_rules(), read_curated(internal), read_clinical(internal, entry.id)
+    with_what = f"{curated.number}/{clinical.digest if clinical else ''}"
     known = read_judgement(internal, entry.id)
     before = crossed_before(state, internal=internal) if known is not None else None
     if (
         known is not None
         and before is not None
         and known.basis
-        == basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=f"{before.digest}/{curated.number}")
+        == basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=f"{before.digest}/{with_what}")
     ):
         return Judged(known, read_verdict(internal, known), reused=True, sheet=_read_sheet(internal, known))
     manifests = list(read_manifests(research, state))
@@ -74,13 +77,15 @@ def judge_source(entry: SourceEntry, *, research: ObjectStore, internal: ObjectS
     tables = build_tables(state, manifests, registry_entry=entry, curated=curated)
     save_unknown(internal, entry.id, unknown_of(tables.series, curated))
     crossed = cross_source(state, tables, examinations, internal=internal)
-    basis = basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=f"{crossed.digest}/{curated.number}")
-    verdict = judge(tables, state, entry=entry, examinations=examinations, crossed=crossed)
+    basis = basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=f"{crossed.digest}/{with_what}")
+    compared = crossed.beside(clinical_outcomes(clinical, tables))
+    verdict = judge(tables, state, entry=entry, examinations=examinations, crossed=compared)
     last = read_verdict(internal, known) if known is not None else None
     changes = changes_between(
         last, verdict, series_before=known.series if known else 0, series_after=len(tables.series)
     )
-    tier = tier_of(verdict, tables, entry)
+    summary = summary_of(clinical, tables)
+    tier = tier_of(verdict, tables, entry, clinical=summary)
     given = ReportInput(
         verdict=verdict,
         tables=tables,

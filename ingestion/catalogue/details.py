@@ -19,7 +19,14 @@ _NUMBERS = (
     "XRayTubeCurrent", "ExposureTime", "Exposure", "FlipAngle", "InversionTime", "PatientWeight",
     "RadionuclideTotalDose", "RadionuclideHalfLife", "BodyPartThickness", "CompressionForce", "DiffusionBValue",
 )  # fmt: skip
-_TEXTS = ("ProtocolName", "SeriesDescription", "DecayCorrection", "RadiopharmaceuticalStartTime", "ImageType")
+_TEXTS = (
+    "ProtocolName",
+    "SeriesDescription",
+    "DecayCorrection",
+    "RadiopharmaceuticalStartTime",
+    "ImageType",
+    "AccessionNumber",
+)
 COLUMNS = ("SeriesInstanceUID", *(f"{name}Seconds" for name in _DATES), *_NUMBERS, *_TEXTS)
 _TIME = re.compile(r"^(\d{2})(\d{2})?(\d{2})?")
 

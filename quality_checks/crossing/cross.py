@@ -35,6 +35,10 @@ class Crossed:
 
     outcomes: tuple[LinkOutcome, ...] = ()
 
+    def beside(self, more: Iterable[LinkOutcome]) -> Crossed:
+        """With further outcomes, such as those of the clinical table."""
+        return Crossed((*self.outcomes, *more))
+
     @property
     def digest(self) -> str:
         """Of all outcomes (24 hex digits): another source that changes nothing here leaves it as it is."""

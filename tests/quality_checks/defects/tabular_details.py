@@ -7,6 +7,10 @@ from typing import Any
 import pandas as pd
 
 from ingestion.catalogue.details import COLUMNS
+from ingestion.sources.registry import SourceEntry
+from quality_checks.engine import evaluate
+from quality_checks.frames import series_frame
+from quality_checks.suites.series_details import CHECKS
 
 BEGUN = 1_560_000_000.0
 CT, MR, PT, MG = 0, 1, 2, 3
@@ -63,3 +67,14 @@ def spoilt(details: pd.DataFrame, at: int, values: dict[str, Any]) -> pd.DataFra
     for column, value in values.items():
         copy.at[at, column] = value
     return copy
+
+
+def matrix(tables: Any, entry: SourceEntry) -> list[tuple[str, set[str], set[str]]]:
+    """Of each defect: its name, the rule that must find it, those that did."""
+    details = sound_details(tables.series)
+    found = []
+    for name, at, values, expected in DEFECTS:
+        frame = series_frame(tables.series, spoilt(details, at, values))
+        outcomes = evaluate(frame, CHECKS, name="series", entry=entry)
+        found.append((name, {expected}, {rule_id for rule_id, outcome in outcomes.items() if outcome.failing}))
+    return found
