@@ -35,6 +35,8 @@ OWN = {
     "quarantine": "ingestion.commands.quarantine",
     "release": "ingestion.commands.release",
     "catalogue": "ingestion.commands.catalogue",
+    "vocabulary": "ingestion.commands.vocabulary",
+    "clinical": "ingestion.commands.clinical",
     "risk": "ingestion.commands.risk",
     "conformance": "ingestion.commands.conformance",
 }

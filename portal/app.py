@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from html import escape
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ingestion.accounting.source_state import read_latest_state
@@ -18,7 +19,9 @@ from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import ObjectMissingError, StoreError
 from ingestion.storage.open import Stores, open_stores
 from portal.pages import accounting_page, measures_page, page, release_page, releases_page
+from portal.quality import SERVED, Remembering, overview
 from portal.reports import ReportFacts, latest_report
+from quality_checks.documents import REPORT, content_type
 
 _HEADERS = {
     # The pages are self-contained: nothing may be fetched or run from anywhere.
@@ -28,10 +31,11 @@ _HEADERS = {
 }
 
 
-def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
-    """The web application over the two buckets."""
+def build_app(stores: Stores, entries: tuple[SourceEntry, ...], *, dagster_url: str | None = None) -> Starlette:
+    """The web application over the two buckets. ``dagster_url``: linked to, where it is known."""
     known = {entry.id: entry for entry in entries}
     internal, research = stores.internal, stores.research
+    judgements = Remembering(internal)
 
     def source_of(request: Request) -> str:
         source_id: str = request.path_params["source_id"]
@@ -42,16 +46,30 @@ def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
     def index(request: Request) -> Response:
         return _html(_index([(entry, latest_report(internal, entry.id)) for entry in entries]))
 
+    def quality(request: Request) -> Response:
+        now = dt.datetime.now(dt.UTC)
+        return _html(overview(judgements, entries, now=now, dagster_url=dagster_url))
+
     def report(request: Request) -> Response:
-        source_id, digest = source_of(request), request.path_params.get("digest")
-        facts = latest_report(internal, source_id)
-        key = f"quality/{source_id}/{digest}/report.html" if digest else (facts.report_key if facts else None)
-        if key is None:
-            raise HTTPException(404, f"{source_id} has no quality report yet: sync it first")
+        source_id, run = source_of(request), request.path_params.get("run")
+        if run is None:
+            facts = latest_report(internal, source_id)
+            if facts is None:
+                raise HTTPException(404, f"{source_id} has no quality report yet: sync it first")
+            run = facts.run
+        # With its slash: the files of a report link to each other by their names.
+        return RedirectResponse(f"/reports/{source_id}/{run}/", headers=_HEADERS)
+
+    def document(request: Request) -> Response:
+        source_id, run = source_of(request), request.path_params["run"]
+        name = request.path_params.get("name") or REPORT
+        if name not in SERVED:
+            raise HTTPException(404, "no such file")
         try:
-            return _html(internal.read(key))
+            body = internal.read(f"quality/{source_id}/{run}/{name}")
         except ObjectMissingError:
             raise HTTPException(404, "no such report") from None
+        return Response(body, media_type=content_type(name), headers=_HEADERS)
 
     def accounting(request: Request) -> Response:
         latest = read_latest_state(internal, source_of(request))
@@ -77,8 +95,11 @@ def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
     routes = [
         Route("/", index),
         Route("/health", lambda request: PlainTextResponse("ok")),
+        Route("/reports", quality),
         Route("/reports/{source_id}", report),
-        Route("/reports/{source_id}/{digest:str}", report),
+        Route("/reports/{source_id}/{run}", report),
+        Route("/reports/{source_id}/{run}/", document),
+        Route("/reports/{source_id}/{run}/{name}", document),
         Route("/accounting/{source_id}", accounting),
         Route("/measures/{source_id}", measures),
         Route("/releases", releases),
@@ -90,7 +111,7 @@ def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
 def make() -> Starlette:
     """The application by the settings; for ``uvicorn --factory portal.app:make``."""
     settings = Settings()
-    return build_app(open_stores(settings), load_registry(settings.registry).sources)
+    return build_app(open_stores(settings), load_registry(settings.registry).sources, dagster_url=settings.dagster_url)
 
 
 def _html(body: str | bytes) -> Response:
@@ -114,6 +135,7 @@ def _index(rows: list[tuple[SourceEntry, ReportFacts | None]]) -> str:
     missing = sum(1 for _, facts in rows if facts is None)
     return page(
         "Quality reports",
+        '<p><a href="/reports">Heat map, trends and freshness of all sources</a></p>'
         f'<p><span class="bad">{blocked} blocked</span> · {len(rows) - blocked - missing} published · '
         f'<span class="dim">{missing} without a report yet</span></p>'
         "<table><tr><th>source<th>project<th>cancer<th>verdict"

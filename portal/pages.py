@@ -24,7 +24,8 @@ def page(title: str, body: str) -> str:
     style = files("portal").joinpath("style.css").read_text(encoding="utf-8")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<style>{style}</style><nav><a href="/">Quality reports</a> · <a href="/releases">Releases</a></nav>'
+        f'<style>{style}</style><nav><a href="/">Sources</a> · <a href="/reports">Quality</a> · '
+        f'<a href="/releases">Releases</a></nav>'
         f"<h1>{escape(title)}</h1>{body}</html>"
     )
 
@@ -98,6 +99,10 @@ def release_page(release: ReleaseManifest) -> str:
 
     tables = table(("table", "rows"), [(name, told(rows)) for name, rows in sorted(release.rows.items())])
     left_out = table(("source", "why it is left out"), [(one.source_id, one.reason) for one in release.excluded])
+    without = table(
+        ("source", "series", "quality rules that leave it out"),
+        [(one.source_id, one.SeriesInstanceUID, one.reason) for one in release.series_left_out],
+    )
     kept = table(
         ("file", "rows", "bytes", "SHA-256"),
         [(one.path, told(one.rows), one.size, one.sha256) for one in release.files],
@@ -107,7 +112,9 @@ def release_page(release: ReleaseManifest) -> str:
         f"<p>Released on {escape(release.released_on)}, after {escape(release.previous or 'none')}. "
         f"{len(release.sources)} sources; counts under {release.small_count} are not told. "
         f'<span class="dim">Digest {escape(release.content_digest)}.</span></p>'
-        f"<h2>Tables</h2>{tables}<h2>Left out</h2>{left_out}<h2>Files</h2>{kept}",
+        f"<h2>Tables</h2>{tables}<h2>Left out</h2>{left_out}"
+        + (f"<h2>Series left out of released sources</h2>{without}" if release.series_left_out else "")
+        + f"<h2>Files</h2>{kept}",
     )
 
 

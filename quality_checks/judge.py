@@ -9,7 +9,16 @@ import pandas as pd
 
 from ingestion.accounting.source_state import SourceState
 from ingestion.sources.registry import SourceEntry
-from quality_checks.catalogue_of_checks import TABLES, imaging_rules, rules_by_id, source_checks, table_checks
+from quality_checks.catalogue_of_checks import (
+    TABLES,
+    crossing_rules,
+    imaging_rules,
+    rules_by_id,
+    source_checks,
+    table_checks,
+)
+from quality_checks.crossing.cross import Crossed
+from quality_checks.crossing.rules import LinkOutcome
 from quality_checks.engine import Outcome, evaluate
 from quality_checks.examination import CheckOutcome, Examination
 from quality_checks.frames import patient_frame, series_frame, study_frame
@@ -21,7 +30,13 @@ _KEYS = {Level.SERIES: "SeriesInstanceUID", Level.STUDY: "StudyInstanceUID", Lev
 
 
 def judge(
-    tables: Tables, state: SourceState, *, entry: SourceEntry, examinations: Iterable[Examination] = ()
+    tables: Tables,
+    state: SourceState,
+    *,
+    entry: SourceEntry,
+    examinations: Iterable[Examination] = (),
+    crossed: Crossed | None = None,
+    unjudged: frozenset[str] = frozenset(),
 ) -> QualityVerdict:
     """Judge one source by all rules. Equal inputs give equal verdicts, in any order of rows.
 
@@ -30,6 +45,8 @@ def judge(
         state: what the tables were built from.
         entry: what the registry says of the source.
         examinations: of its series (``quality_checks.examination``); a series without one is not judged by pixels.
+        unjudged: ids of rules that have nothing to go by here; they judge no row.
+        crossed: what comparing people, studies and images found; without it those rules judge nothing.
 
     Raises:
         ValueError: ``state`` and ``entry`` are of two sources, or a table lacks columns (``MissingColumnsError``).
@@ -38,11 +55,20 @@ def judge(
     if state.source_id != entry.id:
         raise ValueError(f"the state is of {state.source_id}, the registry entry of {entry.id}")
     examined = sorted(examinations, key=lambda one: one.SeriesInstanceUID)
-    judged = [_of_source(check.rule, check.count(tables, state, entry)) for check in source_checks()]
+    judged = [
+        _of_source(check.rule, _NOTHING if check.rule.id in unjudged else check.count(tables, state, entry))
+        for check in source_checks()
+    ]
     judged += [_of_examinations(rule, examined) for rule in imaging_rules()]
+    linked = {one.rule_id: one for one in crossed.outcomes} if crossed else {}
+    judged += [_of_links(rule, linked.get(rule.id, LinkOutcome(rule.id, rows=0))) for rule in crossing_rules()]
     for level, frame in _frames(tables):
-        outcomes = evaluate(frame, table_checks(level), name=level.value, entry=entry)
-        judged += [_of_table(check.rule, frame, outcomes[check.rule.id]) for check in table_checks(level)]
+        checks = [check for check in table_checks(level) if check.rule.id not in unjudged]
+        outcomes = evaluate(frame, checks, name=level.value, entry=entry)
+        judged += [
+            _of_table(check.rule, frame, outcomes.get(check.rule.id, Outcome(rows=0, failing=())))
+            for check in table_checks(level)
+        ]
     results = [one.result for one in judged]
     findings = tuple(finding for one in judged for finding in one.findings)
     return QualityVerdict(
@@ -55,6 +81,9 @@ def judge(
     )
 
 
+_NOTHING = Tally(rows=0, passing=0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     """A rule's result with its failing rows."""
@@ -65,7 +94,7 @@ class _Judged:
 
 def _frames(tables: Tables) -> Iterable[tuple[Level, pd.DataFrame]]:
     nothing = pd.DataFrame()
-    series = nothing if tables.series.empty else series_frame(tables.series)
+    series = nothing if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     study = nothing if tables.study.empty else study_frame(tables.study)
     patient = nothing if tables.patient.empty else patient_frame(tables.patient, study)
     return zip(TABLES, (series, study, patient), strict=True)
@@ -80,6 +109,11 @@ def _of_table(rule: Rule, frame: pd.DataFrame, outcome: Outcome) -> _Judged:
     keys = frame[_KEYS[rule.level]].iloc[list(outcome.failing)].dropna() if outcome.failing else ()
     failing = [(key, None) for key in sorted({str(key) for key in keys})]
     return _judged(rule, rows=outcome.rows, passing=outcome.rows - len(outcome.failing), failing=failing)
+
+
+def _of_links(rule: Rule, outcome: LinkOutcome) -> _Judged:
+    passing = outcome.rows - len(outcome.failing)
+    return _judged(rule, rows=outcome.rows, passing=passing, failing=outcome.failing)
 
 
 def _of_examinations(rule: Rule, examined: Sequence[Examination]) -> _Judged:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -58,3 +60,24 @@ def deidentify(
         print_json(report)
     else:
         console.print(text, markup=False, highlight=False)
+
+
+@app.command()
+def quality(
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """CPU seconds and memory of the quality checks: a CT of 300 slices, 10,000 instances, tables of 200,000 series.
+
+    Example: cie bench quality --out docs/benchmarks-quality.md
+    """
+    # a process of its own, by name: the checks are not part of this package
+    command = [sys.executable, "-m", "quality_checks.benchmark_report", *(["--json"] if as_json else [])]
+    errors.print("measuring: this takes some minutes")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        errors.print("the benchmark failed: " + (done.stderr.strip().splitlines() or ["no word"])[-1], markup=False)
+        raise typer.Exit(1)
+    if out is not None:
+        out.write_text(done.stdout, encoding="utf-8")
+    console.print(done.stdout, markup=False, highlight=False, soft_wrap=True)

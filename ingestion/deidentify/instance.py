@@ -19,6 +19,7 @@ from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.profile import EDITION, Option
 from ingestion.deidentify.rulebook import compile_policy
 from ingestion.deidentify.rules import RuleBook, Treatment
+from ingestion.deidentify.series_facts import RawFacts, raw_facts
 from ingestion.deidentify.structured import (
     ContentRules,
     Structure,
@@ -30,6 +31,7 @@ from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open
 from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.header import ValueMemo, read_header
+from ingestion.dicom.nested import nested_values
 from ingestion.dicom.reading import InstanceIds
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
@@ -47,6 +49,7 @@ class DeidentifiedInstance:
     rewritten: Rewritten = field(repr=False)
     pixels: dict[str, Any] | None
     values: ValueMemo = field(repr=False)
+    raw: RawFacts = field(repr=False)
 
     @property
     def ids(self) -> InstanceIds:
@@ -75,9 +78,13 @@ class DeidentifiedInstance:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The attributes that a manifest tells, of the result, decoded from its header; no pixels, no sequences."""
+        """The attributes that a manifest tells, of the result, decoded from its header; no pixels."""
         header = read_header(self.rewritten.header, 0, self.rewritten.encoding)
-        return header.dataset(SUMMARY_KEYWORDS, memo=self.values)
+        dataset = header.dataset(SUMMARY_KEYWORDS, memo=self.values)
+        for element in nested_values(header):
+            if element.tag not in dataset:
+                dataset.add(element)
+        return dataset
 
 
 @dataclass(slots=True)
@@ -126,6 +133,7 @@ class InstanceDeidentifier:
         """
         opened = open_object(raw)
         rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
+        facts = raw_facts(opened.header, opened.ids)
         structure = structure_of(opened.ids.sop_class_uid, self.policy.options)
         if structure is not None:
             ready = clean_structure(
@@ -135,14 +143,15 @@ class InstanceDeidentifier:
                 cleaner=rewriter.cleaner,
                 pseudonyms=self.pseudonyms,
             )
-            return DeidentifiedInstance(rewriter.rewrite(ready), None, self._values)
+            return DeidentifiedInstance(rewriter.rewrite(ready), None, self._values, facts)
         if not self.look_at_pixels:
-            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values)
+            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values, facts)
         pixels = self._pixels.run(opened, face=face, decision=decision)
         said = self._declaration
         if pixels.codes or pixels.states:
             said = said.with_pixels(pixels.codes, pixels.states)
-        return DeidentifiedInstance(rewriter.rewrite(pixels.opened, declaration=said), pixels.to_json(), self._values)
+        rewritten = rewriter.rewrite(pixels.opened, declaration=said)
+        return DeidentifiedInstance(rewritten, pixels.to_json(), self._values, facts)
 
     def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text], cleared: frozenset[int]) -> StudyRewriter:
         key = (patient, texts - self.known, cleared)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 
+from ingestion.accounting.facts import SeriesFacts
 from ingestion.accounting.inventory import InventoryObject, Refusal, shared_instance_uids
 from ingestion.accounting.manifest import Manifest, ManifestInstance, instance_key
 from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
@@ -28,6 +29,7 @@ from ingestion.deidentify.faces import OnFace, may_show_face
 from ingestion.deidentify.instance import DeidentifiedInstance, InstanceDeidentifier
 from ingestion.deidentify.pixels import PixelDecision
 from ingestion.deidentify.policy import FaceChoice, Policy
+from ingestion.deidentify.series_facts import FactGatherer
 from ingestion.deidentify.study_identities import gather_identities
 from ingestion.deidentify.verification import Verifier
 from ingestion.dicom.guard import guarded
@@ -35,6 +37,7 @@ from ingestion.dicom.quiet import silence_readers
 from ingestion.dicom.reading import InstanceIds, ReadLimits, parse
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
 from ingestion.identity.keys import SourceKey
+from ingestion.identity.linkage import Linkage
 from ingestion.identity.pseudonyms import Pseudonyms
 from ingestion.sources.connector import Connector, SourceObject
 from ingestion.storage import ObjectStore
@@ -72,6 +75,8 @@ class SeriesTask:
     companions: tuple[SourceObject | None, ...] = field(default=(), repr=False)
     """The objects of all other series of the study, read for the identities in their headers; None: one is gone."""
     limits: ReadLimits = field(default_factory=ReadLimits)
+    linkage: SourceKey | None = None
+    """The platform's linkage secret, where there is one."""
 
 
 @dataclass(slots=True)
@@ -116,6 +121,7 @@ def process_series(task: SeriesTask) -> SeriesOutcome:
         series_uid=task.series_uid,
         instances=outcomes,
         manifest_version=version,
+        facts=worker.facts.facts() if manifest is not None else SeriesFacts(),
         work=written + Work(seconds=time.monotonic() - started),
     )
 
@@ -128,6 +134,7 @@ class _SeriesWorker:
         self.verifier = Verifier()
         self.face: SeriesFace | None = None
         self.work = Work()
+        self.facts = FactGatherer(Linkage(task.linkage) if task.linkage else None)
         self._stored = _Stored()
         self._first: dict[str, InstanceOutcome] = {}  # by content hash: what the first of equal objects became
 
@@ -224,12 +231,13 @@ class _SeriesWorker:
             if refusal is not None:
                 return self._quarantined(item, refusal, None)
             raw = self._read(item)
-            content_hash = self.pseudonyms.content(hashlib.sha256(raw).digest())
+            digest = hashlib.sha256(raw).digest()
+            content_hash = self.pseudonyms.content(digest)
             if known.sop_uid in conflicts:
                 detail = "several objects of this series carry its UID with other bytes"
                 raise InstanceRefusedError(Reason.SOP_INSTANCE_CONFLICT, rule="instance.uid", detail=detail)
             first = self._first.get(content_hash)
-            outcome = self._equal(item, first, content_hash) if first else self._fresh(item, raw, content_hash)
+            outcome = self._equal(item, first, content_hash) if first else self._fresh(item, raw, digest, content_hash)
         except InstanceRefusedError as refused:
             refusal = Refusal(refused.reason, refused.rule, refused.detail)
             outcome = self._quarantined(item, refusal, content_hash)
@@ -258,7 +266,7 @@ class _SeriesWorker:
             sop_uid=first.sop_uid,
         )
 
-    def _fresh(self, item: TaskObject, raw: bytes, content_hash: str) -> InstanceOutcome:
+    def _fresh(self, item: TaskObject, raw: bytes, digest: bytes, content_hash: str) -> InstanceOutcome:
         with guarded("deidentify"):
             done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels)
         self._same_identity(item.inventory, done.ids)
@@ -279,6 +287,7 @@ class _SeriesWorker:
         key = instance_key(self.task.key.source_id, self.task.series_uid, sop_uid, sha256)
         if self.task.research.create(key, done.body, content_type=DICOM_CONTENT_TYPE):
             self.work += Work(objects_written=1, bytes_written=len(done.body))
+        self.facts.add(done.raw, sha256=digest, written=None if item.source is None else item.source.written)
         self._stored.add(
             done,
             ManifestInstance(

@@ -5,9 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 
+from quality_checks.imaging import annotation_rules, conformance, content, geometry_rules, integrity, modality
 from quality_checks.model import Rule
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    *integrity.RULES,
+    *geometry_rules.RULES,
+    *content.RULES,
+    *modality.RULES,
+    *annotation_rules.RULES,
+    *conformance.RULES,
+)
 """Every imaging rule, in the order in which it is shown."""
 
 

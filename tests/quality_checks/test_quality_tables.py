@@ -33,6 +33,7 @@ def manifest(source_id: str, number: int, slices: list[float], **header: Any) ->
         "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
         "KVP": 120.0,
         "ConvolutionKernel": "STANDARD",
+        "Exposure": 120.0,
     }
     instances = tuple(
         ManifestInstance(
