@@ -12,7 +12,7 @@ from ingestion.dicom.volume import Volume
 from ingestion.features.intensity import intensity_statistics
 from ingestion.features.refusal import FeatureRefusal
 from ingestion.features.settings import FeatureSettings
-from ingestion.features.units import Unit, common_unit, unit_of
+from ingestion.features.units import Unit, series_unit, unit_facts
 from ingestion.features.value_counts import ValueCounts
 
 
@@ -35,7 +35,7 @@ class Region:
 
 def volume_unit(datasets: Sequence[Dataset]) -> Unit | None:
     """The unit of a volume's values; None when the instances' units differ."""
-    return common_unit({unit_of(dataset) for dataset in datasets})
+    return series_unit(unit_facts(dataset) for dataset in datasets)
 
 
 def measure_regions(seg: Dataset, volume: Volume, unit: Unit, settings: FeatureSettings) -> Iterator[Region]:

@@ -14,7 +14,7 @@ from ingestion.dicom.values import Rescale, VolumeRefusedError, rescale_of, stor
 from ingestion.features.intensity import intensity_statistics, variance
 from ingestion.features.refusal import FeatureRefusal, FeatureRefusedError
 from ingestion.features.settings import FeatureSettings
-from ingestion.features.units import Unit, common_unit, unit_of
+from ingestion.features.units import Unit, UnitFacts, series_unit, unit_facts
 from ingestion.features.value_counts import ValueCounts
 
 
@@ -36,19 +36,19 @@ def measure_series(datasets: Iterable[Dataset], settings: FeatureSettings) -> Se
         FeatureRefusedError: all is padding, or the instances' units differ.
     """
     parts: list[ValueCounts] = []
-    units: set[Unit] = set()
+    facts: list[UnitFacts] = []
     pixels = 0
     for dataset in datasets:
         try:
             counts, seen = _values_of(dataset)
-            units.add(unit_of(dataset))
+            facts.append(unit_facts(dataset))
         except PARSER_ERRORS as error:
             raise FeatureRefusedError(FeatureRefusal.MALFORMED, detail=type(error).__name__) from None
         parts.append(counts)
         pixels += seen
-    unit = common_unit(units)
+    unit = series_unit(facts)
     if unit is None:
-        raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail=f"{len(units)} units in one series")
+        raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in one series")
     counts = ValueCounts.merged(parts)
     if counts.total == 0:
         raise FeatureRefusedError(FeatureRefusal.ALL_PADDING, detail=f"all of {pixels} pixels are padding")
