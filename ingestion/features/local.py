@@ -63,7 +63,7 @@ def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> 
 
     Raises:
         InputError: a file is missing, of the wrong kind, or does not fit the other.
-        VolumeRefusedError, SegmentationRefusedError, FeatureRefusedError: measuring would be a guess.
+        VolumeRefusedError, RegionRefusedError, FeatureRefusedError: measuring would be a guess.
     """
     for path in (image, mask):
         if path is not None and not path.exists():

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class FeatureRefusal(StrEnum):
-    """Reasons beside those of volumes (``VolumeRefusal``) and segmentations (``SegmentationRefusal``)."""
+    """Reasons beside those of volumes (``VolumeRefusal``) and segmentations (``RegionRefusal``)."""
 
     OBJECT_MISSING = "object_missing"  # the store has lost an object that a manifest names
     OBJECT_CHANGED = "object_changed"  # the object's bytes are not those of the manifest

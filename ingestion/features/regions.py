@@ -44,7 +44,7 @@ def measure_regions(seg: Dataset, volume: Volume, unit: Unit, settings: FeatureS
     Intensities are those of the volume times ``unit.factor``; nothing is interpolated, resegmented or discretised.
 
     Raises:
-        SegmentationRefusedError: the masks cannot be put on the volume's grid for sure.
+        RegionRefusedError: the masks cannot be put on the volume's grid for sure.
     """
     voxel_mm3 = volume.spacing[0] * volume.spacing[1] * volume.spacing[2]
     for segment in iter_segments(seg, volume):

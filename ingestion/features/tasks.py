@@ -20,7 +20,8 @@ from pydicom.errors import InvalidDicomError
 from ingestion.accounting.manifest import Manifest, ManifestInstance, manifest_key
 from ingestion.dicom.geometry import STEP_TOLERANCE_MM, GeometryKind, geometry_of
 from ingestion.dicom.guard import PARSER_ERRORS
-from ingestion.dicom.segmentation import SegmentationRefusedError, referenced_instances, referenced_series
+from ingestion.dicom.region import RegionRefusedError
+from ingestion.dicom.segmentation import referenced_instances, referenced_series
 from ingestion.dicom.stacks import split_by_attributes
 from ingestion.dicom.values import VolumeRefusedError
 from ingestion.dicom.volume import Volume, read_volume
@@ -32,7 +33,7 @@ from ingestion.features.units import Unit
 from ingestion.storage import ObjectMissingError, ObjectStore
 
 JSON_CONTENT_TYPE = "application/json"
-REFUSALS = (VolumeRefusedError, SegmentationRefusedError, FeatureRefusedError)
+REFUSALS = (VolumeRefusedError, RegionRefusedError, FeatureRefusedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +237,7 @@ def _region_row(region: Region) -> dict[str, Any]:
     return row
 
 
-def _refused(refusal: VolumeRefusedError | SegmentationRefusedError | FeatureRefusedError) -> dict[str, Any]:
+def _refused(refusal: VolumeRefusedError | RegionRefusedError | FeatureRefusedError) -> dict[str, Any]:
     return {"reason": refusal.reason, "detail": refusal.detail}
 
 
