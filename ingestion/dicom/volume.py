@@ -116,15 +116,16 @@ def _fill(datasets: Sequence[Dataset], ordered: Sequence[Frame]) -> tuple[NDArra
     """Decode each instance once and put its frames in their places."""
     wanted = {(frame.instance, frame.index): (k, frame) for k, frame in enumerate(ordered)}
     shape = (len(ordered), int(datasets[0].Rows), int(datasets[0].Columns))
-    array, padding = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.bool_)
+    array, padding = np.empty(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_)
     filled = 0
     for number, dataset in enumerate(datasets):
         for index, pixels in enumerate(stored_frames(dataset)):
             if (number, index) not in wanted:
                 raise VolumeRefusedError(VolumeRefusal.PIXELS_UNREADABLE, detail="more frames than described")
             k, frame = wanted[number, index]
-            array[k] = frame.rescale.apply(pixels.stored)
-            padding[k] = pixels.padding
+            frame.rescale.apply(pixels.stored, out=array[k])
+            if pixels.padding is not None:
+                padding[k] = pixels.padding
             filled += 1
     if filled != len(ordered):
         raise VolumeRefusedError(VolumeRefusal.PIXELS_UNREADABLE, detail=f"{filled} of {len(ordered)} frames decoded")

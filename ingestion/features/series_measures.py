@@ -72,7 +72,7 @@ def _values_of(dataset: Dataset) -> tuple[ValueCounts, int]:
     parts, pixels = [], 0
     for index, frame in enumerate(stored_frames(dataset)):
         pixels += frame.stored.size
-        stored = ValueCounts.of(frame.stored[~frame.padding])
+        stored = ValueCounts.of(frame.measured)
         rescale = rescales[index if len(rescales) > 1 else 0]
         parts.append(stored.mapped(rescale.apply))
     return ValueCounts.merged(parts), pixels
