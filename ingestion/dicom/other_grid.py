@@ -30,7 +30,7 @@ ROUNDING = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class OwnGrid:
-    """``places``: the slice of each frame. ``axes``: (3, 3), row n the unit vector along array axis n. Lengths in mm."""
+    """``places``: slice of each frame. ``axes``: (3, 3), row n the unit vector along array axis n. Lengths in mm."""
 
     places: tuple[int, ...]
     slices: int
@@ -105,9 +105,9 @@ def own_grid(seg: Dataset, shared: Dataset, groups: Sequence[Dataset]) -> OwnGri
     slices = int(places.max()) + 1
     if slices * int(seg.Rows) * int(seg.Columns) > MAX_VOXELS:
         raise RegionRefusedError(RegionRefusal.TOO_LARGE, detail=f"{slices} slices")
-    return OwnGrid(
-        tuple(int(k) for k in places), slices, (step, *spacings[0]), np.array(positions[first]), axes
-    )  # fmt: skip
+    rows, columns = spacings[0]
+    first_at = np.array(positions[first])
+    return OwnGrid(tuple(int(k) for k in places), slices, (step, rows, columns), first_at, axes)
 
 
 def _step(depths: NDArray[np.float64], measures: Dataset | None) -> float:
@@ -124,7 +124,5 @@ def _step(depths: NDArray[np.float64], measures: Dataset | None) -> float:
         tolerance = max(STEP_TOLERANCE_MM, STEP_TOLERANCE_SHARE * step)
         if step > tolerance and (np.abs(steps - np.round(steps / step) * step) <= tolerance).all():
             return step
-    detail = (
-        "steps between frames are no multiples of one" if len(steps) else "one slice, and no Spacing Between Slices"
-    )
+    detail = "steps between frames are no multiples of one" if len(steps) else "one slice, no Spacing Between Slices"
     raise RegionRefusedError(RegionRefusal.IRREGULAR_GRID, detail=detail)

@@ -38,7 +38,7 @@ OTHER_GRID = frozenset(
 )  # fmt: skip
 """What keeps frames from lying on the image's own grid, where they can still be resampled."""
 
-__all__ = ["CLASSES", "FRACTION_INSIDE", "Code", "Segment", "iter_segments", "referenced_instances", "read_segments"]
+__all__ = ["CLASSES", "FRACTION_INSIDE", "Code", "Segment", "iter_segments", "read_segments", "referenced_instances"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,8 @@ def iter_structures(structures: Dataset, volume: Volume) -> Iterator[Segment]:
 
 
 def _region(number: int, roi: Dataset, drawn: Dataset | None, observed: Dataset, volume: Volume) -> Segment:
-    mask, flags, refusal, detail = None, (), None, None
+    mask, refusal, detail = None, None, None
+    flags: tuple[RegionFlag, ...] = ()
     try:
         mask, flags = _mask(roi, drawn, volume)
     except RegionRefusedError as refused:
@@ -136,7 +137,7 @@ def _mask(roi: Dataset, drawn: Dataset | None, volume: Volume) -> tuple[NDArray[
     by_slice = _by_slice(areas, volume, flags)
     mask = np.zeros(volume.array.shape, dtype=np.bool_)
     for k, stack in by_slice.items():
-        mask[k], overlap = even_odd([contour.plane[:, 1:] for contour in stack], mask.shape[1:])
+        mask[k], overlap = even_odd([contour.plane[:, 1:] for contour in stack], (mask.shape[1], mask.shape[2]))
         if overlap and any(contour.kind == "CLOSED_PLANAR" for contour in stack):
             flags.add(RegionFlag.NESTED_CONTOURS)
     if not mask.any():

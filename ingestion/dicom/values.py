@@ -217,17 +217,16 @@ def _native(dataset: Dataset) -> NDArray[Any] | None:
 def _encoded(dataset: Dataset) -> Iterator[NDArray[Any]]:
     """Frames by the decoder that is fastest for their transfer syntax, measured; by another where that one fails."""
     # Left to itself pydicom cuts bits beyond Bits Stored off, which turns padding of 63536 into a tissue value.
-    options = {"raw": True, "correct_unused_bits": False}
     plugin = FASTEST.get(str(dataset.file_meta.TransferSyntaxUID), "")
     done = 0
     try:
-        for frame in iter_pixels(dataset, decoding_plugin=plugin, **options):
+        for frame in iter_pixels(dataset, raw=True, decoding_plugin=plugin, correct_unused_bits=False):
             yield frame
             done += 1
     except (RuntimeError, ValueError, TypeError, NotImplementedError):
         if not plugin:
             raise
-        yield from itertools.islice(iter_pixels(dataset, **options), done, None)
+        yield from itertools.islice(iter_pixels(dataset, raw=True, correct_unused_bits=False), done, None)
 
 
 def _padding(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_] | None:

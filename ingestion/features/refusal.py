@@ -17,6 +17,7 @@ class FeatureRefusal(StrEnum):
     NO_REFERENCE = "no_reference"  # a segmentation that names no image series
     SEVERAL_IMAGES = "several_images"
     IMAGE_MISSING = "image_missing"  # the image series is not stored for this patient
+    NO_REGIONS = "no_regions"
     TOO_FEW_VOXELS = "too_few_voxels"
     CRASHED = "crashed"  # measuring it ended the worker process
 

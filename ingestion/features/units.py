@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from ingestion.features.suv import PetHeader, SuvRefusal, corrected, counts_factor, pet_header, suv_factor, values_of
 
-HU, SUVBW, BQML, ARBITRARY = "HU", "SUVbw", "BQML", "arbitrary"
+HU, SUVBW, BQML, LUMA, ARBITRARY = "HU", "SUVbw", "BQML", "luma", "arbitrary"
 RESCALE_TYPES = frozenset({"HU", "HU_MOD", "OD", "MGML", "PCT", "Z_EFF", "ED", "EDW"})
 """Defined terms of Rescale Type that name a quantity (PS3.3, C.11.1.1.2)."""
 PET_UNITS = frozenset(
