@@ -135,9 +135,10 @@ def _mask(roi: Dataset, drawn: Dataset | None, volume: Volume) -> tuple[NDArray[
     if len(areas) < len(contours):
         flags.add(RegionFlag.OPEN_LEFT_OUT)
     by_slice = _by_slice(areas, volume, flags)
+    _, rows, columns = volume.array.shape
     mask = np.zeros(volume.array.shape, dtype=np.bool_)
     for k, stack in by_slice.items():
-        mask[k], overlap = even_odd([contour.plane[:, 1:] for contour in stack], (mask.shape[1], mask.shape[2]))
+        mask[k], overlap = even_odd([contour.plane[:, 1:] for contour in stack], (rows, columns))
         if overlap and any(contour.kind == "CLOSED_PLANAR" for contour in stack):
             flags.add(RegionFlag.NESTED_CONTOURS)
     if not mask.any():

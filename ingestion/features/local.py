@@ -56,6 +56,9 @@ class LocalFeatures:
     regions: tuple[Region, ...]
     settings: FeatureSettings
     image_digest: str | None = None
+    images: tuple[Dataset, ...] = ()
+    """Of DICOM regions, the image's instances; and in ``marks`` what marked them, with its regions."""
+    marks: tuple[tuple[Dataset, tuple[Region, ...]], ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per region, or one for the whole image, each with what it was computed from and by."""
@@ -118,7 +121,9 @@ def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> 
         if found is None:
             raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
         volume, unit = read_volume(datasets), found
-        segments = _nifti_segments(mask, volume) if _is_nifti(mask) else _dicom_segments(mask, volume, datasets)
+        if not _is_nifti(mask):
+            return _dicom_regions(mask, volume, unit, datasets, settings)
+        segments = _nifti_segments(mask, volume)
     regions = tuple(measure_regions(segments, volume, unit, settings))
     if not regions:
         raise InputError(f"{mask}: marks no region; give a mask with at least one")
@@ -154,18 +159,26 @@ def _series(path: Path) -> list[Dataset]:
     return images
 
 
-def _dicom_segments(mask: Path, volume: Volume, datasets: list[Dataset]) -> Iterator[Segment]:
+def _dicom_regions(
+    mask: Path, volume: Volume, unit: Unit, datasets: list[Dataset], settings: FeatureSettings
+) -> LocalFeatures:
     marks = [dataset for dataset in _read(_files(mask)) if dataset.get("SOPClassUID") in MARKS]
     if not marks:
         raise InputError(
             f"{mask}: holds no DICOM Segmentation and no RT Structure Set; give one of them, or NIfTI labels"
         )
     own = str(datasets[0].get("SeriesInstanceUID", ""))
+    measured = []
     for dataset in marks:
         names = regions_series(dataset)
         if names and own not in names:
             raise InputError(f"{mask}: was drawn on another series than the image; give the image that it names")
-        yield from iter_regions(dataset, volume)
+        measured.append((dataset, tuple(measure_regions(iter_regions(dataset, volume), volume, unit, settings))))
+    regions = tuple(region for _, found in measured for region in found)
+    if not regions:
+        raise InputError(f"{mask}: describes no region; give a mask with at least one")
+    digest = image_digest(volume)
+    return LocalFeatures(unit, None, regions, settings, digest, tuple(datasets), tuple(measured))
 
 
 def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import pandas as pd
 
+from ingestion.features.distributions import outliers
 from ingestion.features.dose_report import COLUMNS as DOSE_REPORT
 from ingestion.features.exposure import COLUMNS as EXPOSURE
 from ingestion.features.ibsi.catalogue import feature_table
@@ -18,11 +20,15 @@ from ingestion.features.tables import ibsi_columns
 
 TEXTS = (
     "source_id", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Level", "RegionSeriesInstanceUID",
-    "RegionSOPInstanceUID", "SegmentLabel", "Feature", "Code", "Family", "Aggregation", "Unit", "Refusal",
-    "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest", "SettingsDigest", "Tool", "ToolVersion",
+    "RegionSOPInstanceUID", "SegmentLabel", "Modality", "Manufacturer", "Feature", "Code", "Family", "Aggregation",
+    "Unit", "Refusal", "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest", "Settings", "SettingsDigest",
+    "Tool", "ToolVersion",
 )  # fmt: skip
-COLUMNS = (*TEXTS[:7], "SegmentNumber", *TEXTS[7:12], "Value", *TEXTS[12:])
-"""``SeriesInstanceUID``: of the image. ``Code``, ``Family``, ``Aggregation``: IBSI's permanent ids."""
+COLUMNS = (*TEXTS[:7], "SegmentNumber", *TEXTS[7:14], "Value", "Outlier", *TEXTS[14:])
+"""``SeriesInstanceUID``: of the image. ``Code``, ``Family``, ``Aggregation``: IBSI's permanent ids.
+
+``Outlier``: see ``ingestion.features.distributions``; empty where too few values are there to compare with.
+"""
 MEASURE_UNITS = {
     "BodyVolumeMl": "ml", "NoiseLevelHU": "HU", "CTDIvolMGy": "mGy", "OrganDoseMGy": "mGy", "EntranceDoseMGy": "mGy",
     "DoseAreaProductGyCm2": "Gy.cm2", "CompressionForceN": "N", "CompressedThicknessMm": "mm",
@@ -50,7 +56,7 @@ def feature_unit(column: str) -> str:
 
 def unit_text(unit: str, image_unit: str | None) -> str:
     """A feature's unit with the image's own in the place of ``u``."""
-    return unit.replace("u", image_unit or "u") if unit in {"u", "u²"} else unit
+    return unit.replace("u", image_unit or "u", 1) if unit.startswith("u") else unit
 
 
 def long_table(
@@ -66,11 +72,15 @@ def long_table(
         *EXPOSURE,
         *DOSE_REPORT,
     )
-    rows = [row for item in series for row in _rows(item, "series", whole)]
-    rows += [row for item in regions for row in _rows(item, "region", ibsi_columns(settings))]
+    said = json.dumps(settings.record(), sort_keys=True)
+    rows = [row for item in series for row in _rows({**item, "Settings": said}, "series", whole)]
+    columns = ibsi_columns(settings)
+    rows += [row for item in regions for row in _rows({**item, "Settings": said}, "region", columns)]
     data = {name: [row.get(name) for row in rows] for name in COLUMNS}
-    kinds = {"Value": "Float64", "SegmentNumber": "Int64"}
-    return pd.DataFrame({name: pd.Series(data[name], dtype=kinds.get(name, "string")) for name in COLUMNS})
+    kinds = {"Value": "Float64", "SegmentNumber": "Int64", "Outlier": "boolean"}
+    table = pd.DataFrame({name: pd.Series(data[name], dtype=kinds.get(name, "string")) for name in COLUMNS})
+    table["Outlier"] = outliers(table)
+    return table
 
 
 def _rows(item: Mapping[str, Any], level: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -46,7 +46,7 @@ def test_series_and_regions_of_a_source(made: Any, make_ct: Any, make_seg: Any, 
     assert (found.computed, found.reused, found.not_applicable, found.objects_written) == (2, 0, 1, 2)
     assert found.refused == ()
     assert tuple(found.series.columns) == series_columns(FeatureSettings())
-    assert tuple(found.regions.columns) == region_columns()
+    assert tuple(found.regions.columns) == region_columns(FeatureSettings())
     (row,) = found.series.to_dict("records")
     values = STORED.astype(float) - 1000
     assert row["SeriesInstanceUID"] == image.SeriesInstanceUID
@@ -183,6 +183,8 @@ def test_refused_segmentations_keep_a_row(made: Any, make_ct: Any, make_seg: Any
     made.add(present)
     segs["no_reference"] = make_seg(present, _masks(*BOXES))
     del segs["no_reference"].ReferencedSeriesSequence
+    for group in segs["no_reference"].PerFrameFunctionalGroupsSequence:
+        del group.DerivationImageSequence
     made.add(foreign, patient="P2")
     segs["frame_of_reference_differs"] = make_seg(present, _masks(*BOXES))
     segs["frame_of_reference_differs"].FrameOfReferenceUID = generate_uid()
