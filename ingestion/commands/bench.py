@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ingestion.benchmarks import features_reading
 from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
 from ingestion.benchmarks.measure import BenchmarkError
 from ingestion.commands.console import console, errors, print_json
@@ -58,3 +59,23 @@ def deidentify(
         print_json(report)
     else:
         console.print(text, markup=False, highlight=False)
+
+
+@app.command()
+def features(
+    slices: Annotated[int, typer.Option("--slices", min=2, help="CT slices of the series that is read.")] = 300,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The tables show medians.")] = 3,
+    scratch: Annotated[Path | None, typer.Option("--scratch", help="Where the inputs are made.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+) -> None:
+    """CPU seconds of reading a CT series into a volume and of measuring it.
+
+    Example: cie bench features --out docs/benchmarks-features.md
+    """
+    with tempfile.TemporaryDirectory(prefix="cie-bench-", dir=scratch) as folder:
+        report = features_reading.run(Path(folder), slices=slices, rounds=rounds)
+    sections = [features_reading.as_markdown(report)]
+    text = "\n".join(["# Benchmarks of features", "", "Made by `cie bench features`.", "", *sections])
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    console.print(text, markup=False, highlight=False)

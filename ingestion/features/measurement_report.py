@@ -30,6 +30,10 @@ IMAGE_UNITS: dict[str, str] = {HU: "[hnsf'U]", SUVBW: "{SUVbw}g/ml", BQML: "Bq/m
 UCUM: dict[str, str] = {"1": "1", "mm": "mm", "mm²": "mm2", "mm³": "mm3", "1/mm": "/mm"}
 UID_ROOT = "2.25."
 MAX_TEXT = 64
+DAYS = ("ContentDate", "StructureSetDate", "StudyDate")
+"""Of what marks the regions, else of the image: the day of the report."""
+TAKEN = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
+         "AccessionNumber", "ReferringPhysicianName")  # fmt: skip
 
 
 def measurement_report(
@@ -53,14 +57,13 @@ def measurement_report(
     )
     content = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(observer_device_context=device),
-        procedure_reported=codes.DCM.QuantitativeComputedTomography if images[0].get("Modality") == "CT"
-        else DicomCode("363679005", "SCT", "Imaging procedure"),
+        procedure_reported=DicomCode("363679005", "SCT", "Imaging procedure"),
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )  # fmt: skip
     digest = (str(marks.SOPInstanceUID), settings.digest)
     report = hd.sr.Comprehensive3DSR(
-        evidence=[marks, *images],
+        evidence=[_complete(images[0]), *images[1:], marks],
         content=content[0],
         series_instance_uid=_uid("series", str(marks.SeriesInstanceUID), settings.digest),
         series_number=REPORT_SERIES_NUMBER,
@@ -70,11 +73,24 @@ def measurement_report(
         is_complete=True,
     )
     # highdicom writes the moment of the call: a report would never be the same twice.
-    day, time = str(marks.get("ContentDate") or marks.get("StudyDate") or ""), str(marks.get("ContentTime") or "000000")
+    day = next((str(d.get(name)) for d in (marks, images[0]) for name in DAYS if d.get(name)), report.ContentDate)
     for prefix in ("Content", "InstanceCreation"):
         setattr(report, f"{prefix}Date", day)
-        setattr(report, f"{prefix}Time", time)
+        setattr(report, f"{prefix}Time", "000000")
+    for item in report.get("ContributingEquipmentSequence") or ():
+        if "ContributionDateTime" in item:
+            del item.ContributionDateTime
     return report
+
+
+def _complete(image: Dataset) -> Dataset:
+    """``image`` with the attributes that a report takes from it, empty where it has none (type 2)."""
+    found = Dataset()
+    found.update({element.tag: element for element in image if element.keyword != "PixelData"})
+    for keyword in TAKEN:
+        if keyword not in found:
+            setattr(found, keyword, "")
+    return found
 
 
 def _group(

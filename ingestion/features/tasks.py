@@ -42,6 +42,8 @@ from ingestion.features.units import Unit
 from ingestion.storage import ObjectMissingError, ObjectStore
 
 JSON_CONTENT_TYPE = "application/json"
+ANY_IMAGE = "*"
+"""Stands in the place of the image series of an object that names none."""
 REFUSALS = (VolumeRefusedError, RegionRefusedError, FeatureRefusedError)
 
 
@@ -108,7 +110,8 @@ def regions_key(
     settings: FeatureSettings,
 ) -> str:
     """The key also says which versions of the referenced images were measured, or that they were not there."""
-    pairs = [[uid, images.get(uid)] for uid in sorted(referenced)]
+    uids = sorted(images if ANY_IMAGE in referenced else referenced)
+    pairs = [[uid, images.get(uid)] for uid in uids]
     digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
     return f"{result_prefix(source_id, series_uid, version)}{digest}.{settings.digest}.json"
 
@@ -188,7 +191,7 @@ def _measure_object(
         marks = next(_datasets(task.research, [instance]))
         names, used = regions_series(marks), regions_instances(marks)
         # Without a reference any image series of the patient may turn out to hold the instances used.
-        referenced.update(names or task.images)
+        referenced.update(names or [ANY_IMAGE])
         image = reader.choose(names, used)
         found |= {"image": image, "image_version": task.images[image]}
         read = reader.read(image, used)

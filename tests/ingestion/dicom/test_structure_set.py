@@ -66,7 +66,8 @@ RING[2, 5:9, 5:9] = False
 @pytest.mark.parametrize(
     ("contours", "kind", "flags"),
     [
-        ([(2, box(1.5, 1.5, 12.5, 12.5)), (2, box(4.5, 4.5, 8.5, 8.5))], "CLOSED_PLANAR", (RegionFlag.NESTED_CONTOURS,)),
+        ([(2, box(1.5, 1.5, 12.5, 12.5)), (2, box(4.5, 4.5, 8.5, 8.5))], "CLOSED_PLANAR",
+         (RegionFlag.NESTED_CONTOURS,)),
         ([(2, box(4.5, 4.5, 8.5, 8.5)), (2, box(1.5, 1.5, 12.5, 12.5))], "CLOSEDPLANAR_XOR", ()),
         (
             [(2, [(1.5, 1.5), (4.5, 4.5), (8.5, 4.5), (8.5, 8.5), (4.5, 8.5), (4.5, 4.5), (1.5, 1.5), (1.5, 12.5),

@@ -45,7 +45,22 @@ def _images(folder: Path) -> list[Dataset]:
 
 def _converted(folder: Path, out: Path) -> list[SimpleITK.Image]:
     """Every three-dimensional image that the converter makes of a folder, scaled by the standard header (-p n)."""
-    command = [str(dcm2niix.bin), "-z", "n", "-b", "n", "-m", "y", "-p", "n", "-f", "s%s_e%e_%z", "-o", str(out), str(folder)]
+    command = [
+        str(dcm2niix.bin),
+        "-z",
+        "n",
+        "-b",
+        "n",
+        "-m",
+        "y",
+        "-p",
+        "n",
+        "-f",
+        "s%s_e%e_%z",
+        "-o",
+        str(out),
+        str(folder),
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     images = []
     for path in sorted(out.glob("*.nii")):

@@ -90,7 +90,9 @@ def test_ct_series(make_ct: Any) -> None:
     stored = np.stack([_patient() + _noise(15, 0.5, k, (128, 160)) + 1000 for k in range(12)]).astype(np.int16)
     slices = make_ct(stored, PixelSpacing=[0.8, 0.8], CTDIvol=7.5, IrradiationEventUID="1.2.3")
     found = _measured(slices)
-    inside = (np.hypot(*np.mgrid[-1 : 1 : 128 * 1j, -1 : 1 : 160 * 1j] / np.array([0.75, 0.85])[:, None, None]) < 1).mean()
+    inside = (
+        np.hypot(*np.mgrid[-1 : 1 : 128 * 1j, -1 : 1 : 160 * 1j] / np.array([0.75, 0.85])[:, None, None]) < 1
+    ).mean()
     assert found.values["BodyShare"] == pytest.approx(inside, rel=0.05)
     assert found.values["BodyVolumeMl"] == pytest.approx(inside * 128 * 160 * 12 * 0.8 * 0.8 * 2 / 1000, rel=0.05)
     assert found.values["NoiseLevelHU"] == pytest.approx(15, rel=0.12)
