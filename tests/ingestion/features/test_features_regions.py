@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sr.coding import Code
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from ingestion.fanout import Done
 from ingestion.features.distributions import distributions, outliers
@@ -153,6 +154,45 @@ def test_other_settings_add_and_overwrite_nothing(made: Any, make_ct: Any) -> No
     before = dict(made.store.objects)
     _run(made, settings=FeatureSettings(percentiles=(5,)))
     assert before.items() < made.store.objects.items()
+
+
+def enhanced(slices: list[Dataset], order: list[int]) -> Dataset:
+    """The slices as one enhanced multi-frame object, its frames in another order."""
+    whole = copy.deepcopy(slices[0])
+    whole.SOPClassUID, whole.SOPInstanceUID = EnhancedCTImageStorage, generate_uid()
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"):
+        delattr(whole, keyword)
+    whole.NumberOfFrames, whole.PixelData = len(order), b"".join(slices[k].PixelData for k in order)
+    measures, orientation, shared = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing = slices[0].PixelSpacing
+    orientation.ImageOrientationPatient = slices[0].ImageOrientationPatient
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
+    whole.SharedFunctionalGroupsSequence, whole.PerFrameFunctionalGroupsSequence = [shared], []
+    for k in order:
+        position, transformation, group = Dataset(), Dataset(), Dataset()
+        position.ImagePositionPatient = slices[k].ImagePositionPatient
+        transformation.RescaleSlope, transformation.RescaleType = slices[k].RescaleSlope, "HU"
+        transformation.RescaleIntercept = slices[k].RescaleIntercept
+        group.PlanePositionSequence, group.PixelValueTransformationSequence = [position], [transformation]
+        whole.PerFrameFunctionalGroupsSequence.append(group)
+    return whole
+
+
+def test_enhanced_multi_frame_is_measured_as_its_slices_are(made: Any, make_ct: Any, make_seg: Any) -> None:
+    slices = make_ct(STORED, RescaleType="HU")
+    for k, dataset in enumerate(slices):
+        dataset.RescaleIntercept = -1000 + k  # differs by frame
+    whole = enhanced(slices, [3, 0, 4, 1, 2])
+    made.add([whole])
+    made.add([structures(slices, {"GTV-1": BOXES["GTV-1"]})])
+    found = _run(made)
+    values = VALUES + np.arange(5).reshape(5, 1, 1)
+    (row,) = found.series.to_dict("records")
+    assert (row["GeometryKind"], row["SliceSpacing"], row["GeometryProblems"]) == ("volume", 2.0, None)
+    assert row["Mean_Q4LE"] == pytest.approx(values.mean())
+    assert row["BodyVolumeMl"] is not None
+    (region,) = found.regions.to_dict("records")
+    assert region["Mean_Q4LE"] == pytest.approx(values[1:4, 2:7, 3:10].mean())
 
 
 def _item(kind: str, code: str, **more: Any) -> Dataset:
