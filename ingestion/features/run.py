@@ -99,8 +99,8 @@ def compute_source_features(
     """
     chosen = settings or FeatureSettings()
     current = sorted(manifests, key=lambda manifest: manifest.SeriesInstanceUID)
-    images = [manifest for manifest in current if _is_image(manifest)]
-    marked = [manifest for manifest in current if manifest.header.get("SOPClassUID") in REGIONS]
+    images = [manifest for manifest in current if is_image(manifest)]
+    marked = [manifest for manifest in current if is_marked(manifest)]
     reports = [manifest for manifest in current if manifest.header.get("SOPClassUID") in DOSE_REPORTS]
     stored = set() if full else {item.key for item in research.list(f"features/{state.source_id}/")}
     by_patient: dict[str, dict[str, str]] = {}
@@ -117,7 +117,7 @@ def compute_source_features(
             work.append(kind(state.source_id, manifest.SeriesInstanceUID, manifest.version, chosen, research=research))
     for manifest in marked:
         candidates = by_patient.get(manifest.PatientID, {})
-        body = _stored_regions(manifest, stored, candidates, research=research, settings=chosen)
+        body = stored_regions(manifest, stored, candidates, research=research, settings=chosen)
         if body is not None:
             found[manifest.SeriesInstanceUID] = body
         else:
@@ -172,13 +172,19 @@ def run_task(task: Task) -> Result:
     return run_series(task) if isinstance(task, SeriesTask) else run_report(task)
 
 
-def _is_image(manifest: Manifest) -> bool:
+def is_marked(manifest: Manifest) -> bool:
+    """Whether a series marks regions of interest."""
+    return manifest.header.get("SOPClassUID") in REGIONS
+
+
+def is_image(manifest: Manifest) -> bool:
+    """Whether a series has pixels that are an image."""
     if manifest.header.get("SOPClassUID") in NOT_MEASURED:
         return False
     return any(item.attributes.get("Rows") and item.attributes.get("Columns") for item in manifest.instances)
 
 
-def _stored_regions(
+def stored_regions(
     manifest: Manifest,
     stored: set[str],
     images: Mapping[str, str],

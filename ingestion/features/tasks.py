@@ -121,7 +121,9 @@ def run_series(task: SeriesTask) -> Result:
     try:
         manifest = _manifest(task.research, task.source_id, task.series_uid, task.version)
         frames = sum(_frames(instance) for instance in manifest.instances)
-        measures = measure_series(_datasets(task.research, manifest.instances), task.settings, frames_expected=frames)
+        measures = measure_series(
+            read_objects(task.research, manifest.instances), task.settings, frames_expected=frames
+        )
     except REFUSALS as refusal:
         body: dict[str, Any] = _refused(refusal)
     else:
@@ -147,7 +149,7 @@ def run_report(task: ReportTask) -> Result:
     body: dict[str, Any] = {"reason": None, "detail": None}
     try:
         manifest = _manifest(task.research, task.source_id, task.series_uid, task.version)
-        for dataset in _datasets(task.research, manifest.instances):
+        for dataset in read_objects(task.research, manifest.instances):
             doses |= event_doses(dataset)
     except REFUSALS as refusal:
         body = _refused(refusal)
@@ -188,7 +190,7 @@ def _measure_object(
     """One object of the series; ``referenced`` gets the image series that its result depends on."""
     found: dict[str, Any] = {"SOPInstanceUID": instance.SOPInstanceUID, "image": None, "image_version": None}
     try:
-        marks = next(_datasets(task.research, [instance]))
+        marks = next(read_objects(task.research, [instance]))
         names, used = regions_series(marks), regions_instances(marks)
         # Without a reference any image series of the patient may turn out to hold the instances used.
         referenced.update(names or [ANY_IMAGE])
@@ -251,7 +253,7 @@ class _ImageReader:
         keys = tuple(instance.key for instance in instances)
         if self._last is None or self._last[0] != keys:
             self._last = None  # frees the memory before the next volume takes it
-            datasets = list(_datasets(task.research, instances))
+            datasets = list(read_objects(task.research, instances))
             unit = volume_unit(datasets)
             if unit is None:
                 raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
@@ -282,7 +284,7 @@ def _manifest(research: ObjectStore, source_id: str, series_uid: str, version: s
         raise FeatureRefusedError(FeatureRefusal.OBJECT_MISSING, detail="the manifest is not in the store") from None
 
 
-def _datasets(research: ObjectStore, instances: Sequence[ManifestInstance]) -> Iterator[Dataset]:
+def read_objects(research: ObjectStore, instances: Sequence[ManifestInstance]) -> Iterator[Dataset]:
     """The stored objects, one at a time, each checked against its digest."""
     for number, instance in enumerate(instances, start=1):
         where = f"object {number} of {len(instances)}"

@@ -311,3 +311,32 @@ def test_report_of_measurements(made: Any, make_ct: Any, make_seg: Any) -> None:
         assert mean.value == pytest.approx(VALUES[1:4, 2:7, 3:10].mean())
         assert mean.unit.value == "[hnsf'U]"
         assert len(group.get_measurements()) == sum(value is not None for value in regions[0].values.values())
+
+
+def test_reports_of_a_source_from_what_is_stored(made: Any, make_ct: Any, make_seg: Any) -> None:
+    slices = make_ct(STORED)
+    made.add(slices)
+    masks = np.zeros((*STORED.shape, 1), dtype=bool)
+    masks[1:4, 2:7, 3:10] = True
+    made.add([make_seg(slices, masks)])
+    made.add([structures(slices, {"outside": BOXES["outside"]})])
+    assert {item.reason for item in _exported(made)} == {"not_measured"}
+    found = _run(made)
+    made.store.reads.clear()
+    exported = _exported(made)
+    assert sorted(str(item.reason) for item in exported) == ["None", "no_values"]
+    (report,) = [item.report for item in exported if item.report is not None]
+    written = [item for item in report.ContentSequence if item.ValueType == "CONTAINER"][-1]
+    numbers = [item for item in written.ContentSequence[0].ContentSequence if item.ValueType == "NUM"]
+    (wide,) = found.regions[found.regions["Status"] == "measured"].to_dict("records")
+    values = {
+        item.ConceptNameCodeSequence[0].CodeValue: float(item.MeasuredValueSequence[0].NumericValue) for item in numbers
+    }
+    assert values["Q4LE"] == pytest.approx(wide["Mean_Q4LE"])
+    assert len([key for key in made.store.reads if key.startswith("dicom/")]) == 2  # the mask and one image slice
+
+
+def _exported(made: Any) -> list[Any]:
+    from ingestion.features.export import export_reports
+
+    return list(export_reports(made.state, made.manifests, research=made.store))
