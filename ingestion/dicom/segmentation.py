@@ -95,6 +95,8 @@ def _segments(seg: Dataset, volume: Volume) -> Iterator[Segment]:
     kind = _check_kind(seg)
     _check_frame_of_reference(seg, volume)
     described = {int(item.SegmentNumber): item for item in seg.SegmentSequence}
+    if kind == "LABELMAP":
+        described.pop(0, None)  # the background
     threshold = FRACTION_INSIDE * float(seg.MaximumFractionalValue) if kind == "FRACTIONAL" else 1.0
     source = _Source(seg, kind, described, threshold)
     try:
@@ -109,12 +111,25 @@ def _segments(seg: Dataset, volume: Volume) -> Iterator[Segment]:
             raise
         yield from _resampled(source, volume, refused)
         return
+    if kind == "LABELMAP":
+        labels = _labels(seg, places.get(min(described), {}) if described else {}, volume)
+        for number in sorted(described):
+            yield _segment(number, described[number], labels == number)
+        return
     for number in sorted(described):
         mask = np.zeros(volume.array.shape, dtype=np.bool_)
         wanted = places.get(number, {})
         for k, pixels in zip(wanted.values(), _decoded(seg, list(wanted)), strict=True):
             mask[k] = _inside(source, pixels, number)
         yield _segment(number, described[number], mask)
+
+
+def _labels(seg: Dataset, places: dict[int, int], volume: Volume) -> NDArray[np.uint16]:
+    """The label of each voxel, 0 where no frame lies."""
+    labels = np.zeros(volume.array.shape, dtype=np.uint16)
+    for k, pixels in zip(places.values(), _decoded(seg, list(places)), strict=True):
+        labels[k] = pixels
+    return labels
 
 
 def _resampled(source: _Source, volume: Volume, refused: RegionRefusedError) -> Iterator[Segment]:

@@ -103,6 +103,8 @@ def _region(number: int, roi: Dataset, drawn: Dataset | None, observed: Dataset,
         mask, flags = _mask(roi, drawn, volume)
     except RegionRefusedError as refused:
         refusal, detail = refused.reason, refused.detail
+    except PARSER_ERRORS as error:
+        refusal, detail = RegionRefusal.MALFORMED, type(error).__name__
     return Segment(
         number=number,
         label=json_value(roi.get("ROIName")),

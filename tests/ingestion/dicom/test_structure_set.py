@@ -188,3 +188,26 @@ def test_ibsi_mask_bit_for_bit(shared: Path) -> None:
     assert segment.mask is not None
     assert segment.mask.sum() == 125_256
     assert np.array_equal(segment.mask, expected)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_damaged_objects_are_refused_never_raise(data: st.DataObject) -> None:
+    structures = make_structures(SLICES, VOLUME, {"a": [(2, box(2, 2, 8, 8))], "b": [(3, box(2, 2, 8, 8))]})
+    places = [structures, *structures.ROIContourSequence, *structures.StructureSetROISequence,
+              structures.ROIContourSequence[0].ContourSequence[0]]  # fmt: skip
+    place = data.draw(st.sampled_from(places))
+    keyword = data.draw(st.sampled_from(sorted(element.keyword for element in place)))
+    if data.draw(st.booleans()):
+        delattr(place, keyword)
+    else:
+        value = data.draw(
+            st.sampled_from([None, "", [], "9", ["1", "x", "2"], ["nan"] * 3, ["1e300"] * 9, [Dataset()]])
+        )
+        place[keyword]._value = value  # as a lenient reader leaves it
+    try:
+        segments = list(iter_structures(structures, VOLUME))
+        structure_series(structures), structure_instances(structures)
+    except RegionRefusedError:
+        return
+    assert all((segment.mask is None) == (segment.refusal is not None) for segment in segments)
