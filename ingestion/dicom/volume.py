@@ -93,10 +93,6 @@ def _frames(datasets: Sequence[Dataset]) -> list[Frame]:
         raise VolumeRefusedError(
             VolumeRefusal.FRAME_OF_REFERENCE_VARIES, detail=f"{len(frames_of_reference)} frames of reference"
         )
-    if any("MOSAIC" in (dataset.get("ImageType") or ()) for dataset in datasets):
-        raise VolumeRefusedError(
-            VolumeRefusal.MOSAIC, detail="each image is a sheet of slices, whose places stand in a private header"
-        )
     voxels = sum(frame_count(d) * (d.get("Rows") or 0) * (d.get("Columns") or 0) for d in datasets)
     if voxels > MAX_VOXELS:
         raise VolumeRefusedError(VolumeRefusal.TOO_LARGE, detail=f"{voxels} voxels, at most {MAX_VOXELS} are read")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from scipy.ndimage import binary_dilation, binary_erosion, binary_fill_holes, generate_binary_structure, label
 
 from ingestion.features.body import otsu
@@ -28,19 +29,37 @@ AIR_MARGIN = 3
 NO_SIGNAL = 1e-3
 """Median energy of air below which there is none: the background was cut away (MRIQC's limit)."""
 
+MAGNITUDE = frozenset({"M", "M_FFE", "M_SE", "M_IR"})
+NOT_MAGNITUDE = frozenset({"P", "R", "I", "PHASE", "PHASE MAP", "REAL", "IMAGINARY", "ADC", "FA"})
+"""Values of Image Type, of several makers."""
+
 COLUMNS = (
     "SnrBrightOtsu", "SnrDarkOtsu", "SnrDietrichBrightOtsu", "SnrDietrichDarkOtsu", "CjvOtsu", "CnrOtsu", "FberOtsu",
     "Efc",
 )  # fmt: skip
 
 
-def is_magnitude(image_type: Any, component: Any) -> bool:
-    """Whether a header says that the values are magnitudes: by Complex Image Component, or the M of Image Type."""
+def is_magnitude(image_type: Any, component: Any, ge_type: int | None = None) -> bool:
+    """Whether a header says that the values are magnitudes.
+
+    By Complex Image Component (PS3.3, C.8.13.3.1.1), by the third and later values of Image Type as Siemens and Philips
+    write them, or by GE's own image type, 0 for magnitude. One that says nothing is not taken for a magnitude.
+    """
     if component:
         return str(component) == "MAGNITUDE"
     kinds = [image_type] if isinstance(image_type, str) else list(image_type or ())
     third = {str(kind) for kind in kinds[2:]}
-    return "M" in third or bool(third & {"M_FFE", "M_SE", "M_IR"})
+    if third & NOT_MAGNITUDE:
+        return False
+    return ge_type == 0 if ge_type is not None else bool(third & MAGNITUDE)
+
+
+def ge_image_type(dataset: Dataset) -> int | None:
+    """GE's image type (0043,xx2F): 0 magnitude, 1 phase, 2 real, 3 imaginary; None where there is none."""
+    try:
+        return int(dataset.private_block(0x0043, "GEMS_PARM_01")[0x2F].value)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def mr_quality(volume: NDArray[np.float32]) -> dict[str, float | None]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ingestion.dicom.frames import Frame, frame_count, frames_of
-from ingestion.dicom.geometry import GeometryKind, SeriesGeometry, geometry_of
+from ingestion.dicom.geometry import GeometryKind, GeometryProblem, SeriesGeometry, geometry_of
 from ingestion.dicom.guard import PARSER_ERRORS
 from ingestion.dicom.luma import is_colour, luma_frames
 from ingestion.dicom.stacks import stacked_positions
@@ -27,7 +27,7 @@ from ingestion.features.body import AIR_HU, STRIDE, body_mask, coarse, otsu
 from ingestion.features.exposure import Exposure
 from ingestion.features.intensity import intensity_statistics, variance
 from ingestion.features.mr_quality import COLUMNS as MR_COLUMNS
-from ingestion.features.mr_quality import is_magnitude, mr_quality
+from ingestion.features.mr_quality import ge_image_type, is_magnitude, mr_quality
 from ingestion.features.noise import LocalNoise
 from ingestion.features.refusal import FeatureRefusal, FeatureRefusedError
 from ingestion.features.settings import FeatureSettings
@@ -126,7 +126,7 @@ def measure_series(
             **{f"Percentile{percent}": counts.percentile(percent) for percent in settings.percentiles},
             **{name: None if value is None else _rounded(value) for name, value in quality.items()},
         },
-        exposure=found.exposure.values,
+        exposure={name: _rounded(value) for name, value in found.exposure.values.items()},
         events=tuple(sorted(found.exposure.events)),
         quality_reason=reason,
         geometry=geometry if found.multi_frame else None,
@@ -145,7 +145,9 @@ def _add(found: _Gathered, dataset: Dataset) -> None:
         return
     found.facts.append(unit_facts(dataset))
     found.inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-    found.magnitude &= is_magnitude(dataset.get("ImageType"), dataset.get("ComplexImageComponent"))
+    found.magnitude &= is_magnitude(
+        dataset.get("ImageType"), dataset.get("ComplexImageComponent"), ge_image_type(dataset)
+    )
     described = _described(dataset)
     found.multi_frame |= frame_count(dataset) > 1 and len(described) > 1
     limits = _limits(dataset)
@@ -237,8 +239,12 @@ def _mr_reason(found: _Gathered, geometry: SeriesGeometry) -> str | None:
 
 
 def _body(found: _Gathered, unit: Unit, geometry: SeriesGeometry) -> dict[str, float | None]:
-    """Share of the image that is body; its volume where the slices are one regular volume."""
-    if not found.coarse or len({plane.shape for plane in found.coarse}) > 1:
+    """Share of all pixels that is body; its volume where the slices are one regular volume."""
+    if (
+        not found.coarse
+        or GeometryProblem.MOSAIC in geometry.problems
+        or len({plane.shape for plane in found.coarse}) > 1
+    ):
         return {}
     stack = np.stack(list(_in_order(found.coarse, found, geometry)))
     known = np.isfinite(stack)
@@ -254,7 +260,7 @@ def _body(found: _Gathered, unit: Unit, geometry: SeriesGeometry) -> dict[str, f
     voxels = int(inside.sum())
     if voxels == 0:
         return {}
-    share = voxels / max(int(known.sum()), 1)
+    share = voxels / stack.size
     spacing = geometry.spacing
     if not geometry.regular_volume or any(step is None for step in spacing):
         return {"BodyShare": share}

@@ -135,19 +135,22 @@ def test_entropy_focus_criterion() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image_type", "component", "expected"),
+    ("image_type", "component", "ge_type", "expected"),
     [
-        (["ORIGINAL", "PRIMARY", "M", "ND"], None, True),
-        (["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"], None, True),
-        (["ORIGINAL", "PRIMARY", "P", "ND"], None, False),
-        (["DERIVED", "PRIMARY", "DIFFUSION", "ADC"], None, False),
-        (["ORIGINAL", "PRIMARY"], "MAGNITUDE", True),
-        (["ORIGINAL", "PRIMARY", "M"], "PHASE", False),
-        (None, None, False),
+        (["ORIGINAL", "PRIMARY", "EPI", "NONE"], None, 0, True),
+        (["ORIGINAL", "PRIMARY", "EPI", "NONE"], None, 1, False),
+        (["ORIGINAL", "PRIMARY", "EPI", "NONE"], None, None, False),
+        (["ORIGINAL", "PRIMARY", "M", "ND"], None, None, True),
+        (["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"], None, None, True),
+        (["ORIGINAL", "PRIMARY", "P", "ND"], None, None, False),
+        (["DERIVED", "PRIMARY", "DIFFUSION", "ADC"], None, None, False),
+        (["ORIGINAL", "PRIMARY"], "MAGNITUDE", None, True),
+        (["ORIGINAL", "PRIMARY", "M"], "PHASE", None, False),
+        (None, None, None, False),
     ],
 )
-def test_magnitude_by_header(image_type: Any, component: Any, expected: bool) -> None:
-    assert is_magnitude(image_type, component) is expected
+def test_magnitude_by_header(image_type: Any, component: Any, ge_type: int | None, expected: bool) -> None:
+    assert is_magnitude(image_type, component, ge_type) is expected
 
 
 MAGNITUDE = {"modality": "MR", "RescaleIntercept": 0, "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"]}
