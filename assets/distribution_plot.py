@@ -25,7 +25,7 @@ def distribution_plots(long: pd.DataFrame, *, shown: Sequence[str] = SHOWN) -> M
     parts = []
     for feature in shown:
         for (level, modality, unit), part in given[given["Feature"] == feature].groupby(
-            ["Level", "Modality", "Unit"], dropna=False, sort=True
+            ["Level", "Modality", "Unit"], dropna=False, sort=True, observed=True
         ):
             title = f"{feature}, {level}, {modality if isinstance(modality, str) else ''} ({unit})"
             parts.append((len(part), title, part))
@@ -50,4 +50,7 @@ def _picture(title: str, part: pd.DataFrame) -> str:
 
 
 def _by_maker(part: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return [(str(name), group) for name, group in part.groupby(part["Manufacturer"].fillna(OTHERS), sort=True)]
+    return [
+        (str(name), group)
+        for name, group in part.groupby(part["Manufacturer"].astype("object").fillna(OTHERS), sort=True)
+    ]

@@ -23,7 +23,7 @@ def outliers(long: pd.DataFrame) -> pd.Series:
     """
     values = long["Value"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     found = pd.Series(pd.array([pd.NA] * len(long), dtype="boolean"), index=long.index)
-    for positions in long.groupby(KINDS, dropna=False, sort=False).indices.values():
+    for positions in long.groupby(KINDS, dropna=False, sort=False, observed=True).indices.values():
         given = values[positions]
         known = given[np.isfinite(given)]
         if len(known) < ENOUGH:
@@ -39,7 +39,7 @@ def distributions(long: pd.DataFrame) -> pd.DataFrame:
     """Number, quartiles and outliers of each feature by level, modality, unit and manufacturer."""
     rows = []
     given = long[long["Value"].notna()]
-    for key, part in given.groupby([*KINDS, "Manufacturer"], dropna=False, sort=True):
+    for key, part in given.groupby([*KINDS, "Manufacturer"], dropna=False, sort=True, observed=True):
         values = part["Value"].to_numpy(dtype=np.float64)
         quartiles = {name: float(np.quantile(values, share)) for name, share in QUARTILES.items()}
         named = dict(zip([*KINDS, "Manufacturer"], map(_name, key), strict=True))

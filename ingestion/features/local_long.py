@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
+
+import pandas as pd
 
 from ingestion.features.local import LocalFeatures
 from ingestion.features.long_table import COLUMNS, long_table
-from ingestion.features.tables import region_record
 
 NOT_OF_FILES = frozenset({"source_id", "PatientID", "StudyInstanceUID", "RegionSeriesInstanceUID",
                           "RegionSOPInstanceUID", "ImageVersion", "MaskVersion", "SeriesInstanceUID"})  # fmt: skip
@@ -17,24 +17,20 @@ NOT_OF_FILES = frozenset({"source_id", "PatientID", "StudyInstanceUID", "RegionS
 def long_rows(found: LocalFeatures) -> list[dict[str, Any]]:
     """One row per value, for the whole image or for each region."""
     wide = found.rows()
-    blank: dict[str, Any] = {"SeriesInstanceUID": None, "Reason": None}
     if found.whole is not None:
-        table, names = long_table([blank | wide[0]], [], found.settings), ["whole image"]
+        table, names = (
+            long_table(pd.DataFrame([wide[0] | {"Reason": None}]), pd.DataFrame(), found.settings),
+            ["whole image"],
+        )
     else:
-        regions = [
-            blank
-            | row
-            | {"Undefined": region.undefined, "Reason": region.refusal, **_labels(region_record(asdict(region)))}
-            for row, region in zip(wide, found.regions, strict=True)
-        ]
-        table, names = long_table([], regions, found.settings), [str(row["Region"]) for row in wide]
+        rows = [row | {"Reason": region.refusal} for row, region in zip(wide, found.regions, strict=True)]
+        undefined = [region.undefined for region in found.regions]
+        table = long_table(pd.DataFrame(), pd.DataFrame(rows), found.settings, undefined=undefined)
+        names = [str(row["Region"]) for row in wide]
     kept = [name for name in COLUMNS if name not in NOT_OF_FILES]
     numbers = {region.number: name for region, name in zip(found.regions, names, strict=False)}
-    rows = table[kept].astype(object).where(table[kept].notna(), None).to_dict("records")
+    listed = table[kept].astype(object).where(table[kept].notna(), None).to_dict("records")
     return [
-        {"Region": numbers.get(row["SegmentNumber"], names[0]), **{str(k): v for k, v in row.items()}} for row in rows
+        {"Region": numbers.get(row["SegmentNumber"], names[0]), **{str(name): value for name, value in row.items()}}
+        for row in listed
     ]
-
-
-def _labels(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: record[name] for name in ("SegmentNumber", "SegmentLabel", "MaskDigest")}

@@ -147,10 +147,11 @@ def compute_source_features(
         for manifest in marked
         for row in region_rows(manifest, found[manifest.SeriesInstanceUID], chosen, images=by_uid)
     ]
+    series_wide, regions_wide = series_table(series, chosen), regions_table(regions, chosen)
     return SourceFeatures(
-        series=series_table(series, chosen),
-        regions=regions_table(regions, chosen),
-        long=long_table(series, regions, chosen),
+        series=series_wide,
+        regions=regions_wide,
+        long=long_table(series_wide, regions_wide, chosen, undefined=[row.get("Undefined") or {} for row in regions]),
         computed=len(work),
         reused=reused,
         not_applicable=len(current) - len(images) - len(marked) - len(reports),

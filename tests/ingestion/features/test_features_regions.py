@@ -20,6 +20,7 @@ from ingestion.features.dose_report import event_doses, series_dose
 from ingestion.features.long_table import COLUMNS
 from ingestion.features.run import SourceFeatures, compute_source_features
 from ingestion.features.settings import FeatureSettings
+from ingestion.features.texts import Texts
 
 STORED = np.random.default_rng(11).integers(900, 1100, (5, 12, 14)).astype(np.int16)
 VALUES = STORED.astype(float) - 1000
@@ -340,3 +341,15 @@ def _exported(made: Any) -> list[Any]:
     from ingestion.features.export import export_reports
 
     return list(export_reports(made.state, made.manifests, research=made.store))
+
+
+def test_texts_are_kept_once() -> None:
+    one, other = Texts.of(["b", None, "a", "b", 3, ""]), Texts.same("c", 2)
+    assert one.names == ("a", "b")
+    joined = Texts.joined([one, other, Texts.same(None, 1)])
+    assert [None if value is np.nan else value for value in joined.tolist()] == [
+        "b", None, "a", "b", None, None, "c", "c", None,
+    ]  # fmt: skip
+    assert Texts.joined([one.taken(np.array([2, -1, 0]))]).tolist() == ["a", np.nan, "b"]
+    assert Texts.joined([one.taken(np.array([2]))]).categories.tolist() == ["a"]
+    assert Texts.joined([Texts.of(())]).tolist() == []
