@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.features.feature_units import feature_unit, unit_text
 from ingestion.features.ibsi import SettingsError, feature_table
 from ingestion.features.intensity import INTENSITY_FEATURES
 from ingestion.features.local import InputError, LocalFeatures, measure_files
 from ingestion.features.local_long import long_rows
-from ingestion.features.long_table import feature_unit, unit_text
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tasks import REFUSALS
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ingestion.features.distributions import outliers
 from ingestion.features.dose_report import COLUMNS as DOSE_REPORT
 from ingestion.features.exposure import COLUMNS as EXPOSURE
-from ingestion.features.ibsi.catalogue import feature_table
-from ingestion.features.intensity import INTENSITY_FEATURES, UnitPower
+from ingestion.features.feature_units import feature_unit, ibsi_features, unit_text
+from ingestion.features.intensity import INTENSITY_FEATURES
 from ingestion.features.series_measures import QUALITY
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tables import ibsi_columns
@@ -33,34 +33,7 @@ COLUMNS = (*TEXTS[:7], "SegmentNumber", *TEXTS[7:14], "Value", "Outlier", *TEXTS
 
 ``Outlier``: see ``ingestion.features.distributions``; empty where too few values are there to compare with.
 """
-MEASURE_UNITS = {
-    "BodyVolumeMl": "ml", "NoiseLevelHU": "HU", "CTDIvolMGy": "mGy", "OrganDoseMGy": "mGy", "EntranceDoseMGy": "mGy",
-    "DoseAreaProductGyCm2": "Gy.cm2", "CompressionForceN": "N", "CompressedThicknessMm": "mm",
-    "InjectedDoseMBq": "MBq", "ReportCTDIvolMGy": "mGy", "ReportDlpMGyCm": "mGy.cm",
-    "ReportDoseAreaProductGyCm2": "Gy.cm2", "ReportGlandularDoseMGy": "mGy", "VolumeMm3": "mm3", "CoverageMm": "mm",
-    "RowSpacing": "mm", "ColumnSpacing": "mm", "SliceSpacing": "mm",
-}  # fmt: skip
-"""Units of measures that are not IBSI's; those that are not here have none."""
 GEOMETRY = ("RowSpacing", "ColumnSpacing", "SliceSpacing", "CoverageMm")
-
-
-@cache
-def feature_unit(column: str) -> str:
-    """The unit of a column: ``u`` stands for the unit of the image's intensities, ``1`` for none."""
-    if column in MEASURE_UNITS:
-        return MEASURE_UNITS[column]
-    known = _ibsi().get(column)
-    if known is not None:
-        return known["Unit"]
-    powers = {UnitPower.SAME: "u", UnitPower.SQUARED: "u²", UnitPower.NONE: "1"}
-    return {feature.column: powers[feature.unit] for feature in INTENSITY_FEATURES}.get(
-        column, "u" if column == "StandardDeviation" or column.startswith("Percentile") else "1"
-    )
-
-
-def unit_text(unit: str, image_unit: str | None) -> str:
-    """A feature's unit with the image's own in the place of ``u``."""
-    return unit.replace("u", image_unit or "u", 1) if unit.startswith("u") else unit
 
 
 def long_table(
@@ -127,7 +100,7 @@ def _part(
     all_rows, all_numbers = np.concatenate(rows), np.concatenate(numbers)
     order = np.lexsort((all_numbers, all_rows))
     row, number, value = all_rows[order], all_numbers[order], np.concatenate(values)[order]
-    features = [{**_ibsi().get(name, {}), "Column": name} for name in columns]
+    features = [{**ibsi_features().get(name, {}), "Column": name} for name in columns]
 
     def of_wide(name: str) -> Texts:
         return Texts.of(wide[name]).taken(row) if name in wide else Texts.same(None, len(row))
@@ -170,11 +143,6 @@ def _numbers(wide: pd.DataFrame, name: str) -> NDArray[np.float64]:
     if name not in wide:
         return np.full(len(wide), np.nan)
     return np.asarray(wide[name].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
-
-
-@cache
-def _ibsi() -> dict[str, dict[str, str]]:
-    return {row["Column"]: row for row in feature_table()}
 
 
 @cache

@@ -12,6 +12,7 @@ from ingestion.dicom.geometry import SeriesGeometry, geometry_of
 from ingestion.features import TOOL, TOOL_VERSION
 from ingestion.features.dose_report import COLUMNS as DOSE_REPORT
 from ingestion.features.exposure import COLUMNS as EXPOSURE
+from ingestion.features.feature_units import feature_unit
 from ingestion.features.ibsi.catalogue import Family, column, features_of
 from ingestion.features.intensity import INTENSITY_FEATURES
 from ingestion.features.series_measures import QUALITY
@@ -195,7 +196,9 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, numbers: S
     numeric = frozenset(numbers)
     kinds = {name: "Int64" if name in COUNTS else "Float64" if name in numeric else "object" for name in columns}
     kinds["IrregularSteps"] = "boolean"
-    return pd.DataFrame({name: pd.Series(data[name], dtype=kinds[name]) for name in columns})
+    frame = pd.DataFrame({name: pd.Series(data[name], dtype=kinds[name]) for name in columns})
+    frame.attrs["units"] = {name: feature_unit(name) for name in columns if name in numeric or name in COUNTS}
+    return frame
 
 
 def _identifiers(manifest: Manifest) -> dict[str, Any]:

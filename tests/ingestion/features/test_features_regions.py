@@ -355,3 +355,24 @@ def test_texts_are_kept_once() -> None:
 
 def _listed(values: pd.Categorical) -> list[str | None]:
     return [value if isinstance(value, str) else None for value in values]
+
+
+def test_units_go_with_the_tables_into_the_catalogue(made: Any, make_ct: Any) -> None:
+    from ingestion.catalogue.frames import read_frame, store_features
+    from ingestion.catalogue.results import Level, feature_rows
+
+    slices = make_ct(STORED)
+    made.add(slices)
+    made.add([structures(slices, {"GTV-1": BOXES["GTV-1"]})])
+    found = _run(made)
+    series, regions = store_features(made.store, "testsource", series=found.series, regions=found.regions)
+    rows = [
+        *feature_rows("testsource", Level.SERIES, read_frame(made.store, series)),
+        *feature_rows("testsource", Level.REGION, read_frame(made.store, regions)),
+    ]
+    units = {(row["Level"], row["Feature"]): row["Unit"] for row in rows}
+    assert units["region", "Mean_Q4LE"] == units["series", "Mean_Q4LE"] == "HU"
+    assert units["region", "Energy_N8CA"] == "HU²"
+    assert units["region", "VolumeMm3"] == units["region", "VolumeVoxelCounting_YEKZ"] == "mm³"
+    assert (units["region", "Voxels"], units["series", "SliceSpacing"]) == ("1", "mm")
+    assert not {"Tool", "Manufacturer", "ImageDigest"} & {name for _, name in units}
