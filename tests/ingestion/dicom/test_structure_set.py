@@ -211,3 +211,18 @@ def test_damaged_objects_are_refused_never_raise(data: st.DataObject) -> None:
     except RegionRefusedError:
         return
     assert all((segment.mask is None) == (segment.refusal is not None) for segment in segments)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pixels_are_those_of_another_library(seed: int) -> None:
+    """Stars with many points, whose edges meet no pixel centre, beside matplotlib's point-in-polygon."""
+    from matplotlib.path import Path as Outline
+
+    chance = np.random.default_rng(seed)
+    angles = np.sort(chance.uniform(0, 2 * math.pi, 80))
+    radii = chance.uniform(4, 28, 80)
+    star = np.stack([31.3 + radii * np.sin(angles), 30.7 + radii * np.cos(angles)], axis=1)
+    mask, overlap = even_odd([star], (64, 60))
+    centres = np.moveaxis(np.indices((64, 60)), 0, -1).reshape(-1, 2)
+    assert np.array_equal(mask.ravel(), Outline(star).contains_points(centres))
+    assert not overlap
