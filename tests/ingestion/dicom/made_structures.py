@@ -66,14 +66,21 @@ def box(top: float, left: float, bottom: float, right: float) -> list[tuple[floa
 
 
 def inside_by_hand(polygons: Sequence[Sequence[tuple[float, float]]], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Pixel by pixel, edge by edge: the parity of edges to the left of each pixel centre."""
+    """Pixel by pixel, edge by edge: the parity of edges to the left of each pixel centre.
+
+    Each edge is followed from its lower end, as the rule says: through a centre, rounding would decide otherwise.
+    """
     mask = np.zeros(shape, dtype=bool)
+    edges = [
+        tuple(sorted(pair, key=lambda point: point[0]))
+        for polygon in polygons
+        for pair in zip(polygon, [*polygon[1:], polygon[0]], strict=True)
+    ]
     for row in range(shape[0]):
         for column in range(shape[1]):
             crossings = 0
-            for polygon in polygons:
-                for (r1, c1), (r2, c2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
-                    if (r1 <= row) != (r2 <= row) and c1 + (row - r1) / (r2 - r1) * (c2 - c1) <= column:
-                        crossings += 1
+            for (r1, c1), (r2, c2) in edges:
+                if r1 <= row < r2 and c1 + (row - r1) / (r2 - r1) * (c2 - c1) <= column:
+                    crossings += 1
             mask[row, column] = crossings % 2 == 1
     return mask
