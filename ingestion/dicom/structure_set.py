@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import RTStructureSetStorage
 
@@ -28,6 +29,7 @@ PLANE_TOLERANCE_MM = 0.051
 """Planning systems write contour coordinates with as few as one decimal: half of the last one, and a rounding error."""
 EDGE_TOLERANCE_PIXELS = 0.01
 """A contour along the image's own edge lies on it up to the rounding of its text."""
+CONTOUR_DATA = 0x30060050
 MAX_POINTS = 20_000_000
 """Points of one region; a fine drawing of a whole body on 1,000 slices has one million."""
 AREA_TYPES = frozenset({"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"})
@@ -151,14 +153,22 @@ def _mask(roi: Dataset, drawn: Dataset | None, volume: Volume) -> tuple[NDArray[
 
 
 def _contour(item: Dataset, volume: Volume) -> _Contour:
-    data = item.get("ContourData") or ()
-    if len(data) % 3 or not data or len(data) > 3 * MAX_POINTS:
+    data = _coordinates(item)
+    if len(data) % 3 or not len(data) or len(data) > 3 * MAX_POINTS:
         raise RegionRefusedError(RegionRefusal.MALFORMED, detail=f"a contour of {len(data)} numbers")
-    points = np.array([float(value) for value in data], dtype=np.float64).reshape(-1, 3)
+    points = data.reshape(-1, 3)
     if not np.isfinite(points).all():
         raise RegionRefusedError(RegionRefusal.MALFORMED, detail="a coordinate is no number")
     voxels = (points - np.array(volume.origin)) @ volume.direction.T / np.array(volume.spacing)
     return _Contour(str(item.get("ContourGeometricType", ""))[:16], voxels, tuple(_sources(item)))
+
+
+def _coordinates(item: Dataset) -> NDArray[np.float64]:
+    """Contour Data as numbers, read as they lie in the file: pydicom would make an object of each."""
+    raw = item.get_item(CONTOUR_DATA)
+    if isinstance(raw, RawDataElement) and isinstance(raw.value, bytes):
+        return np.array(raw.value.strip(b" \0").split(b"\\"), dtype=np.float64)
+    return np.array([float(value) for value in item.get("ContourData") or ()], dtype=np.float64)
 
 
 def _by_slice(areas: list[_Contour], volume: Volume, flags: set[RegionFlag]) -> dict[int, list[_Contour]]:
