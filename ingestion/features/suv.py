@@ -6,9 +6,11 @@ the moment that the concentrations are corrected to (Decay Correction START):
 
 1. Series Date and Time, where they are not later than the first acquisition of the series;
 2. else (the series was made again later) GE's private scan time (0009,xx0D, GEMS_PETD_01);
-3. else, with Frame Reference Time and Actual Frame Duration on every frame, each frame's acquisition start minus its
-   reference time plus the time of its average count rate (PS3.3, C.8.9.4.1.5); the frames must agree;
-4. else the first acquisition of the series, which must be all there (Number of Slices).
+3. else of Siemens (and CPS), with Frame Reference Time and Actual Frame Duration on every frame, each frame's
+   acquisition start minus its reference time plus the time of its average count rate (PS3.3, C.8.9.4.1.5); the frames
+   must agree. Other makers count the reference time otherwise (Philips from before the acquisition that it names);
+4. else the first acquisition of the series, which must be all there (Number of Slices). Where reference times are
+   given and lead elsewhere, nothing is decided.
 
 Units CNTS are Philips': its private factors turn counts into SUVbw (7053,xx00) or, without that, into Bq/ml
 (7053,xx09). Units GML of type body weight are SUVbw already.
@@ -38,6 +40,7 @@ SAME_MOMENT_S = 0.01
 FRAMES_AGREE_S = 2.0
 """Scan times worked out from the frames of one series differ by rounding; of F-18 0.02 % decays in that time."""
 PHILIPS, PHILIPS_GROUP, PHILIPS_SUV, PHILIPS_ACTIVITY = "Philips PET Private Group", 0x7053, 0x00, 0x09
+SIEMENS = ("SIEMENS", "CPS")
 GE_PET, GE_GROUP, GE_SCAN_TIME = "GEMS_PETD_01", 0x0009, 0x0D
 
 
@@ -191,7 +194,11 @@ def scan_time(series: Sequence[PetHeader], *, half_life: float) -> datetime | Su
     if any(header.manufacturer.upper().startswith("GE") for header in series):
         return SuvRefusal.SERIES_AFTER_ACQUISITION  # GE counts its reference time otherwise
     if all((header.frame_reference or 0) > 0 and (header.frame_duration or 0) > 0 for header in series):
-        return _from_frames(series, half_life)
+        scan = _from_frames(series, half_life)
+        if all(header.manufacturer.upper().startswith(SIEMENS) for header in series) or isinstance(scan, SuvRefusal):
+            return scan
+        if abs((scan - first).total_seconds()) > FRAMES_AGREE_S:
+            return SuvRefusal.TIMES_CONFLICT
     if any(header.slices is not None and header.slices > len(series) for header in series):
         return SuvRefusal.SERIES_INCOMPLETE
     return first

@@ -153,6 +153,7 @@ SECOND = 75_000 / 300e6
 def test_a_series_made_again_later_is_referred_to_its_scan() -> None:
     """From the frames' reference times, whichever beds are there; the first acquisition only when nothing else is."""
     later = {"SeriesTime": "140000", "FrameReferenceTime": 120_000, "ActualFrameDuration": 180_000}
+    later["Manufacturer"] = "SIEMENS"
     beds = [_pet(**later), _pet(**later | {"AcquisitionTime": "100430.5", "FrameReferenceTime": 300_000})]
     decay = math.log(2) / 6586.2
     average = math.log(decay * 180 / (1 - math.exp(-decay * 180))) / decay
@@ -162,6 +163,10 @@ def test_a_series_made_again_later_is_referred_to_its_scan() -> None:
         unit = series_unit(unit_facts(dataset) for dataset in chosen)
         assert unit is not None
         assert unit.factor == pytest.approx(expected, rel=1e-7)
+    for dataset in beds:
+        dataset.Manufacturer = "Philips"  # whose reference times mean another thing
+    unit = series_unit(unit_facts(dataset) for dataset in beds)
+    assert unit == Unit(BQML, suv_refusal=SuvRefusal.TIMES_CONFLICT, activity=True)
     beds[1].FrameReferenceTime = 400_000
     unit = series_unit(unit_facts(dataset) for dataset in beds)
     assert unit == Unit(BQML, suv_refusal=SuvRefusal.VARIES, activity=True)
