@@ -187,17 +187,17 @@ def scan_time(series: Sequence[PetHeader], *, half_life: float) -> datetime | Su
         return started
     private = {header.ge_scan for header in series}
     if len(private) == 1 and (written := next(iter(private))):
-        scan = moment(written[:8], written[8:])
-        if scan is None or (scan - first).total_seconds() > SAME_MOMENT_S:
+        kept = moment(written[:8], written[8:])
+        if kept is None or (kept - first).total_seconds() > SAME_MOMENT_S:
             return SuvRefusal.TIMES_CONFLICT
-        return scan
+        return kept
     if any(header.manufacturer.upper().startswith("GE") for header in series):
         return SuvRefusal.SERIES_AFTER_ACQUISITION  # GE counts its reference time otherwise
     if all((header.frame_reference or 0) > 0 and (header.frame_duration or 0) > 0 for header in series):
-        scan = _from_frames(series, half_life)
-        if all(header.manufacturer.upper().startswith(SIEMENS) for header in series) or isinstance(scan, SuvRefusal):
-            return scan
-        if abs((scan - first).total_seconds()) > FRAMES_AGREE_S:
+        implied = _from_frames(series, half_life)
+        if all(header.manufacturer.upper().startswith(SIEMENS) for header in series) or isinstance(implied, SuvRefusal):
+            return implied
+        if abs((implied - first).total_seconds()) > FRAMES_AGREE_S:
             return SuvRefusal.TIMES_CONFLICT
     if any(header.slices is not None and header.slices > len(series) for header in series):
         return SuvRefusal.SERIES_INCOMPLETE
