@@ -17,7 +17,7 @@ from ingestion.features.settings import FeatureSettings
 from ingestion.features.tasks import REFUSALS
 
 SUFFIXES = (".csv", ".parquet", ".json")
-PROVENANCE = frozenset({"Region", "Unit", "ImageDigest", "SettingsDigest", "Tool", "ToolVersion"})
+PROVENANCE = frozenset({"Region", "Unit", "ImageDigest", "Settings", "SettingsDigest", "Tool", "ToolVersion"})
 
 
 def register(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,6 +65,7 @@ class LocalFeatures:
         """One row per region, or one for the whole image, each with what it was computed from and by."""
         provenance = {
             "ImageDigest": self.image_digest,
+            "Settings": json.dumps(self.settings.record(), sort_keys=True),
             "SettingsDigest": self.settings.digest,
             "Tool": TOOL,
             "ToolVersion": TOOL_VERSION,
