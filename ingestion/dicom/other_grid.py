@@ -38,8 +38,8 @@ class OwnGrid:
     origin: NDArray[np.float64]
     axes: NDArray[np.float64]
 
-    def resampled(self, values: NDArray[np.float32], volume: Volume) -> NDArray[np.bool_]:
-        """``values`` (0 to 1, on this grid) on the grid of ``volume``.
+    def resampled(self, values: NDArray[np.uint8], volume: Volume) -> NDArray[np.bool_]:
+        """``values`` (0 outside, 1 inside, on this grid) on the grid of ``volume``.
 
         Raises:
             RegionRefusedError: nothing is marked, or it reaches beyond the image.
@@ -67,7 +67,9 @@ class OwnGrid:
         for k in range(start[0], stop[0]):  # slice by slice: coordinates take 24 bytes a voxel
             place = np.stack(np.broadcast_arrays(np.float64(k), rows[:, None], columns[None, :]), axis=-1)
             own = (place * volume.spacing @ turned + offset) / np.array(self.spacing)
-            found = map_coordinates(values, np.moveaxis(own, -1, 0), order=1, mode="grid-constant", cval=0.0)
+            found = map_coordinates(
+                values, np.moveaxis(own, -1, 0), output=np.float32, order=1, mode="grid-constant", cval=0
+            )
             mask[k, start[1] : stop[1], start[2] : stop[2]] = found >= INSIDE - ROUNDING
         if not mask.any():
             raise RegionRefusedError(RegionRefusal.EMPTY_MASK, detail="no voxel centre of the image lies inside")

@@ -144,7 +144,7 @@ def _resampled(source: _Source, volume: Volume, refused: RegionRefusedError) -> 
         frames = [
             index for index, group in enumerate(groups) if source.kind == "LABELMAP" or _number(group, shared) == number
         ]
-        values = np.zeros((grid.slices, int(source.seg.Rows), int(source.seg.Columns)), dtype=np.float32)
+        values = np.zeros((grid.slices, int(source.seg.Rows), int(source.seg.Columns)), dtype=np.uint8)
         for index, pixels in zip(frames, _decoded(source.seg, frames), strict=True):
             k = grid.places[index]
             if values[k].any() and source.kind != "LABELMAP":
@@ -161,7 +161,7 @@ def _meant_for(seg: Dataset, volume: Volume) -> bool:
     return same and bool(referenced_instances(seg) & set(volume.sop_instance_uids))
 
 
-def _on_image(values: NDArray[np.float32], grid: OwnGrid, volume: Volume) -> NDArray[np.bool_] | RegionRefusedError:
+def _on_image(values: NDArray[np.uint8], grid: OwnGrid, volume: Volume) -> NDArray[np.bool_] | RegionRefusedError:
     try:
         return grid.resampled(values, volume)
     except RegionRefusedError as refused:

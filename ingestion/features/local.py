@@ -206,7 +206,7 @@ def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:
             yield Segment(number, None, None, None, own)
             continue
         try:
-            resampled = grid.resampled(own.astype(np.float32), volume)
+            resampled = grid.resampled(own.astype(np.uint8), volume)
         except RegionRefusedError as refused:
             yield Segment(number, None, None, None, None, refusal=refused.reason, detail=refused.detail)
         else:
