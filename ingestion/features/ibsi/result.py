@@ -27,6 +27,8 @@ class Refusal(StrEnum):
     ZERO_DENOMINATOR = "zero_denominator"  # the definition divides by zero here, for example by a mean of 0
     NO_VOXELS_IN_RANGE = "no_voxels_in_range"  # no voxel lies between the percentiles that the feature asks for
     FLAT_REGION = "flat_region"  # one voxel thick in some direction: no enclosing ellipsoid
+    NOT_GREY_LEVELS = "not_grey_levels"  # no discretisation was chosen, and intensities are no whole numbers from 1
+
     TOO_MANY_LEVELS = "too_many_levels"  # more grey levels than texture matrices are made for
     NOT_COMPUTED = "not_computed"  # the whole region was refused; see ``RegionFeatures.refusal``
 
