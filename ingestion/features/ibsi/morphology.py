@@ -58,7 +58,10 @@ def _extent(mask: NDArray[Any]) -> list[int]:
 
 
 def _centre_and_moments(mask: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean position and covariance (1/N) of the voxels, in voxels; from whole-number sums, so exact up to the end."""
+    """Mean position and covariance (1/(N-1), as IBSI's reference values have it) of the voxels, in voxels.
+
+    From whole-number sums, so exact up to the end. A single voxel has no spread: 0.
+    """
     count = int(mask.sum(dtype=np.int64))
     index = [np.arange(size, dtype=np.int64) for size in mask.shape]
     first, second = [0, 0, 0], [[0, 0, 0] for _ in range(3)]
@@ -69,7 +72,8 @@ def _centre_and_moments(mask: NDArray[np.uint8]) -> tuple[NDArray[np.float64], N
             first[axis] = int((line * index[axis]).sum())
             second[axis][axis] = int((line * index[axis] ** 2).sum())
     # Python's whole numbers have no limit: the difference of large products is exact.
-    covariance = [[(count * second[a][b] - first[a] * first[b]) / count**2 for b in range(3)] for a in range(3)]
+    scale = count * max(count - 1, 1)
+    covariance = [[(count * second[a][b] - first[a] * first[b]) / scale for b in range(3)] for a in range(3)]
     return np.array([value / count for value in first]), np.array(covariance)
 
 

@@ -19,9 +19,10 @@ def count_cubes(mask: NDArray[Any], counts: NDArray[Any]) -> None:
     slices, rows, columns = mask.shape
     for z in range(slices - 1):
         for y in range(rows - 1):
-            left = 0
+            left = np.int64(0)  # of one type throughout: numba makes a float of signed and unsigned
             for x in range(1, columns):
-                right = mask[z, y, x] | mask[z, y + 1, x] << 2 | mask[z + 1, y, x] << 4 | mask[z + 1, y + 1, x] << 6
+                near = np.int64(mask[z, y, x]) | np.int64(mask[z, y + 1, x]) << 2
+                right = near | np.int64(mask[z + 1, y, x]) << 4 | np.int64(mask[z + 1, y + 1, x]) << 6
                 counts[z, left | right << 1] += 1
                 left = right
 
