@@ -100,7 +100,8 @@ class Feature:
 def features() -> tuple[Feature, ...]:
     """All standardised features in the manual's order."""
     text = resources.files(__package__).joinpath("features.csv").read_text(encoding="utf-8")
-    return tuple(Feature(**{**row, "family": Family(row["family"])}) for row in csv.DictReader(text.splitlines()))
+    rows = list(csv.DictReader(text.splitlines()))
+    return tuple(Feature(Family(row.pop("family")), **row) for row in rows)
 
 
 @cache

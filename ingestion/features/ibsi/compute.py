@@ -138,8 +138,7 @@ def _families(region: Region, settings: IbsiSettings) -> dict[tuple[Family, Aggr
     found: dict[tuple[Family, Aggregation | None], Values] = {
         (family, None): measure(region) for family, measure in simple.items() if family in settings.families
     }
-    found.update(texture(region, settings))
-    return found
+    return found | texture(region, settings)
 
 
 def refused(settings: IbsiSettings, reason: Refusal, detail: str) -> RegionFeatures:

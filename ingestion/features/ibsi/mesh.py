@@ -37,8 +37,9 @@ def _triangles() -> tuple[NDArray[np.float64], ...]:
     """Of each pattern: (triangles, 3 corners, 3 coordinates) in voxels from the cube's first corner."""
     lines = resources.files(__package__).joinpath("marching_cubes.txt").read_text(encoding="ascii").split("\n")[:256]
     return tuple(
-        np.array([np.unravel_index(ord(letter) - ord('a'), (3, 3, 3)) for letter in line], dtype=float)
-        .reshape(-1, 3, 3)
+        np.array([np.unravel_index(ord(letter) - ord("a"), (3, 3, 3)) for letter in line], dtype=float).reshape(
+            -1, 3, 3
+        )
         / 2
         for line in lines
     )
@@ -71,7 +72,7 @@ def _normals(corners: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def measure_hull(mask: NDArray[np.uint8], spacing_mm: Spacing) -> Hull:
-    """Convex hull of the surface's vertices and the largest distance between two of them; ``mask`` has a border of 0."""
+    """Convex hull of the surface's vertices, largest distance between two of them; ``mask`` has a border of 0."""
     from scipy.spatial import ConvexHull
 
     from ingestion.features.ibsi.kernels.shape import largest_distance, on_plane_hulls

@@ -109,9 +109,7 @@ def _ellipsoid_area(a: float, b: float, c: float) -> float:
         terms = [_limit_term(degree, alpha, beta) for degree in range(LEGENDRE_TERMS + 1)]
     else:
         x = (alpha * alpha + beta * beta) / (2 * alpha * beta)
-        terms = [
-            (alpha * beta) ** degree * float(value) for degree, value in enumerate(_legendre(x, LEGENDRE_TERMS))
-        ]
+        terms = [(alpha * beta) ** degree * float(value) for degree, value in enumerate(_legendre(x, LEGENDRE_TERMS))]
     return 4 * math.pi * a * b * math.fsum(term / (1 - 4 * n * n) for n, term in enumerate(terms))
 
 

@@ -1,4 +1,4 @@
-"""IBSI's processing scheme (manual, chapter 2) on a crop: interpolation, rounding, filter, re-segmentation, grey levels.
+"""IBSI's processing scheme (manual, chapter 2) on a crop: interpolation, rounding, filter, re-segmentation, levels.
 
 The image is cropped to the region with a margin: as far as interpolation, a filter and the spheres of the local
 intensity peaks reach. The crop gives the same values as the whole image does.
@@ -79,7 +79,8 @@ def interpolate(
         values = np.where(outside, values.dtype.type(0), values)
     if any(axis.changed for axis in axes):
         order = {Interpolation.NEAREST: 0, Interpolation.TRILINEAR: 1, Interpolation.TRICUBIC_SPLINE: 3}
-        place = [axis.place(low, high, begin) for axis, (low, high), (begin, _) in zip(axes, target, source, strict=True)]
+        places = zip(axes, target, source, strict=True)
+        place = [axis.place(low, high, begin) for axis, (low, high), (begin, _) in places]
         values = _resample(values, axes, place, order[chosen.method])
         fraction = _resample(inside.astype(np.float32), axes, place, order[chosen.mask])
         inside = (fraction >= chosen.partial_volume_threshold - FRACTION_TOLERANCE).view(np.uint8)
@@ -88,9 +89,7 @@ def interpolate(
             touched = ndimage.binary_dilation(outside) if spline else outside
             outside = _resample(touched.astype(np.float32), axes, place, 1) > 0
     else:
-        cut = tuple(
-            slice(low - begin, high - begin) for (low, high), (begin, _) in zip(target, source, strict=True)
-        )
+        cut = tuple(slice(low - begin, high - begin) for (low, high), (begin, _) in zip(target, source, strict=True))
         values, inside = np.ascontiguousarray(values[cut]), np.ascontiguousarray(inside[cut])
         outside = None if outside is None else outside[cut]
     if chosen.round_intensities:
@@ -198,9 +197,7 @@ def discretise(
 def build(crop: Interpolated, settings: IbsiSettings) -> Region:
     """Raises: RefusedRegion: nothing is left after interpolation or re-segmentation."""
     if not crop.mask.any():
-        raise RefusedRegion(
-            Refusal.EMPTY_AFTER_INTERPOLATION, "no voxel of the new grid holds enough of the region"
-        )
+        raise RefusedRegion(Refusal.EMPTY_AFTER_INTERPOLATION, "no voxel of the new grid holds enough of the region")
     intensity = resegment(crop, settings)
     if not intensity.any():
         raise RefusedRegion(

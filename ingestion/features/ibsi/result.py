@@ -80,7 +80,7 @@ class Diagnostic:
 class RegionFeatures:
     """``values``: every feature of the chosen families and aggregations, in the manual's order, also when refused.
 
-    ``voxels``: of the intensity mask that was measured. ``padding_voxels``: of the mask, left out. ``levels``: number of
+    ``voxels``: of the intensity mask that was measured. ``padding_voxels``: of the mask, left out. ``levels``: count of
     grey levels after discretisation. ``refusal``: why the whole region was not measured.
     """
 

@@ -214,7 +214,8 @@ class IbsiSettings(_Part):
             return IbsiSettings.model_validate(content)
         except ValidationError as error:
             said = [
-                f"{'.'.join(str(part) for part in problem['loc']) or place}: {problem['msg'].removeprefix('Value error, ')}"
+                ".".join(str(part) for part in problem["loc"] or (place,))
+                + f": {problem['msg'].removeprefix('Value error, ')}"
                 for problem in error.errors(include_url=False, include_context=False, include_input=False)
             ]
             raise SettingsError(f"{place}: " + "; ".join(said)) from None

@@ -29,11 +29,7 @@ MAX_LEVELS = 2048
 
 def texture(region: Region, settings: IbsiSettings) -> dict[tuple[Family, Aggregation], Values]:
     """Every chosen texture family in every chosen aggregation."""
-    asked = {
-        (family, aggregation)
-        for family in settings.families
-        for aggregation in settings.aggregations(family)
-    }
+    asked = {(family, aggregation) for family in settings.families for aggregation in settings.aggregations(family)}
     if region.levels is None:
         return {pair: _refused(pair[0], Refusal.TOO_MANY_LEVELS) for pair in asked}
     voxels = tuple(int(number) for number in region.intensity.sum(axis=(1, 2), dtype=np.int64))
@@ -81,9 +77,7 @@ def neighbourhood(distance: int, norm: DistanceNorm, *, volumetric: bool) -> lis
     """All offsets up to ``distance``, without the voxel itself; (slice, row, column)."""
     span = range(-distance, distance + 1)
     return [
-        offset
-        for offset in product(span if volumetric else (0,), span, span)
-        if 0 < _length(offset, norm) <= distance
+        offset for offset in product(span if volumetric else (0,), span, span) if 0 < _length(offset, norm) <= distance
     ]
 
 
@@ -191,7 +185,7 @@ def _zones(
     ]
     level, size, near, start = find_zones(levels.padded, distance, levels.border, np.array(before, dtype=np.int64))
     del distance
-    found = {}
+    found: dict[tuple[Family, Aggregation], Values] = {}
     for family, aggregation in wanted:
         extents = size if family is Family.GLSZM else near
         if aggregation is Aggregation.SLICE:
@@ -238,9 +232,7 @@ def _neighbours(
                 )
             ]
             voxels = [levels.total]
-        values = [
-            _neighbour_features(family, part, number) for part, number in zip(parts, voxels, strict=True)
-        ]
+        values = [_neighbour_features(family, part, number) for part, number in zip(parts, voxels, strict=True)]
         found[family, aggregation] = _mean(family, values)
     return found
 

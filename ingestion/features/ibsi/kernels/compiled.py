@@ -32,7 +32,7 @@ def compiled(signature: str | list[str]) -> Callable[[_Function], _Function]:
         if folder is None:
             logger.warning("no writable folder for compiled kernels: they are compiled anew in each process")
             return cast(_Function, numba.njit(signature)(function))
-        numba.config.CACHE_DIR = str(folder)
+        setattr(numba.config, "CACHE_DIR", str(folder))  # noqa: B010 - numba's settings are made while it runs
         return cast(_Function, numba.njit(signature, cache=True)(function))
 
     return decorate

@@ -18,7 +18,7 @@ def sphere_means(
 ) -> tuple[float, float]:
     """The largest sphere mean around voxels whose intensity is ``maximum``, and around any voxel of ``region``.
 
-    ``segments`` (n, 3): the sphere as rows: slice and row offset, and half length in voxels. Only ``valid`` voxels of the
+    ``segments`` (n, 3): the sphere as rows: slice and row offset, half length in voxels. Only ``valid`` voxels of the
     image count. Running sums are kept for as many slices as the sphere has.
     """
     slices, rows, columns = image.shape

@@ -60,9 +60,7 @@ def _longer16(array: NDArray[Any], capacity: int) -> NDArray[Any]:
     return longer
 
 
-@compiled(
-    "Tuple((u2[::1], i4[::1], u2[::1], i4[::1]))(u2[:,:,::1], u2[:,:,::1], i8, i8[:,::1])"
-)
+@compiled("Tuple((u2[::1], i4[::1], u2[::1], i4[::1]))(u2[:,:,::1], u2[:,:,::1], i8, i8[:,::1])")
 def find_zones(
     levels: NDArray[Any], distance: NDArray[Any], border: int, offsets: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
