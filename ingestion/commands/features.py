@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
             typer.Argument(metavar="[MASK]", help="DICOM SEG or RTSTRUCT, or NIfTI with one label per region."),
         ] = None,
         settings: Annotated[
-            Path | None, typer.Option("--settings", help="YAML in IBSI's vocabulary: see docs/radiomics.md.")
+            Path | None, typer.Option("--settings", help="YAML in IBSI's vocabulary: see docs/features.md.")
         ] = None,
         out: Annotated[Path | None, typer.Option("--out", help="Also write .csv, .parquet or .json.")] = None,
         long: Annotated[bool, typer.Option("--long", help="One row per feature, with code, unit and refusal.")] = False,
