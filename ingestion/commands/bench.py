@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ingestion.benchmarks import features_reading
+from ingestion.benchmarks import features_reading, features_regions
 from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
 from ingestion.benchmarks.measure import BenchmarkError
 from ingestion.commands.console import console, errors, print_json
@@ -68,13 +68,14 @@ def features(
     scratch: Annotated[Path | None, typer.Option("--scratch", help="Where the inputs are made.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
 ) -> None:
-    """CPU seconds of reading a CT series into a volume and of measuring it.
+    """CPU seconds of reading a CT series into a volume, of measuring it, and of the features of one region.
 
     Example: cie bench features --out docs/benchmarks-features.md
     """
     with tempfile.TemporaryDirectory(prefix="cie-bench-", dir=scratch) as folder:
         report = features_reading.run(Path(folder), slices=slices, rounds=rounds)
-    sections = [features_reading.as_markdown(report)]
+    regions = features_regions.run(rounds=rounds)
+    sections = [features_reading.as_markdown(report), features_regions.as_markdown(regions, rounds=rounds)]
     text = "\n".join(["# Benchmarks of features", "", "Made by `cie bench features`.", "", *sections])
     if out is not None:
         out.write_text(text, encoding="utf-8")
