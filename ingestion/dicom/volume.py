@@ -54,8 +54,7 @@ def read_volume(datasets: Sequence[Dataset]) -> Volume:
     """
     try:
         frames = _frames(datasets)
-        _check(geometry_of([frame.attributes for frame in frames]))
-        return _volume(datasets, frames)
+        return _volume(datasets, frames, geometry_of([frame.attributes for frame in frames]))
     except PARSER_ERRORS as error:
         raise VolumeRefusedError(VolumeRefusal.MALFORMED, detail=type(error).__name__) from None
 
@@ -70,14 +69,11 @@ def read_volumes(datasets: Sequence[Dataset]) -> list[Volume]:
         frames = _frames(datasets)
         geometry = geometry_of([frame.attributes for frame in frames])
         if geometry.kind is not GeometryKind.VOLUMES or geometry.normal is None:
-            _check(geometry)
-            return [_volume(datasets, frames)]
+            return [_volume(datasets, frames, geometry)]
         numbered = [{**frame.attributes, "_frame": number} for number, frame in enumerate(frames)]
         stacks, _ = split_by_attributes(numbered, geometry.normal, same_mm=STEP_TOLERANCE_MM)
         parts = [[frames[item["_frame"]] for item in stack] for stack in stacks]
-        for part in parts:
-            _check(geometry_of([frame.attributes for frame in part]))
-        return [_volume(datasets, part) for part in parts]
+        return [_volume(datasets, part, geometry_of([frame.attributes for frame in part])) for part in parts]
     except PARSER_ERRORS as error:
         raise VolumeRefusedError(VolumeRefusal.MALFORMED, detail=type(error).__name__) from None
 
@@ -99,9 +95,9 @@ def _frames(datasets: Sequence[Dataset]) -> list[Frame]:
     return [frame for number, dataset in enumerate(datasets) for frame in frames_of(dataset, instance=number)]
 
 
-def _volume(datasets: Sequence[Dataset], frames: Sequence[Frame]) -> Volume:
-    """The volume of frames that make up one."""
-    geometry = geometry_of([frame.attributes for frame in frames])
+def _volume(datasets: Sequence[Dataset], frames: Sequence[Frame], geometry: SeriesGeometry) -> Volume:
+    """The volume of frames that make up one, or a refusal by their ``geometry``."""
+    _check(geometry)
     types = {frame.rescale.type for frame in frames}
     if len(types) > 1 or len({frame.rescale.declared for frame in frames}) > 1:
         raise VolumeRefusedError(VolumeRefusal.UNITS_VARY, detail="slices are rescaled to different units")
