@@ -31,6 +31,7 @@ OWN = {
     "policy": "ingestion.commands.policy",
     "bench": "ingestion.commands.bench",
     "features": "ingestion.commands.features",
+    "feature-reports": "ingestion.commands.feature_reports",
     "reconcile": "ingestion.commands.reconcile",
     "quarantine": "ingestion.commands.quarantine",
     "release": "ingestion.commands.release",

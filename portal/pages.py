@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -15,8 +16,13 @@ from ingestion.catalogue.measurements import Measurements
 from ingestion.catalogue.release_manifest import ReleaseManifest
 from ingestion.storage import ObjectStore
 
-_HIDDEN = frozenset({"source_id", "StudyInstanceUID", "ImageVersion", "MaskVersion", "SettingsDigest", "ToolVersion"})
+_HIDDEN = frozenset({
+    "source_id", "StudyInstanceUID", "ImageVersion", "MaskVersion", "ImageDigest", "MaskDigest", "SettingsDigest",
+    "Tool", "ToolVersion",
+})  # fmt: skip
 """Columns that are the same in every row, or only name what the row was made of."""
+_TEXTURE = re.compile(r"_[0-9A-Z]{4}_[0-9A-Z]{4}$")
+"""Features of texture, by their two codes: some two hundred columns that nobody reads on a page."""
 
 
 def page(title: str, body: str) -> str:
@@ -73,10 +79,12 @@ def measures_page(measured: Measurements, research: ObjectStore) -> str:
     body = f'<p class="dim">Measured on state {escape(measured.state_digest)}.</p>'
     for title, key in (("Series", measured.series_key), ("Regions of interest", measured.regions_key)):
         found = parquet.read_table(io.BytesIO(research.read(key)))
-        names = [name for name in found.column_names if name not in _HIDDEN]
+        names = [name for name in found.column_names if name not in _HIDDEN and not _TEXTURE.search(name)]
         rows = [[row[name] for name in names] for row in found.to_pylist()]
         body += f"<h2>{title} ({len(rows)})</h2>" + (table(names, rows) if rows else "<p>None.</p>")
         body += f'<p class="dim">{escape(key)}</p>'
+    if measured.long_key is not None:
+        body += f'<p class="dim">All values, texture too, one a row: {escape(measured.long_key)}</p>'
     return page(f"Measures of {measured.source_id}", body)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ingestion.benchmarks import features_reading, features_regions
 from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
 from ingestion.benchmarks.measure import BenchmarkError
 from ingestion.commands.console import console, errors, print_json
@@ -81,3 +82,24 @@ def quality(
     if out is not None:
         out.write_text(done.stdout, encoding="utf-8")
     console.print(done.stdout, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def features(
+    slices: Annotated[int, typer.Option("--slices", min=2, help="CT slices of the series that is read.")] = 300,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The tables show medians.")] = 3,
+    scratch: Annotated[Path | None, typer.Option("--scratch", help="Where the inputs are made.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+) -> None:
+    """CPU seconds of reading a CT series into a volume, of measuring it, and of the features of one region.
+
+    Example: cie bench features --out docs/benchmarks-features.md
+    """
+    with tempfile.TemporaryDirectory(prefix="cie-bench-", dir=scratch) as folder:
+        report = features_reading.run(Path(folder), slices=slices, rounds=rounds)
+    regions = features_regions.run(rounds=rounds)
+    sections = [features_reading.as_markdown(report), features_regions.as_markdown(regions, rounds=rounds)]
+    text = "\n".join(["# Benchmarks of features", "", "Made by `cie bench features`.", "", *sections])
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    console.print(text, markup=False, highlight=False)
