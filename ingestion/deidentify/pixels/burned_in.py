@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify.pixels.assess import ULTRASOUND, Assessment, Hint
-from ingestion.deidentify.pixels.blank import BLANKABLE, blank, fitted
+from ingestion.deidentify.pixels.blank import BLANKABLE, blank
 from ingestion.deidentify.pixels.boxes import mask_of, outside
 from ingestion.deidentify.pixels.decision import PixelDecision, box_to_text, sorted_boxes
 from ingestion.deidentify.pixels.detector import TextDetector
@@ -147,9 +147,11 @@ def _in_all_frames(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 def _blank(dataset: Dataset, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    if findings:
-        blank(dataset, [finding.box for finding in findings]).put(dataset)
-    return tuple(replace(finding, box=fitted(finding.box, dataset)) for finding in findings)
+    if not findings:
+        return ()
+    done = blank(dataset, [finding.box for finding in findings])
+    done.put(dataset)
+    return tuple(replace(finding, box=box) for finding, box in zip(findings, done.boxes, strict=True))
 
 
 def _mask(dataset: Dataset, findings: tuple[Finding, ...]) -> NDArray[np.bool_] | None:

@@ -241,7 +241,7 @@ def test_masks_are_not_looked_at() -> None:
 
 def test_a_screen_in_a_lossy_encoding_is_refused_not_changed() -> None:
     dataset = ultrasound()
-    dataset.file_meta.TransferSyntaxUID = uid.JPEGBaseline8Bit
+    dataset.file_meta.TransferSyntaxUID = uid.MPEG2MPML
     assert refusal(dataset).rule == "pixels.encoding"
 
 
