@@ -58,8 +58,8 @@ class TextDetector(Protocol):
     @property
     def version(self) -> str: ...
 
-    def find(self, grey: NDArray[np.uint8]) -> tuple[TextBox, ...]:
-        """All places where text may be, in the frame's own pixels."""
+    def find(self, grey: NDArray[np.uint8], *, enlarge: bool = True) -> tuple[TextBox, ...]:
+        """All places where text may be, in the frame's own pixels. ``enlarge``: small frames are shown larger."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class NetworkDetector:
     version: str
     name: str = "PP-OCRv6 small, detection"
 
-    def find(self, grey: NDArray[np.uint8]) -> tuple[TextBox, ...]:
-        scale = 2 if min(grey.shape) < SMALL_SIDE else 1
+    def find(self, grey: NDArray[np.uint8], *, enlarge: bool = True) -> tuple[TextBox, ...]:
+        scale = 2 if enlarge and min(grey.shape) < SMALL_SIDE else 1
         enlarged = np.repeat(np.repeat(grey, scale, axis=0), scale, axis=1) if scale > 1 else grey
         probability = np.zeros(enlarged.shape, dtype=np.float32)
         for rows, columns in _tiles(*enlarged.shape):
