@@ -21,15 +21,17 @@ from ingestion.deidentify.pixels.detector import TextBox, TextDetector
 from ingestion.deidentify.pixels.display import Window, header_window, window_of
 from ingestion.deidentify.pixels.evidence import Finding, Method
 from ingestion.deidentify.pixels.looking import LOSSY, merged, one_plane, stored_pictures
-from ingestion.deidentify.pixels.second_look import Rejected, second_look
+from ingestion.deidentify.pixels.second_look import second_look
 from ingestion.deidentify.pixels.series_memory import SeriesMemory
 from ingestion.deidentify.pixels.strokes import count_strokes
 from ingestion.deidentify.pixels.text_screen import (
     COARSE_FROM,
     SMALLEST_SIDE,
     Logits,
+    Rejected,
     TextScreen,
     find_screen,
+    runs,
     suspects,
     two_looks,
 )
@@ -123,12 +125,11 @@ def _confirmed(
     looks: NDArray[np.float32], logits: Logits, detector: TextDetector, memory: SeriesMemory | None
 ) -> Iterator[TextBox]:
     rejected = Rejected() if memory is None else memory.rejected(looks.shape)
-    for place, level in suspects(logits, rows=looks.shape[1], columns=looks.shape[2]):
-        if rejected.known(place, level):
-            continue
-        found = second_look(looks, place, detector)
+    rows, columns = looks.shape[1:]
+    for suspect in list(suspects(runs(logits), rows=rows, columns=columns, above=rejected.above())):
+        found = second_look(looks, suspect.box, detector)
         if not found:
-            rejected.add(place, level)
+            rejected.add(suspect)
         yield from found
 
 

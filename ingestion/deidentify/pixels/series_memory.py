@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ingestion.deidentify.pixels.detector import TextBox, TextDetector
 from ingestion.deidentify.pixels.display import shown, window_of
-from ingestion.deidentify.pixels.second_look import Rejected, second_look
-from ingestion.deidentify.pixels.text_screen import Logits, TextScreen, suspects
+from ingestion.deidentify.pixels.second_look import second_look
+from ingestion.deidentify.pixels.text_screen import Logits, Rejected, TextScreen, runs, suspects
 
 FEWEST = 4
 """Frames of one size whose mean says more than each of them."""
@@ -63,9 +63,10 @@ class SeriesMemory:
         for shape, total in sorted(self.sums.items()):
             if total.count >= FEWEST:
                 mean = _stretched(total.looks / np.float32(total.count))
-                best = np.maximum(screen.look(mean) - OWN_LEVEL, total.logits / total.count - MEAN_LEVEL)
-                for place, _ in suspects(best, rows=shape[1], columns=shape[2], level=0.0):
-                    found += second_look(mean, place, detector)
+                together = total.logits / np.float32(total.count)
+                best = np.maximum(runs(screen.look(mean)) - OWN_LEVEL, runs(together) - MEAN_LEVEL)
+                for suspect in suspects(best, rows=shape[1], columns=shape[2], level=0.0):
+                    found += second_look(mean, suspect.box, detector)
         return tuple(found)
 
 

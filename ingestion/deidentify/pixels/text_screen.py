@@ -32,8 +32,12 @@ CERTAIN = 8.0
 """Log-odds are cut here: one cell is never worth more than a line."""
 RUN = 3
 """Cells in a row that are averaged: lettering comes in lines, and a line has more than one cell."""
-SUSPICIOUS = 0.0
+SUSPICIOUS = 0.3
 """Log-odds from which a run of cells is looked at by the detector."""
+ENOUGH = 1
+"""Times that a cell was rejected, from which it is looked at again only when it is more suspicious."""
+MORE = 0.4
+"""Log-odds that make it so."""
 SMALLEST_SIDE = 16
 """Smaller pictures show no lettering."""
 COARSE_FROM = 1200
@@ -101,13 +105,29 @@ def runs(logits: Logits) -> Logits:
     return best
 
 
-def suspects(logits: Logits, *, rows: int, columns: int, level: float = SUSPICIOUS) -> Iterator[tuple[Box, float]]:
-    """Places worth a second look, each with its best run; neighbouring ones are one."""
-    best = runs(logits)
-    if not (best >= level).any():
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A place worth a second look. ``level``: its best run. ``cells``: which they are, of the frame's."""
+
+    box: Box
+    level: float
+    cells: NDArray[np.bool_] = field(repr=False)
+
+
+def suspects(
+    best: Logits, *, rows: int, columns: int, level: float = SUSPICIOUS, above: Logits | None = None
+) -> Iterator[Suspect]:
+    """Places of which the best run (of ``runs``) reaches ``level`` and, where given, passes ``above``.
+
+    ``rows`` and ``columns``: of the frame.
+    """
+    chosen = best >= level
+    if above is not None:
+        chosen &= best > above
+    if not chosen.any():
         return
-    likely = ndimage.binary_dilation(best >= level, structure=np.ones((3, 3)))
-    labels, _ = ndimage.label(likely, structure=np.ones((3, 3)))
+    near = np.ones((3, 3), np.bool_)
+    labels, _ = ndimage.label(ndimage.binary_dilation(chosen, structure=near), structure=near)
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
         box = box_of(
             left=place[1].start * CELL,
@@ -118,4 +138,28 @@ def suspects(logits: Logits, *, rows: int, columns: int, level: float = SUSPICIO
             columns=columns,
         )
         if box is not None:
-            yield box, float(best[place][labels[place] == number].max())
+            cells = labels == number
+            yield Suspect(box, float(best[cells].max()), cells)
+
+
+@dataclass(slots=True)
+class Rejected:
+    """Cells of the frames of a series that the detector looked at in vain: a vertebra lies where it lay before."""
+
+    levels: Logits | None = field(default=None, repr=False)
+    counts: NDArray[np.int32] | None = field(default=None, repr=False)
+
+    def above(self) -> Logits | None:
+        """The level that each cell must pass to be looked at again; None: any."""
+        if self.levels is None or self.counts is None:
+            return None
+        passed: Logits = np.where(self.counts >= ENOUGH, self.levels + MORE, -np.inf).astype(np.float32)
+        return passed
+
+    def add(self, suspect: Suspect) -> None:
+        """``suspect`` was looked at, and is no lettering."""
+        if self.levels is None or self.counts is None:
+            self.levels = np.full(suspect.cells.shape, -np.inf, np.float32)
+            self.counts = np.zeros(suspect.cells.shape, np.int32)
+        self.levels[suspect.cells] = np.maximum(self.levels[suspect.cells], suspect.level)
+        self.counts[suspect.cells] += 1

@@ -21,9 +21,17 @@ from ingestion.deidentify.pixels.boxes import Box, mask_of
 from ingestion.deidentify.pixels.decision import parse_boxes
 from ingestion.deidentify.pixels.display import header_window, window_of
 from ingestion.deidentify.pixels.screening import screen_parts
-from ingestion.deidentify.pixels.second_look import Rejected
 from ingestion.deidentify.pixels.series_memory import SeriesMemory
-from ingestion.deidentify.pixels.text_screen import CELL, TextScreen, find_screen, runs, suspects, two_looks
+from ingestion.deidentify.pixels.text_screen import (
+    CELL,
+    Rejected,
+    Suspect,
+    TextScreen,
+    find_screen,
+    runs,
+    suspects,
+    two_looks,
+)
 from ingestion.deidentify.policy import load_policy
 from ingestion.identity.keys import SourceKey
 from ingestion.identity.pseudonyms import Pseudonyms
@@ -125,22 +133,25 @@ def test_a_run_of_cells_counts_across_and_down() -> None:
     logits[5, 10:13] = 3
     logits[12:15, 20] = 3
     logits[17, 3] = 8  # one cell alone
-    places = [box for box, level in suspects(logits, rows=160, columns=240) if level > 2]
+    places = [found.box for found in suspects(runs(logits), rows=160, columns=240) if found.level > 2]
     assert len(places) == 2
     assert runs(logits)[17, 3] < 0
     assert all(box.width >= CELL and box.height >= CELL for box in places)
 
 
-def test_a_place_that_was_rejected_often_is_looked_at_again_only_when_more_suspicious() -> None:
+def test_a_place_that_was_rejected_is_looked_at_again_only_when_more_suspicious() -> None:
+    def seen(level: float, *, across: int = 10) -> list[Suspect]:
+        logits = np.full((20, 30), -6.0, np.float32)
+        logits[5, across : across + 5] = level
+        return list(suspects(runs(logits), rows=160, columns=240, above=rejected.above()))
+
     rejected = Rejected()
-    place, beside = Box(100, 100, 40, 24), Box(200, 100, 40, 24)
-    for _ in range(3):
-        assert not rejected.known(place, 1.0)
-        rejected.add(place, 1.0)
-    assert rejected.known(Box(104, 96, 40, 24), 1.2)
-    assert not rejected.known(place, 1.5)
-    assert not rejected.known(beside, 0.5)
-    assert not rejected.known(Box(60, 100, 160, 24), 0.5)
+    (suspect,) = seen(1.0)
+    rejected.add(suspect)
+    assert not seen(1.2)
+    assert seen(1.5)
+    assert seen(1.0, across=20)
+    assert [found.box.right > 128 for found in seen(1.0, across=12)] == [True]  # what sticks out of it
 
 
 @pytest.mark.parametrize(

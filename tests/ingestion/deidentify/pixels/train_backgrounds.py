@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pydicom
+import pydicom.errors
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pydicom.pixels import iter_pixels
 from scipy.ndimage import gaussian_filter
 
+from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.deidentify.pixels import Look, assess_pixels
 from ingestion.deidentify.pixels.display import Window, header_window
 from ingestion.dicom.guard import PARSER_ERRORS
@@ -78,7 +79,7 @@ def scanner_images(
                     plane = frame if frame.ndim == 2 else frame.max(axis=2)
                     inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
                     yield str(dataset.Modality), series, path, plane, header_window(dataset), inverted
-        except (RuntimeError, OSError, *PARSER_ERRORS):
+        except (InstanceRefusedError, pydicom.errors.InvalidDicomError, RuntimeError, OSError, *PARSER_ERRORS):
             continue  # no image, or none that can be decoded: nothing to learn from
 
 
