@@ -28,6 +28,8 @@ SURER = 0.7
 """The same in the wider cut-out, which shows more that may be taken for lettering."""
 LONG = 2.0
 """Times that a line is longer than high, at least: a side marker of one letter names nobody, and spots are round."""
+STUBBY, CERTAIN = 1.7, 0.9
+"""The same where the detector is that certain: large lines of four or five letters."""
 HIGHEST = 56
 """Pixels that a line is high at most."""
 FULLEST = 0.6
@@ -110,7 +112,8 @@ def _line(text: TextBox, scale: int, area: Box) -> TextBox | None:
     """``text`` in the frame's pixels, where it has the shape of a line of lettering."""
     box, edges = _within(text, scale, area)
     short, long = sorted((box.width, box.height))
-    if long < LONG * short or short > HIGHEST or sum(edges) > MOST_EDGES:
+    longer = STUBBY if text.confidence >= CERTAIN else LONG
+    if long < longer * short or short > HIGHEST or sum(edges) > MOST_EDGES:
         return None
     if short * long > FULLEST * area.width * area.height:
         return None

@@ -1,4 +1,4 @@
-"""A network of eleven thousand weights that says in two milliseconds where a frame of a scanner may show lettering.
+"""A network of 29,000 weights that says in four milliseconds where a frame of a scanner may show lettering.
 
 Trained by ``tests/ingestion/deidentify/pixels/train_screen.py`` on lettering planted over public images and over
 pictures made by code. It is far quicker than the detector and far less sure: what it suspects, the detector looks at.

@@ -18,7 +18,7 @@ FONTS = ("STIXGeneral.ttf", "STIXGeneralBol.ttf", "cmss10.ttf", "cmtt10.ttf", ""
 """Of matplotlib; the empty name stands for the one that Pillow brings (Aileron)."""
 LEAST_SEEN = 50 / 255
 """Mean difference that lettering makes in the window; what is planted on something as bright nobody can read."""
-TRIES = 12
+TRIES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,10 @@ def planted(
         line, font = LINES[rng.integers(len(LINES))], FONTS[rng.integers(len(FONTS))]
         left, top = int(rng.integers(0, columns)), int(rng.integers(0, rows))
         ink = ink_of(line, (rows, columns), left=left, top=top, height=height, smooth=smooth, font=font)
+        whole = ink_of(line, (rows * 2, columns * 3), left=left, top=top, height=height, smooth=smooth, font=font)
         found = np.nonzero(ink > 0.4)
-        if found[0].size < 3 * height or ink[:, -1].any() or ink[-1].any() or body[found].mean() < 0.8:
-            continue
+        if found[0].size < np.count_nonzero(whole > 0.4) or body[found].mean() < 0.8:
+            continue  # cut off by the picture's edge, or beside the body
         drawn = written(plane, ink, way, window)
         seen = np.abs(shown(drawn, window) - shown(plane, window))[ink > 0.5]
         if seen.mean() >= LEAST_SEEN:

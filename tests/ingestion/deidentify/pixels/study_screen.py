@@ -65,7 +65,9 @@ def recall(folder: Path) -> None:
                     suspected += any(meets(suspect.box, place) for suspect in places)
                     found = lettering(drawn, window, inverted=False, screen=find_screen(), detector=find_detector())
                     confirmed += any(meets(text.box, place) for text in found)
-                cells.append(f"{100 * confirmed / lines:.0f} ({100 * suspected / lines:.0f}; {lines})")
+                cells.append(
+                    f"{100 * confirmed / lines:.0f} ({100 * suspected / lines:.0f}; {lines})" if lines else "no room"
+                )
             print(f"| {way.name} | {'smoothed' if smooth else 'hard'} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -23,8 +23,9 @@ from tests.ingestion.deidentify.pixels.train_backgrounds import half_of, made, s
 CHANNELS = (12, 24, 32, 32, 32)
 LAYERS = ((5, 2, 1), (3, 2, 1), (3, 2, 1), (3, 1, 1), (3, 1, 2))
 """Side of the kernel, stride, dilation."""
-STEPS, BATCH, PATCH, CELL, STAMPS = 7000, 32, 128, 8, 6000
-RATE = 4e-3
+BATCH, PATCH, CELL, STAMPS = 32, 128, 8, 6000
+ROUNDS = ((7000, 4e-3), (12000, 2.5e-3))
+"""Steps and the highest rate of each round; the second goes on from the first."""
 WINDOWS = ((-160, 240), (-1350, 150), (-500, 1300), (-1024, 3071), (-60, 100))
 """CT: soft tissue, lung, bone, all, brain."""
 HEIGHTS = (9, 10, 11, 12, 13, 14, 16, 18, 20, 24, 28, 32, 36, 40, 44)
@@ -248,19 +249,20 @@ def train(batches: Any) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]
         inputs = outputs
     key, part = jax.random.split(key)
     layers.append((jax.random.normal(part, (1, 1, inputs, 1)) * 0.1, jnp.full(1, -2.0)))
-    optimiser = optax.adamw(optax.cosine_onecycle_schedule(STEPS, RATE), weight_decay=1e-4)
-    state = optimiser.init(layers)
+    for steps, rate in ROUNDS:
+        optimiser = optax.adamw(optax.cosine_onecycle_schedule(steps, rate), weight_decay=1e-4)
+        state = optimiser.init(layers)
 
-    @jax.jit
-    def step(layers: Any, state: Any, x: Any, lettered: Any, counted: Any) -> Any:
-        value, slope = jax.value_and_grad(loss)(layers, x, lettered, counted)
-        change, state = optimiser.update(slope, state, layers)
-        return optax.apply_updates(layers, change), state, value
+        @jax.jit
+        def step(layers: Any, state: Any, x: Any, lettered: Any, counted: Any, optimiser: Any = optimiser) -> Any:
+            value, slope = jax.value_and_grad(loss)(layers, x, lettered, counted)
+            change, state = optimiser.update(slope, state, layers)
+            return optax.apply_updates(layers, change), state, value
 
-    for number in range(STEPS):
-        layers, state, value = step(layers, state, *batches.get())
-        if number % 200 == 199:
-            print(number + 1, round(float(value), 4), flush=True)  # noqa: T201
+        for number in range(steps):
+            layers, state, value = step(layers, state, *batches.get())
+            if number % 200 == 199:
+                print(number + 1, round(float(value), 4), flush=True)  # noqa: T201
     return [(np.asarray(kernel), np.asarray(bias)) for kernel, bias in layers]
 
 
