@@ -15,6 +15,7 @@ from ingestion.deidentify.defacing import SeriesFace
 from ingestion.deidentify.identity_scan import IdentityScan, Text, collect_identities
 from ingestion.deidentify.pixel_work import PixelWorker
 from ingestion.deidentify.pixels import PixelDecision
+from ingestion.deidentify.pixels.screening import Screened
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.profile import EDITION, Option
 from ingestion.deidentify.rulebook import compile_policy
@@ -112,6 +113,11 @@ class InstanceDeidentifier:
         self._pixels = PixelWorker(self.policy)
         self._declaration = declaration_of(self.policy)
 
+    @property
+    def pixels(self) -> PixelWorker:
+        """What looks at the pixels."""
+        return self._pixels
+
     def texts(self, opened: RawObject) -> frozenset[Text]:
         """What in this header says who someone is."""
         return self._scan.texts(opened.buffer, opened.start, opened.encoding) | identities_in_content(opened)
@@ -123,9 +129,10 @@ class InstanceDeidentifier:
         face: SeriesFace | None = None,
         decision: PixelDecision | None = None,
         cleared: frozenset[int] = frozenset(),
+        screened: Screened | None = None,
     ) -> DeidentifiedInstance:
         """PS3.15 annex E for one instance. ``face``: of its series. ``decision``: a person's, about its pixels.
-        ``cleared``: elements to empty besides, at a second try.
+        ``cleared``: elements to empty besides, at a second try. ``screened``: what was seen of its pixels already.
 
         Raises:
             InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with
@@ -146,7 +153,7 @@ class InstanceDeidentifier:
             return DeidentifiedInstance(rewriter.rewrite(ready), None, self._values, facts)
         if not self.look_at_pixels:
             return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values, facts)
-        pixels = self._pixels.run(opened, face=face, decision=decision)
+        pixels = self._pixels.run(opened, face=face, decision=decision, screened=screened)
         said = self._declaration
         if pixels.codes or pixels.states:
             said = said.with_pixels(pixels.codes, pixels.states)

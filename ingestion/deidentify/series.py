@@ -30,6 +30,7 @@ from ingestion.deidentify.instance import DeidentifiedInstance, InstanceDeidenti
 from ingestion.deidentify.pixels import PixelDecision
 from ingestion.deidentify.policy import FaceChoice, Policy
 from ingestion.deidentify.series_facts import FactGatherer
+from ingestion.deidentify.series_text import SeriesText
 from ingestion.deidentify.study_identities import gather_identities
 from ingestion.deidentify.verification import Verifier
 from ingestion.dicom.guard import guarded
@@ -133,6 +134,7 @@ class _SeriesWorker:
         self.deidentifier = InstanceDeidentifier(task.policy, self.pseudonyms)
         self.verifier = Verifier()
         self.face: SeriesFace | None = None
+        self.text = SeriesText(self.deidentifier.pixels)
         self.work = Work()
         self.facts = FactGatherer(Linkage(task.linkage) if task.linkage else None)
         self._stored = _Stored()
@@ -146,7 +148,9 @@ class _SeriesWorker:
         held_back = None
         try:
             self._look_at_study([item.source for item in sound if item.source is not None])
-            self._look_for_face([item for item in sound if item.inventory.sop_uid not in conflicts])
+            alone = [item for item in sound if item.inventory.sop_uid not in conflicts]
+            self._look_for_face(alone)
+            self._look_for_text(alone)
         except InstanceRefusedError as refused:
             held_back = Refusal(refused.reason, refused.rule, refused.detail)
         found = [self._outcome(item, conflicts, held_back) for item in ordered]
@@ -191,6 +195,21 @@ class _SeriesWorker:
         if datasets:
             with guarded("faces"):
                 self.face = assess_faces(datasets, on_face=_ON_FACE[self.task.policy.faces])
+
+    def _look_for_text(self, items: list[TaskObject]) -> None:
+        """Lettering is looked for in all images before the first is written: one that shows some holds back all."""
+        text = SeriesText(self.deidentifier.pixels)
+        for item in items:
+            if item.pixels is not None:
+                continue  # a person looked
+            try:
+                with guarded("pixels"):
+                    text.add(item.inventory.object_hash, self._read(item))
+            except InstanceRefusedError:
+                continue  # met again, and recorded, when the object's own turn comes
+        if not any(item.pixels is not None and item.pixels.clean for item in items):
+            text.judge()
+        self.text = text
 
     def manifest(self) -> Manifest | None:
         """The manifest of what was stored; None when nothing was."""
@@ -267,8 +286,12 @@ class _SeriesWorker:
         )
 
     def _fresh(self, item: TaskObject, raw: bytes, digest: bytes, content_hash: str) -> InstanceOutcome:
+        name = item.inventory.object_hash
+        screened = None if item.pixels is not None else self.text.screened(name, raw)
         with guarded("deidentify"):
-            done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels)
+            done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels, screened=screened)
+        if screened is not None:
+            self.text.refuse_beside(name)
         self._same_identity(item.inventory, done.ids)
         with guarded("verify"):
             expected = expectation_of(self.task.policy, self.pseudonyms, done.ids.patient)
@@ -276,7 +299,9 @@ class _SeriesWorker:
         cleared = tags_to_clear(findings)
         if cleared:
             with guarded("deidentify"):
-                done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels, cleared=cleared)
+                done = self.deidentifier.deidentify(
+                    raw, face=self.face, decision=item.pixels, cleared=cleared, screened=screened
+                )
             with guarded("verify"):
                 findings = self.verifier.verify(raw, done.body, expected=expected)
         if findings:
