@@ -91,8 +91,6 @@ def _write_keys(folder: Path, schema: SearchSchema) -> int:
     np.save(folder / "study_of_row.npy", (np.cumsum(new_study) - 1).astype(np.int32))
     np.save(folder / "person_of_study.npy", person_of_row[new_study])
     order = np.argsort(series, kind="stable")
-    if len(series) > 1 and (series[order][1:] == series[order][:-1]).any():
-        raise IndexUnusableError("two rows are of one series: the table is not a release's")
     np.save(folder / "series_uids.npy", series[order])
     np.save(folder / "row_of_series.npy", order.astype(np.int32))
     return int(new_person.sum())
