@@ -1,25 +1,36 @@
-"""The report pages, read from the two buckets. Read-only, no login: keep them on the loopback."""
+"""The pages of the portal, read from the two buckets. Read-only, no login: keep them on the loopback."""
 
 from __future__ import annotations
 
+import datetime as dt
 from html import escape
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from ingestion.accounting.source_state import read_latest_state
 from ingestion.catalogue.measurements import read_measurements
 from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases, read_release
+from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.release_index import open_release
+from ingestion.identity.keys import KeyMissingError, create_key, load_key
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import ObjectMissingError, StoreError
 from ingestion.storage.open import Stores, open_stores
 from portal.pages import accounting_page, measures_page, page, release_page, releases_page
 from portal.reports import ReportFacts, latest_report
+from portal.search.api import build_api
+from portal.search.explorer import Explorer
+from portal.search.limits import Limits
+from portal.search.service import SearchService
 
+PUBLIC_COUNTS = "PUBLIC-COUNTS"
+"""Name of the secret that public counts are rounded by: ``CIE_KEY_PUBLIC_COUNTS``, or a file in the keys folder, made
+when there is none. Another secret rounds otherwise, and answers by two tell more than by one: keep it as the others."""
 _HEADERS = {
     # The pages are self-contained: nothing may be fetched or run from anywhere.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
@@ -28,8 +39,10 @@ _HEADERS = {
 }
 
 
-def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
-    """The web application over the two buckets."""
+def build_app(
+    stores: Stores, entries: tuple[SourceEntry, ...], *, search: tuple[SearchService, Limits] | None = None
+) -> Starlette:
+    """The web application over the two buckets; without ``search`` there is no explorer and no API."""
     known = {entry.id: entry for entry in entries}
     internal, research = stores.internal, stores.research
 
@@ -74,7 +87,7 @@ def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
         except UnknownReleaseError:
             raise HTTPException(404, "no such release") from None
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/", index),
         Route("/health", lambda request: PlainTextResponse("ok")),
         Route("/reports/{source_id}", report),
@@ -84,13 +97,35 @@ def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
         Route("/releases", releases),
         Route("/releases/{version}", release),
     ]
+    if search is not None:
+        routes += [Route("/explore", Explorer(*search).page), Mount("/api/v1", build_api(*search))]
     return Starlette(routes=routes, exception_handlers={StoreError: _store_down, HTTPException: _refused})
 
 
 def make() -> Starlette:
     """The application by the settings; for ``uvicorn --factory portal.app:make``."""
     settings = Settings()
-    return build_app(open_stores(settings), load_registry(settings.registry).sources)
+    stores = open_stores(settings)
+    return build_app(stores, load_registry(settings.registry).sources, search=_search(settings, stores))
+
+
+def _search(settings: Settings, stores: Stores) -> tuple[SearchService, Limits]:
+    try:
+        secret = load_key(PUBLIC_COUNTS, keys_dir=settings.keys_root).secret
+    except KeyMissingError:
+        create_key(PUBLIC_COUNTS, keys_dir=settings.keys_root)
+        secret = load_key(PUBLIC_COUNTS, keys_dir=settings.keys_root).secret
+    folder = settings.data_dir / "search"
+
+    def newest() -> str | None:
+        releases = list_releases(stores.research)
+        return releases[-1].version if releases else None
+
+    def opened(version: str) -> SearchIndex:
+        return open_release(stores.research, read_release(stores.research, version), folder)
+
+    service = SearchService(newest, opened, secret=secret)
+    return service, Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC))
 
 
 def _html(body: str | bytes) -> Response:
