@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import re
@@ -16,12 +17,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
+from ingestion.catalogue.federation.node import CollectionText
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 from portal.search.api import MAX_BODY, build_api
 from portal.search.explorer import Explorer
 from portal.search.limits import Limits
+from portal.search.node import NodeEndpoint
 from portal.search.service import LOOK_AGAIN_SECONDS, NothingReleasedError, SearchService
 
 
@@ -72,7 +75,15 @@ def made_client(index: SearchIndex, *, budget: int = 10_000, rate: float = 1e6) 
         secret=SECRET, now=lambda: dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC), budget=budget, rate=rate, burst=10_000
     )
     explorer = Explorer(service, limits)
-    app = Starlette(routes=[Route("/explore", explorer.page), Mount("/api/v1", build_api(service, limits))])
+    texts = tuple(CollectionText(name, name.title(), "made for a test") for name in ("LUNG-01", "COLON-01", "NONE-01"))
+    node = NodeEndpoint(service, limits, provider="Test", collections=lambda: texts)
+    app = Starlette(
+        routes=[
+            Route("/explore", explorer.page),
+            Route("/node", node.endpoint, methods=["GET", "POST"]),
+            Mount("/api/v1", build_api(service, limits)),
+        ]
+    )
     return TestClient(app, raise_server_exceptions=False)
 
 
@@ -202,6 +213,26 @@ def test_without_a_release_the_pages_say_so() -> None:
     assert client.get("/api/v1/search").json() == {
         "problems": ["there is no release yet: sync a source, then build one"]
     }
+
+
+def test_a_federation_site_gets_public_counts_by_collection(client: TestClient) -> None:
+    body = client.get("/node", params={"modality": "CT"}).json()
+    assert body["provider"] == "Test" and [one["id"] for one in body["collections"]] == ["COLON-01", "LUNG-01"]
+    for one in (*body["collections"], body["total"]):
+        assert one["subjects_count"] >= 10 and one["subjects_count"] % 10 == 0
+        assert one["studies_count"] % 10 == 0
+    assert body["collections"][0]["modalities"] == ["CT"]
+    ages = body["collections"][0]["age_range"]
+    assert 0 < ages["min"] < ages["max"] <= 95
+    posted = client.post("/node", content=base64.b64encode(b'{"ast":{"children":[],"operand":"OR"},"id":"x"}'))
+    assert posted.status_code == 200 and posted.json()["total"]["subjects_count"] >= body["total"]["subjects_count"]
+
+
+def test_a_federation_site_is_told_what_cannot_be_answered(client: TestClient) -> None:
+    refused = client.get("/node", params={"modality": "CT", "receptor": "positive"})
+    assert refused.status_code == 422 and "receptor" in refused.json()["problems"][0]
+    assert client.post("/node", content=b"nonsense").status_code == 400
+    assert client.post("/node", content=b" " * (MAX_BODY + 1)).status_code == 413
 
 
 def test_a_newer_release_is_taken_up(index: SearchIndex, tmp_path: Path) -> None:

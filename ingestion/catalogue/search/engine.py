@@ -31,7 +31,7 @@ class RefusedSource:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """The values of one field with their counts, each under all of the query but its criteria on this very field."""
+    """The values of one field with their counts."""
 
     name: str
     terms: tuple[str, ...]
@@ -69,11 +69,13 @@ class SearchEngine:
         *,
         facets: Sequence[str] | None = None,
         refused: tuple[RefusedSource, ...] | None = None,
+        cross_filtered: bool = True,
     ) -> Answer:
         """The counts of ``query`` and of the values of ``facets`` (names; None: every counted field).
 
         Args:
             refused: the sources to leave out; None: those that can't answer this very query.
+            cross_filtered: values of a field are counted without the query's criteria on that field.
         """
         names = [one.field.name for one in self.index.fields.values() if one.field.counted]
         wanted = names if facets is None else [name for name in names if name in set(facets)]
@@ -85,7 +87,7 @@ class SearchEngine:
         shared: list[Node] = []
         for child in query.children:
             name = child.field if isinstance(child, (AnyOfValues, Between)) else None
-            (own.setdefault(name, []) if name in wanted else shared).append(child)
+            (own.setdefault(name, []) if cross_filtered and name in wanted else shared).append(child)
         base = both(evaluator.every(shared), self.answering(refused))
         masks = {name: evaluator.every(children) for name, children in own.items()}
         everything = both(base, *masks.values())

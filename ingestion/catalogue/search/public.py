@@ -55,23 +55,30 @@ class PublicSearch:
         self._policies = {term: (policies or {}).get(term, CountPolicy()) for term in source.terms if term}
         self._strictest = strictest(self._policies.values())
 
-    def answer(self, query: AllOf, *, facets: Sequence[str] | None = None) -> PublicAnswer:
-        """The public answer. ``facets``: names of the fields whose values are wanted; None: all."""
+    def answer(self, query: AllOf, *, facets: Sequence[str] | None = None, cross_filtered: bool = True) -> PublicAnswer:
+        """The public answer.
+
+        Args:
+            facets: names of the fields whose values are wanted; None: all.
+            cross_filtered: values of a field are counted without the query's criteria on that field.
+        """
         refused = self.engine.refused(query)
         among = self.engine.answering(refused)
         settled = settle(self.engine.index, query, fewest=self._strictest.hidden_below, among=among)
-        exact = self.engine.answer(settled, facets=facets, refused=refused)
+        exact = self.engine.answer(settled, facets=facets, refused=refused, cross_filtered=cross_filtered)
         left_out = ",".join(one.source_id for one in refused)
         total = self._protection.public(exact.total, self._strictest, question=_question(settled, left_out))
         return PublicAnswer(
             release=self.engine.index.release,
             total=total,
-            facets=tuple(self._facet(facet, settled, left_out) for facet in exact.facets),
+            facets=tuple(
+                self._facet(facet, settled, left_out, cross_filtered=cross_filtered) for facet in exact.facets
+            ),
             refused=refused,
         )
 
-    def _facet(self, facet: Facet, settled: AllOf, left_out: str) -> PublicFacet:
-        others = tuple(child for child in settled.children if not _is_on(child, facet.name))
+    def _facet(self, facet: Facet, settled: AllOf, left_out: str, *, cross_filtered: bool) -> PublicFacet:
+        others = tuple(child for child in settled.children if not (cross_filtered and _is_on(child, facet.name)))
         of_source = facet.name == self.engine.index.schema.source
         codes = [code for code in range(len(facet.terms)) if facet.counts.people[code]]
         shown = self._protection.public_facet(
