@@ -45,7 +45,7 @@ SECRET = bytes(range(32))
 HOSTILE = "<script>alert(1)</script>' onmouseover='x"
 
 
-def rows(people: int = 300) -> pd.DataFrame:
+def rows(people: int = 2000) -> pd.DataFrame:
     rng = np.random.default_rng(7)
     frame = pd.DataFrame({field.name: [None] * people for field in RELEASE_SCHEMA.fields})
     frame["source_id"] = rng.choice(["LUNG-01", "COLON-01"], people)

@@ -132,7 +132,8 @@ def test_what_is_not_held_is_refused_by_name_and_never_left_out(criterion: dict[
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"\xff\xfe", b"[]", b"{}", b'{"ast":[]}', b'{"ast":{"operand":"XOR","children":[]}}', b"bm9uc2Vuc2U=", b"[" * 9000,
+        b"", b"\xff\xfe", b"[]", b"{}", b'{"ast":[]}', b'{"ast":{"operand":"XOR","children":[]}}', b"bm9uc2Vuc2U=",
+        b"[" * 9000,
         b'{"ast":{"operand":"AND","children":[7]}}', b'{"ast":{"key":"RID10311","type":"EQUALS"}}',
         b'{"ast":{"operand":"AND","children":[' + b",".join([b'{"operand":"OR","children":[]}'] * 500) + b"]}}",
         b'{"ast":' + b'{"operand":"AND","children":[' * 60 + b"]}" * 60 + b"}",
