@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from ingestion.accounting.source_state import read_latest_state
+from ingestion.catalogue.federation.node import CollectionText
 from ingestion.catalogue.measurements import read_measurements
 from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases, read_release
 from ingestion.catalogue.search.index import SearchIndex
@@ -26,6 +27,7 @@ from portal.reports import ReportFacts, latest_report
 from portal.search.api import build_api
 from portal.search.explorer import Explorer
 from portal.search.limits import Limits
+from portal.search.node import NodeEndpoint
 from portal.search.service import SearchService
 
 PUBLIC_COUNTS = "PUBLIC-COUNTS"
@@ -40,9 +42,18 @@ _HEADERS = {
 
 
 def build_app(
-    stores: Stores, entries: tuple[SourceEntry, ...], *, search: tuple[SearchService, Limits] | None = None
+    stores: Stores,
+    entries: tuple[SourceEntry, ...],
+    *,
+    search: tuple[SearchService, Limits] | None = None,
+    provider: str = "",
 ) -> Starlette:
-    """The web application over the two buckets; without ``search`` there is no explorer and no API."""
+    """The web application over the two buckets.
+
+    Args:
+        search: what answers the explorer, the API and the federation; None: there are none of these.
+        provider: how this node is called in the federation's answers.
+    """
     known = {entry.id: entry for entry in entries}
     internal, research = stores.internal, stores.research
 
@@ -98,7 +109,13 @@ def build_app(
         Route("/releases/{version}", release),
     ]
     if search is not None:
-        routes += [Route("/explore", Explorer(*search).page), Mount("/api/v1", build_api(*search))]
+        texts = tuple(map(_collection_text, entries))
+        node = NodeEndpoint(*search, provider=provider, collections=lambda: texts)
+        routes += [
+            Route("/explore", Explorer(*search).page),
+            Route("/node", node.endpoint, methods=["GET", "POST"]),
+            Mount("/api/v1", build_api(*search)),
+        ]
     return Starlette(routes=routes, exception_handlers={StoreError: _store_down, HTTPException: _refused})
 
 
@@ -106,7 +123,12 @@ def make() -> Starlette:
     """The application by the settings; for ``uvicorn --factory portal.app:make``."""
     settings = Settings()
     stores = open_stores(settings)
-    return build_app(stores, load_registry(settings.registry).sources, search=_search(settings, stores))
+    return build_app(
+        stores,
+        load_registry(settings.registry).sources,
+        search=_search(settings, stores),
+        provider=settings.node_provider,
+    )
 
 
 def _search(settings: Settings, stores: Stores) -> tuple[SearchService, Limits]:
@@ -126,6 +148,16 @@ def _search(settings: Settings, stores: Stores) -> tuple[SearchService, Limits]:
 
     service = SearchService(newest, opened, secret=secret)
     return service, Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC))
+
+
+def _collection_text(entry: SourceEntry) -> CollectionText:
+    meaning = entry.cancer_code.meaning.lower()
+    held = ", ".join(entry.holder_countries)
+    return CollectionText(
+        id=entry.id,
+        name=f"{entry.project}: {meaning}",
+        description=f"De-identified images of {meaning} from {entry.project}, held in {held}.",
+    )
 
 
 def _html(body: str | bytes) -> Response:
