@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from html import escape
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,7 +17,7 @@ from ingestion.accounting.source_state import read_latest_state
 from ingestion.catalogue.federation.node import CollectionText
 from ingestion.catalogue.measurements import read_measurements
 from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases, read_release
-from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.index import SearchIndex, open_index
 from ingestion.catalogue.search.release_index import open_release
 from ingestion.identity.keys import KeyMissingError, create_key, load_key
 from ingestion.settings import Settings
@@ -129,6 +131,16 @@ def make() -> Starlette:
         search=_search(settings, stores),
         provider=settings.node_provider,
     )
+
+
+def search_only(folder: Path) -> Starlette:
+    """The search over one index, without a store, without a budget: for a big catalogue on one's own machine."""
+    index = open_index(folder)
+    secret = secrets.token_bytes(32)
+    service = SearchService(lambda: index.release, lambda version: index, secret=secret)
+    limits = Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC), rate=1e6, burst=1_000_000, budget=1_000_000)
+    routes = [Route("/explore", Explorer(service, limits).page), Mount("/api/v1", build_api(service, limits))]
+    return Starlette(routes=routes)
 
 
 def _search(settings: Settings, stores: Stores) -> tuple[SearchService, Limits]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ingestion.benchmarks import catalogue as catalogue_benchmark
 from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
 from ingestion.benchmarks.measure import BenchmarkError
 from ingestion.commands.console import console, errors, print_json
@@ -56,5 +58,36 @@ def deidentify(
         out.write_text(text, encoding="utf-8")
     if as_json:
         print_json(report)
+    else:
+        console.print(text, markup=False, highlight=False)
+
+
+@app.command("catalogue")
+def catalogue(
+    parquet: Annotated[Path, typer.Option("--parquet", exists=True, help="idc_index.parquet of idc-index-data.")],
+    peer_python: Annotated[
+        Path | None, typer.Option("--peer-python", help="Interpreter of an environment that has idc-index.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The catalogue's search over a million public series, beside idc-index and plain DuckDB. Exit code 1 on failure.
+
+    Example: cie bench catalogue --parquet idc_index.parquet --out docs/benchmarks-catalogue.md
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="cie-bench-") as folder:
+            report = catalogue_benchmark.run(
+                parquet, Path(folder) / "index", peer_python=peer_python, tell=errors.print
+            )
+    except BenchmarkError as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    machine = f"Python {platform.python_version()}, {platform.machine()}"
+    text = catalogue_benchmark.as_markdown(report, machine=machine)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    if as_json:
+        print_json(catalogue_benchmark.as_json(report))
     else:
         console.print(text, markup=False, highlight=False)
