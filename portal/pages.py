@@ -31,7 +31,7 @@ def page(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<style>{style}</style><nav><a href="/">Sources</a> · <a href="/reports">Quality</a> · '
-        f'<a href="/releases">Releases</a></nav>'
+        f'<a href="/releases">Releases</a> · <a href="/explore">Explorer</a></nav>'
         f"<h1>{escape(title)}</h1>{body}</html>"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ingestion.benchmarks import catalogue as catalogue_benchmark
 from ingestion.benchmarks import features_reading, features_regions
 from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
 from ingestion.benchmarks.measure import BenchmarkError
@@ -103,3 +105,34 @@ def features(
     if out is not None:
         out.write_text(text, encoding="utf-8")
     console.print(text, markup=False, highlight=False)
+
+
+@app.command("catalogue")
+def catalogue(
+    parquet: Annotated[Path, typer.Option("--parquet", exists=True, help="idc_index.parquet of idc-index-data.")],
+    peer_python: Annotated[
+        Path | None, typer.Option("--peer-python", help="Interpreter of an environment that has idc-index.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The catalogue's search over a million public series, beside idc-index and plain DuckDB. Exit code 1 on failure.
+
+    Example: cie bench catalogue --parquet idc_index.parquet --out docs/benchmarks-catalogue.md
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="cie-bench-") as folder:
+            report = catalogue_benchmark.run(
+                parquet, Path(folder) / "index", peer_python=peer_python, tell=errors.print
+            )
+    except BenchmarkError as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    machine = f"Python {platform.python_version()}, {platform.machine()}"
+    text = catalogue_benchmark.as_markdown(report, machine=machine)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    if as_json:
+        print_json(catalogue_benchmark.as_json(report))
+    else:
+        console.print(text, markup=False, highlight=False)
