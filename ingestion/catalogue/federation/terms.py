@@ -72,9 +72,13 @@ def terms() -> tuple[Term, ...]:
 @cache
 def _by_code() -> dict[tuple[str, str], tuple[str, ...]]:
     found = {(term.category, term.code.casefold()): term.values for term in terms()}
-    # every body part by the code that the catalogue itself writes
+    # every body part by the code that the catalogue itself writes; some codes have two labels
+    labels: dict[str, list[str]] = {}
     for part in body_parts().values():
-        found.setdefault(("bodyPart", part.code.value), (part.label,))
+        labels.setdefault(part.code.value, []).append(part.label)
+    for code, names in labels.items():
+        known = found.get(("bodyPart", code), ())
+        found[("bodyPart", code)] = tuple(sorted({*known, *names}))
     return found
 
 
