@@ -56,6 +56,8 @@ def _compute(
     spacing_mm: tuple[float, float, float],
     settings: IbsiSettings,
 ) -> RegionFeatures:
+    if settings.filter is not None:
+        raise RefusedRegion(Refusal.FILTER_NOT_COMPUTED, "filters are not computed yet; leave the filter out")
     _check(image, mask, padding, spacing_mm)
     mask = mask if mask.dtype == np.bool_ else mask != 0
     if not mask.any():

@@ -25,6 +25,8 @@ SPLINE_DECAY = 27
 """Voxels after which a cubic spline no longer feels a value: its influence falls by 0.268 a voxel, to below 1e-15."""
 FRACTION_TOLERANCE = 1e-6
 """A voxel on the partial-volume threshold is in: interpolated fractions carry rounding of about 1e-7."""
+WHOLE_MM = 1e6
+"""Farther than any image: a margin that takes all of it."""
 MAX_LEVELS = 2048
 """Texture matrices of more grey levels are too large to be held, and too empty to mean anything."""
 
@@ -109,7 +111,7 @@ def whole_image(image: NDArray[Any], spacing_mm: tuple[float, float, float], set
     """The whole interpolated image, for its diagnostic values."""
     everything: Box = ((0, image.shape[0]), (0, image.shape[1]), (0, image.shape[2]))
     return interpolate(
-        image, np.zeros(image.shape, dtype=np.bool_), None, everything, spacing_mm, settings, math.inf
+        image, np.zeros(image.shape, dtype=np.bool_), None, everything, spacing_mm, settings, WHOLE_MM
     ).image
 
 

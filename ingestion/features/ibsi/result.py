@@ -18,6 +18,7 @@ class Refusal(StrEnum):
     ALL_PADDING = "all_padding"  # every voxel of the mask is padding
     NOT_FINITE = "not_finite"  # NaN or infinity inside the mask
     TOO_LARGE = "too_large"  # the region's box has more voxels than the limit
+    FILTER_NOT_COMPUTED = "filter_not_computed"  # the filters of IBSI-2 can be named, and are not computed yet
     EMPTY_AFTER_INTERPOLATION = "empty_after_interpolation"
     EMPTY_AFTER_RESEGMENTATION = "empty_after_resegmentation"
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-BUFFER_BYTES = 24 * 2**20
+BUFFER_BYTES = 8 * 2**20
 """Size of one block of spectrum: the transform along columns is made anew for each block of column frequencies, so that
 memory stays far below that of the whole spectrum."""
-BUFFER_SHARE = 0.5
+BUFFER_SHARE = 0.25
 """Of the region's box as float32: larger regions get larger blocks."""
 
 
