@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quality_checks.catalogue_of_checks import all_rules
+from quality_checks.catalogue_of_checks import all_rules, crossing_rules, imaging_rules
 from quality_checks.model import Level, Rule
+from quality_checks.suites import series_details
 from quality_checks.wording import percent
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "checks.md"
@@ -40,7 +41,7 @@ _TITLES = {
 
 def render() -> str:
     """The page as Markdown."""
-    parts = [_HEAD, f"{len(all_rules())} rules.\n"]
+    parts = [_HEAD, f"{len(all_rules())} rules: {_numbers()}.\n"]
     for level, title in _TITLES.items():
         rules = [rule for rule in all_rules() if rule.level is level]
         parts.append(f"## {title}: {len(rules)} rules\n")
@@ -53,6 +54,19 @@ def render() -> str:
         ids = ", ".join(f"`{rule.id}`" for rule in all_rules() if rule.threshold_reason == reason)
         parts.append(f"- {reason[:1].upper()}{reason[1:]}: {ids}")
     return "\n".join(parts) + "\n"
+
+
+def _numbers() -> str:
+    """How many rules of each kind; those whose hits and false alarms one page measures are linked there."""
+    kinds = {
+        "checks of the objects of a series": len(imaging_rules()),
+        "comparisons and checks of a clinical table": len(crossing_rules()),
+        "checks of times and acquisition": len(series_details.CHECKS),
+    }
+    told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    rest = len(all_rules()) - sum(kinds.values())
+    measured = "[hits and false alarms](checks-measured.md)"
+    return f"{told} ({measured} of all these), and {rest} on single columns and on the source"
 
 
 def _row(rule: Rule) -> str:

@@ -31,6 +31,10 @@ class ClinicalRole(StrEnum):
     PATHOLOGY = "pathology"
     TREATMENT = "treatment"
     TREATED = "treated"  # day of the first treatment, likewise
+    FOLLOWED_UP = "followed_up"  # day of a follow-up, likewise
+    VISIT = "visit"  # number of the visit that the row tells of
+    VISITED = "visited"  # day of that visit
+    VISIT_DAYS = "visit_days"  # the same, as days from a baseline
 
 
 class ClinicalRegistrationError(ValueError):

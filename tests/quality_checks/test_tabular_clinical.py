@@ -24,13 +24,17 @@ ROLES = {role: role.value for role in ClinicalRole}
 
 
 def rows_of(tables: Any) -> list[dict[ClinicalRole, str]]:
+    """Two visits of each patient."""
     return [
         {
             ClinicalRole.PATIENT: patient, ClinicalRole.ACCESSION: f"A{at}", ClinicalRole.SEX: "female",
             ClinicalRole.AGE_AT_DIAGNOSIS: "63", ClinicalRole.DIAGNOSIS: "2019-01-02", ClinicalRole.PATHOLOGY: "x",
             ClinicalRole.TREATMENT: "x", ClinicalRole.TREATED: "2019-02-02",
+            ClinicalRole.FOLLOWED_UP: f"2019-0{visit + 2}-02", ClinicalRole.VISIT: f"V{visit}",
+            ClinicalRole.VISITED: f"2019-0{visit + 2}-02", ClinicalRole.VISIT_DAYS: str(visit * 30),
         }
         for at, patient in enumerate(tables.patient["PatientID"])
+        for visit in (1, 2)
     ]  # fmt: skip
 
 
@@ -56,8 +60,11 @@ def fired(sound: Any, spoil: Any = None) -> set[str]:
 
 DEFECTS = {
     "clinical_patient_has_images": lambda rows: rows.append({ClinicalRole.PATIENT: "stranger"}),
-    "patient_in_clinical_table": lambda rows: rows.pop(),
+    "patient_in_clinical_table": lambda rows: rows.__delitem__(slice(-2, None)),
     "clinical_study_delivered": lambda rows: rows[0].update({ClinicalRole.ACCESSION: "elsewhere"}),
+    "study_in_clinical_table": lambda rows: [row.update({ClinicalRole.ACCESSION: "A1"}) for row in rows[:2]],
+    "clinical_follow_up_after_diagnosis": lambda rows: rows[0].update({ClinicalRole.FOLLOWED_UP: "2018-12-31"}),
+    "clinical_visits_in_order": lambda rows: rows[1].update({ClinicalRole.VISIT_DAYS: "-4"}),
     "clinical_diagnosis_before_treatment": lambda rows: rows[0].update({ClinicalRole.TREATED: "2018-12-31"}),
     "clinical_sex_agrees": lambda rows: rows[0].update({ClinicalRole.SEX: "M"}),
 }
@@ -77,9 +84,30 @@ def test_a_sound_table_is_silent_and_none_is_not_judged(sound: Any) -> None:
 
 def test_relative_days_are_days_too(sound: Any) -> None:
     def spoil(rows: list[dict[ClinicalRole, str]]) -> None:
-        rows[0].update({ClinicalRole.DIAGNOSIS: "0", ClinicalRole.TREATED: "-3"})
+        for row in rows[:2]:
+            row.update({ClinicalRole.DIAGNOSIS: "0", ClinicalRole.TREATED: "-3"})
 
     assert fired(sound, spoil) == {"clinical_diagnosis_before_treatment"}
+
+
+def test_a_date_and_a_relative_day_are_not_compared(sound: Any) -> None:
+    def mix(rows: list[dict[ClinicalRole, str]]) -> None:
+        for row in rows[:2]:
+            row.update({ClinicalRole.DIAGNOSIS: "0"})
+        rows[1].update({ClinicalRole.VISIT_DAYS: "2017-01-01", ClinicalRole.FOLLOWED_UP: "12"})
+
+    assert not fired(sound, mix)
+
+
+@pytest.mark.parametrize("role", [ClinicalRole.VISIT, ClinicalRole.VISITED, ClinicalRole.VISIT_DAYS])
+def test_visits_out_of_order_are_found_from_any_two_of_their_columns(sound: Any, role: ClinicalRole) -> None:
+    def swap(rows: list[dict[ClinicalRole, str]]) -> None:
+        for row in rows:
+            del row[role]
+        left = next(one for one in (ClinicalRole.VISITED, ClinicalRole.VISIT_DAYS) if one is not role)
+        rows[0][left], rows[1][left] = rows[1][left], rows[0][left]
+
+    assert fired(sound, swap) == {"clinical_visits_in_order"}
 
 
 def test_a_table_is_registered_and_read_back(tmp_path: Path) -> None:

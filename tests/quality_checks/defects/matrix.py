@@ -37,7 +37,8 @@ def rows() -> dict[str, list[Row]]:
     return {
         "imaging": imaging.matrix(),
         "crossing": tabular_crossing.matrix(),
-        "clinical": [(f"defect of {name}", {name}, fired(sound, spoil)) for name, spoil in DEFECTS.items()],
+        "clinical": [("sound table", set(), fired(sound))]
+        + [(f"defect of {name}", {name}, fired(sound, spoil)) for name, spoil in DEFECTS.items()],
         "details": tabular_details.matrix(sound.tables(), sound.entry()),
     }
 
