@@ -20,9 +20,11 @@ from ingestion.identity.linkage import LINKAGE_KEY_ID
 from ingestion.settings import Settings, SettingsError
 from ingestion.sources.registry import Registry, SourceEntry, load_registry
 from ingestion.storage.open import open_stores
+from quality_checks.source import outdated
 
 TIMEOUT_SECONDS = 6 * 3600.0
 MOST_SHOWN = 20
+JUDGING_ASSETS = ("quality_report", "catalogue_tables")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -53,6 +55,8 @@ def backfill(
     runs = _backfill(settings, entries, assets=asset or INGEST_ASSETS, wait=wait)
     if not wait:
         return
+    if not asset:
+        runs = {**runs, **_judge_again(settings, load_registry(settings.registry).sources)}
     rows = account_rows(settings, entries, runs)
     if as_json:
         print_json(rows)
@@ -108,6 +112,7 @@ def demo(
     before = _number_of_objects(settings)
     _say("[bold]3/6[/] backfill")
     runs = _backfill(settings, entries, assets=INGEST_ASSETS, wait=True)
+    runs = {**runs, **_judge_again(settings, entries)}
     _say("[bold]4/6[/] release")
     webserver = _webserver(settings)
     released = wait_for_run(webserver, webserver.launch("release"), timeout_seconds=TIMEOUT_SECONDS)
@@ -167,6 +172,16 @@ def _backfill(
     except (WebserverError, BackfillTimeoutError) as error:
         errors.print(f"[bold red]stopped:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
+
+
+def _judge_again(settings: Settings, entries: Sequence[SourceEntry]) -> Mapping[str, RunFacts]:
+    """Judge those again that others, brought in after them, are now compared with."""
+    stale = set(outdated(entries, internal=open_stores(settings).internal))
+    if not stale:
+        return {}
+    _say(f"    {len(stale)} sources are judged again: what they are compared with came after them")
+    chosen = [entry for entry in entries if entry.id in stale]
+    return _backfill(settings, chosen, assets=JUDGING_ASSETS, wait=True)
 
 
 def _webserver(settings: Settings) -> Webserver:

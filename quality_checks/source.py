@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ingestion.accounting.source_state import SourceState, read_latest_state, read_manifests
@@ -64,13 +65,7 @@ def judge_source(entry: SourceEntry, *, research: ObjectStore, internal: ObjectS
     rules, curated, clinical = all_rules(), read_curated(internal), read_clinical(internal, entry.id)
     with_what = f"{curated.number}/{clinical.digest if clinical else ''}"
     known = read_judgement(internal, entry.id)
-    before = crossed_before(state, internal=internal) if known is not None else None
-    if (
-        known is not None
-        and before is not None
-        and known.basis
-        == basis_of(state_digest=state.digest, rules=rules, entry=entry, beside=f"{before.digest}/{with_what}")
-    ):
+    if known is not None and _is_current(known, entry, state, with_what, internal=internal):
         return Judged(known, read_verdict(internal, known), reused=True, sheet=_read_sheet(internal, known))
     manifests = list(read_manifests(research, state))
     examinations = examine_source(state, manifests, research=research, internal=internal, run=run)
@@ -110,6 +105,38 @@ def judge_source(entry: SourceEntry, *, research: ObjectStore, internal: ObjectS
         tier=int(tier.tier),
     )
     return Judged(judgement, verdict, reused=False, examined=len(examinations), sheet=sheet, changes=changes)
+
+
+def outdated(entries: Iterable[SourceEntry], *, internal: ObjectStore) -> tuple[str, ...]:
+    """The judged sources whose judgement is no longer about what it would be about now.
+
+    A source that is brought in changes what others are compared with: the same person, study or image in two of them.
+    After all have been brought in, these are judged once more, and then none is outdated.
+
+    Raises:
+        StoreError: the store could not be read.
+    """
+    found = []
+    curated = read_curated(internal)
+    for entry in entries:
+        known = read_judgement(internal, entry.id)
+        latest = read_latest_state(internal, entry.id)
+        if known is None or latest is None:
+            continue
+        clinical = read_clinical(internal, entry.id)
+        with_what = f"{curated.number}/{clinical.digest if clinical else ''}"
+        if not _is_current(known, entry, latest[1], with_what, internal=internal):
+            found.append(entry.id)
+    return tuple(found)
+
+
+def _is_current(
+    known: Judgement, entry: SourceEntry, state: SourceState, with_what: str, *, internal: ObjectStore
+) -> bool:
+    before = crossed_before(state, internal=internal)
+    return before is not None and known.basis == basis_of(
+        state_digest=state.digest, rules=all_rules(), entry=entry, beside=f"{before.digest}/{with_what}"
+    )
 
 
 def _read_sheet(internal: ObjectStore, judgement: Judgement) -> bytes | None:
