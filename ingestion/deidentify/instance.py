@@ -19,11 +19,12 @@ from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.profile import EDITION, Option
 from ingestion.deidentify.rulebook import compile_policy
 from ingestion.deidentify.rules import RuleBook, Treatment
-from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object
+from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object, shared_runs
 from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.header import ValueMemo, read_header
 from ingestion.dicom.reading import InstanceIds
+from ingestion.dicom.runs import SharedRuns
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
@@ -84,6 +85,8 @@ class InstanceDeidentifier:
     policy: Policy
     pseudonyms: Pseudonyms
     known: frozenset[Text] = field(default=frozenset(), repr=False)
+    shared: SharedRuns | None = field(default_factory=shared_runs, repr=False)
+    """What the headers so far have in common. None walks over each element by element: the same results, slower."""
     look_at_pixels: bool = True
     """False leaves the pixels to the caller: only to measure what the header alone costs."""
     _scan: IdentityScan = field(default_factory=lambda: IdentityScan(IdentityCollector.wants), repr=False)
@@ -100,7 +103,7 @@ class InstanceDeidentifier:
 
     def texts(self, opened: RawObject) -> frozenset[Text]:
         """What in this header says who someone is."""
-        return self._scan.texts(opened.buffer, opened.start, opened.encoding)
+        return self._scan.texts(opened.buffer, opened.start, opened.encoding, opened.runs)
 
     def deidentify(
         self,
@@ -117,7 +120,7 @@ class InstanceDeidentifier:
             InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with
                 certainty.
         """
-        opened = open_object(raw)
+        opened = open_object(raw, self.shared)
         rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
         if not self.look_at_pixels:
             return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pydicom.charset import python_encoding
 from pydicom.datadict import tag_for_keyword
@@ -31,6 +32,9 @@ from ingestion.dicom.encoding import (
     Encoding,
     dictionary_vr,
 )
+
+if TYPE_CHECKING:
+    from ingestion.dicom.runs import Runs
 
 CHARSET = 0x00080005
 PIXEL_GROUP = 0x7FE0
@@ -211,8 +215,11 @@ class Header:
             return None
 
 
-def read_header(buffer: Buffer, start: int, encoding: Encoding, *, last_group: int = PIXEL_GROUP - 1) -> Header:
-    """The top-level elements from ``start`` up to the first whose group is above ``last_group``.
+def read_header(
+    buffer: Buffer, start: int, encoding: Encoding, *, last_group: int = PIXEL_GROUP - 1, runs: Runs | None = None
+) -> Header:
+    """The top-level elements from ``start`` up to the first whose group is above ``last_group``. ``runs``: stepped over,
+    what is in them being known.
 
     Raises:
         InstanceRefusedError: TRUNCATED, MALFORMED or NESTED_TOO_DEEP.
@@ -222,6 +229,10 @@ def read_header(buffer: Buffer, start: int, encoding: Encoding, *, last_group: i
     head, u32, implicit = encoding.head.unpack_from, encoding.u32.unpack_from, encoding.implicit
     vr = b""
     while position < end:
+        if runs and (run := runs.get(position)) is not None and run.last_group <= last_group:
+            places.update(run.places_at(position))
+            position += run.size
+            continue
         if end - position < 12:  # the shortest long head; a short one may be the last of a data set
             group, number, vr, value, length = read_head(buffer, position, encoding)
         elif implicit:
