@@ -36,6 +36,7 @@ from ingestion.dicom.encoding import (
 from ingestion.dicom.header import (
     CHARSET,
     PIXEL_GROUP,
+    PIXELS,
     end_of_fragments,
     end_of_sequence,
     malformed,
@@ -46,7 +47,6 @@ from ingestion.dicom.runs import NO_RUNS, Run, Runs
 
 MAX_ELEMENTS = 8_000_000
 """Most elements of one object: an enhanced multi-frame object of 2,000 frames has about 200,000."""
-_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 TREATMENTS = tuple(Treatment)
 _REMOVE, _KEEP, _RECURSE = (TREATMENTS.index(item) for item in (Treatment.REMOVE, Treatment.KEEP, Treatment.RECURSE))
 _REMOVE_RULE = Rule(Treatment.REMOVE, "it has no place in a data set, or none that can be judged")
@@ -99,9 +99,9 @@ class DataSetRewriter:
                     raise truncated("an item has no end")
                 break
             if runs and (run := runs.get(position)) is not None:
-                out = self._run(scope, blocks, run, position)
-                if out:
-                    append(out)
+                piece = self._run(scope, blocks, run, position)
+                if piece:
+                    append(piece)
                 position += run.size
                 continue
             if end - position < 8:
@@ -132,7 +132,7 @@ class DataSetRewriter:
                     if end == len(buffer):
                         raise truncated("an element's value passes the end of the file")
                     raise malformed("dicom.length", "an element passes the end of its item")
-                if tag in _PIXELS and not scope.path:
+                if tag in PIXELS and not scope.path:
                     if self.pixels:
                         raise malformed("dicom.pixels", "pixel data is there twice")
                     position = self._pixel_data(scope, tag, vr, position, value, length)
@@ -213,8 +213,10 @@ class DataSetRewriter:
     def _elements(self, scope: Scope, blocks: dict[int, Block], run: Run, position: int) -> RunDone:
         """The elements of a run one by one, as ``data_set`` does: in a run are neither creators, nor pixels, nor what
         depends on its neighbours."""
-        counts, written, used = self.counts, [], set()
-        before, under = tuple(counts), {}
+        counts, before = self.counts, tuple(self.counts)
+        written: list[Part] = []
+        used: set[int] = set()
+        under: dict[int, str | None] = {}
         for item in run.elements:
             start, value, stop = position + item.start, position + item.value, position + item.stop
             place = item.tag >> 8
@@ -223,15 +225,15 @@ class DataSetRewriter:
                 under[place] = _creator_of(blocks, place)
             if item.length == UNDEFINED or stop - start > MAX_KEY:
                 pieces, _ = self._large(scope, block, item.tag, item.vr, start, value, item.length)
-                out: Part = b"".join(pieces)
+                one: Part = b"".join(pieces)
             else:
                 memo = scope.memo if block is None else block.memo
                 done = memo.get(self.buffer[start:stop])
                 if done is None:
                     done = self._decide(scope, block, item.tag, item.vr, start, value, stop, stop)
-                out = self._counted(done)
-            if out:
-                written.append(out)
+                one = self._counted(done)
+            if one:
+                written.append(one)
                 if block is not None:
                     used.add(place)
         changed = ((index, now - then) for index, (now, then) in enumerate(zip(counts, before, strict=True)))
@@ -420,7 +422,7 @@ class DataSetRewriter:
         """An element that is not remembered: of undefined length, long, or of the pixel group."""
         own, kind = self._vrs(scope, tag, vr)
         stop = value + length
-        if length == UNDEFINED and tag in _PIXELS:
+        if length == UNDEFINED and tag in PIXELS:
             self.counts[_REMOVE] += 1
             return [], end_of_fragments(self.buffer, value, scope.encoding) + 8
         if not scope.path and tag in DECLARED:

@@ -33,7 +33,7 @@ from ingestion.dicom.header import Header, read_header
 from ingestion.dicom.mapped import let_go
 from ingestion.dicom.pixel_description import COLUMNS, ROWS, pixel_description
 from ingestion.dicom.reading import ID_TAGS, InstanceIds, Meta, ids_of_values, inflate, read_meta
-from ingestion.dicom.runs import NO_RUNS, Runs, SharedRuns
+from ingestion.dicom.runs import NO_OUTLINE, NO_RUNS, Runs, SharedRuns
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
 IMPLEMENTATION_UID = "2.25.318215604937230912417420918330017459321"
@@ -111,17 +111,20 @@ def open_object(raw: bytes | memoryview | mmap.mmap, shared: SharedRuns | None =
     if meta.deflated:
         buffer, start = inflate(buffer[start:], whole=True), 0
     encoding = encoding_of(meta.transfer_syntax)
-    runs = NO_RUNS if shared is None else shared.find(buffer, start, encoding)
-    header = read_header(buffer, start, encoding, last_group=DESCRIBING_GROUPS, runs=runs)
+    outline = NO_OUTLINE if shared is None else shared.find(buffer, start, encoding)
+    if outline.places is not None:
+        header = Header(buffer, encoding, outline.places)
+    else:
+        header = read_header(buffer, start, encoding, last_group=DESCRIBING_GROUPS)
     if not all(tag in header.places for tag in _NEEDED):
-        header = read_header(buffer, start, encoding, runs=runs)  # elements out of order: look at all of them
+        header = read_header(buffer, start, encoding, runs=outline.runs)  # elements out of order: look at all of them
     values = {tag: header.value(tag) for tag in ID_TAGS}
     ids = ids_of_values(values, transfer_syntax=meta.transfer_syntax)
-    return RawObject(whole, buffer, meta, start, header, ids, runs)
+    return RawObject(whole, buffer, meta, start, header, ids, outline.runs)
 
 
 def shared_runs() -> SharedRuns:
-    """An empty memory of what headers have in common, to be given to ``open_object`` with one object after the other."""
+    """An empty memory of what headers have in common: for ``open_object``, with one object after the other."""
     return SharedRuns(apart=APART, bound=(DESCRIBING_GROUPS + 1) << 16)
 
 

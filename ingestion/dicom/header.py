@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 CHARSET = 0x00080005
 PIXEL_GROUP = 0x7FE0
+PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+"""Float, double float and integer pixel data."""
 _ERRORS = (ValueError, TypeError, KeyError, OverflowError, NotImplementedError, AttributeError, LookupError)
 """What pydicom raises on a value that it cannot decode."""
 
@@ -218,8 +220,8 @@ class Header:
 def read_header(
     buffer: Buffer, start: int, encoding: Encoding, *, last_group: int = PIXEL_GROUP - 1, runs: Runs | None = None
 ) -> Header:
-    """The top-level elements from ``start`` up to the first whose group is above ``last_group``. ``runs``: stepped over,
-    what is in them being known.
+    """The top-level elements from ``start`` up to the first whose group is above ``last_group``. ``runs`` are stepped
+    over: where their elements are is known.
 
     Raises:
         InstanceRefusedError: TRUNCATED, MALFORMED or NESTED_TOO_DEEP.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.dicom.elements import Buffer
@@ -22,7 +23,7 @@ from ingestion.dicom.encoding import (
     Encoding,
     dictionary_vr,
 )
-from ingestion.dicom.header import CHARSET, PIXEL_GROUP, Place, end_of_sequence, truncated
+from ingestion.dicom.header import CHARSET, PIXELS, Place, end_of_sequence, malformed, truncated
 
 LONGEST = 1 << 16
 """Bytes of the longest element that can be part of a run: longer ones are looked at where they lie."""
@@ -85,13 +86,25 @@ Runs = Mapping[int, Run]
 NO_RUNS: Runs = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """One header: ``runs`` in it, and the ``places`` of the elements before ``SharedRuns.bound``; None where they are
+    not known yet."""
+
+    runs: Runs
+    places: dict[int, Place] | None
+
+
+NO_OUTLINE = Outline(NO_RUNS, None)
+
+
 @dataclass(slots=True)
 class SharedRuns:
     """What the headers of a folder or series have in common, learnt from them as they come.
 
     ``apart``: tags that are never part of a run, and that no run spans; nor does one span ``bound``, the first tag of
-    a later part of the header. ``alike`` counts headers in which all runs were met, ``odd`` all others: those are
-    walked over element by element where they differ.
+    a later part of the header. ``alike`` counts headers in which all runs were met, ``odd`` all others: what is unlike
+    in them, or all of it, is walked over element by element.
     """
 
     apart: frozenset[int]
@@ -108,96 +121,108 @@ class SharedRuns:
         self.apart |= {CHARSET}  # it says how the elements after it are read
         self._edges = sorted({*self.apart, self.bound})
 
-    def find(self, buffer: Buffer, start: int, encoding: Encoding) -> Runs:
-        """The runs of the data set from ``start``, its tags in ascending order; none where they aren't, or where
-        nothing like it came before. Never raises: what is wrong with a header is for the walks to say."""
-        if encoding is self._encoding:
-            found = self._met(buffer, start, encoding)
-            if len(found) == len(self._runs) > 0:
-                self.alike, self._unlike = self.alike + 1, 0
-                return found
-        else:
-            found = {}
+    def find(self, buffer: Buffer, start: int, encoding: Encoding) -> Outline:
+        """The runs of the data set from ``start``.
+
+        There are none in a header that is broken, or whose tags are not in ascending order, or that has sequences of
+        many frames whose end is not told. Nothing is raised: what is wrong with it is for the walks to say.
+        """
+        outline = self._met(buffer, start, encoding) if encoding is self._encoding else NO_OUTLINE
+        if len(outline.runs) == len(self._runs) > 0:
+            self.alike, self._unlike = self.alike + 1, 0
+            return outline
         self.odd += 1
         if self._pause:
             self._pause -= 1
         else:
             self._learn(buffer, start, encoding)
-        return found
+        return outline
 
-    def _met(self, buffer: Buffer, start: int, encoding: Encoding) -> dict[int, Run]:
-        found: dict[int, Run] = {}
-        position, end, before = start, len(buffer), -1
+    def _met(self, buffer: Buffer, start: int, encoding: Encoding) -> Outline:
+        runs: dict[int, Run] = {}
+        places: dict[int, Place] = {}
+        position, end, before, bound = start, len(buffer), -1, self.bound
         waiting = iter(self._runs)
         run = next(waiting, None)
         try:
-            while run is not None:
-                if buffer[position : position + run.size] == run.data:
+            while True:
+                if run is not None and buffer[position : position + run.size] == run.data:
                     if run.first <= before:
-                        return {}
-                    found[position] = run
+                        return NO_OUTLINE
+                    runs[position] = run
+                    if run.last < bound:
+                        places.update(run.places_at(position))
                     before, position = run.last, position + run.size
                     run = next(waiting, None)
                     continue
-                tag, _, _, position, _ = _element(buffer, position, end, encoding)
+                element = _element(buffer, position, end, encoding)
+                if element is None:
+                    return Outline(runs, places)
+                tag, vr, value, stop, _ = element
                 if tag <= before:
-                    return {}
-                before = tag
+                    return NO_OUTLINE
+                if tag < bound:
+                    places[tag] = (vr, position, value, stop)
+                before, position = tag, stop
                 while run is not None and run.first <= tag:
                     run = next(waiting, None)
-        except (InstanceRefusedError, _EndOfHeader):
-            pass  # what was met before it is there all the same
-        return found
+        except InstanceRefusedError:
+            return NO_OUTLINE
 
     def _learn(self, buffer: Buffer, start: int, encoding: Encoding) -> None:
         """What of the runs is in this header too; where that is too little, all of this header."""
-        elements = list(_elements(buffer, start, encoding))
-        tags = [element[0] for element in elements]
-        if any(later <= earlier for earlier, later in zip(tags, tags[1:], strict=False)):
+        try:
+            elements = list(_elements(buffer, start, encoding))
+        except InstanceRefusedError:
             return
-        known = {item.tag: (number, run.data[item.start : item.stop]) for number, run in enumerate(self._runs)
-                 for item in run.elements} if encoding is self._encoding else {}  # fmt: skip
-        fitting = [
-            (element, self._place(element[0])) for element in elements if self._may_be_shared(element[0], element)
-        ]
-        shared = [
-            (element, (place, known[element[0]][0]))
-            for element, place in fitting
-            if element[0] in known and known[element[0]][1] == buffer[element[2] : element[4]]
-        ]
+        if any(later[0] <= earlier[0] for earlier, later in pairwise(elements)):
+            return
+        fitting = [element for element in elements if self._may_be_shared(element)]
+        known = self._known() if encoding is self._encoding else {}
+        shared = []
+        for element in fitting:
+            tag, _, start_, _, stop, _ = element
+            number, data = known.get(tag, (0, None))
+            if data == buffer[start_:stop]:
+                shared.append((element, (self._place(tag), number)))
         if len(shared) < WORTH * len(fitting):
             self._unlike += 1
-            self._pause = min(LONGEST_PAUSE, 2 ** (self._unlike - 1) - 1) if self._encoding is not None else 0
-            shared = [(element, (place, 0)) for element, place in fitting]
+            self._pause = min(LONGEST_PAUSE, 2 ** (self._unlike - 1) - 1)
+            shared = [(element, (self._place(element[0]), 0)) for element in fitting]
         self._encoding = encoding
         self._runs = list(_grouped(buffer, shared))
+
+    def _known(self) -> dict[int, tuple[int, bytes]]:
+        """The elements of all runs: the number of the run, and the bytes."""
+        return {
+            item.tag: (number, run.data[item.start : item.stop])
+            for number, run in enumerate(self._runs)
+            for item in run.elements
+        }
 
     def _place(self, tag: int) -> int:
         return bisect_right(self._edges, tag)
 
-    def _may_be_shared(self, tag: int, element: _Parsed) -> bool:
-        group, number = tag >> 16, tag & 0xFFFF
-        creator = group & 1 and 0x0F < number < 0x100  # it opens a block for what follows
-        return not creator and tag not in self.apart and element[4] - element[2] <= LONGEST
+    def _may_be_shared(self, element: _Parsed) -> bool:
+        tag, _, start, _, stop, _ = element
+        creator = tag >> 16 & 1 and 0x0F < tag & 0xFFFF < 0x100  # it opens a block for what follows
+        return not creator and tag not in self.apart and stop - start <= LONGEST
 
 
 # Tag, VR, where the element starts, where its value starts, where it stops, its length as encoded.
 _Parsed = tuple[int, bytes, int, int, int, int]
 
 
-class _EndOfHeader(Exception):
-    """No run can lie beyond."""
-
-
-def _element(buffer: Buffer, position: int, end: int, encoding: Encoding) -> tuple[int, bytes, int, int, int]:
-    """Tag, VR, start of the value, where the element stops, and its length as encoded.
+def _element(buffer: Buffer, position: int, end: int, encoding: Encoding) -> tuple[int, bytes, int, int, int] | None:
+    """Tag, VR, start of the value, where the element stops, and its length as encoded; None where the header ends.
 
     Raises:
-        InstanceRefusedError: the header is broken here.
-        _EndOfHeader: the header ends here, or goes on with the sequences of many frames.
+        InstanceRefusedError: the header is broken here, or goes on with the sequences of many frames.
     """
+    if position == end:
+        return None
     if end - position < 12:
-        raise _EndOfHeader
+        raise truncated("the data ends within an element's head, or with an empty element")
     if encoding.implicit:
         group, number, length = encoding.head.unpack_from(buffer, position)
         vr, value = b"", position + 8
@@ -207,16 +232,16 @@ def _element(buffer: Buffer, position: int, end: int, encoding: Encoding) -> tup
         if vr in LONG_VRS:
             value, length = position + 12, encoding.u32.unpack_from(buffer, position + 8)[0]
         elif vr not in SHORT_VRS:
-            raise _EndOfHeader
-    if group >= PIXEL_GROUP or group == DELIMITERS:
-        raise _EndOfHeader
+            raise malformed("dicom.vr", "an element has no value representation of the standard's")
+    if group == DELIMITERS:
+        raise malformed("dicom.sequence", "an item or a delimiter outside a sequence")
     tag = group << 16 | number
+    if tag in PIXELS:
+        return None
     if length == UNDEFINED:
-        if group >= MANY_FRAMES:
-            raise _EndOfHeader
         vr = dictionary_vr(tag).encode() if encoding.implicit else vr
-        if vr not in (b"SQ", b"UN"):
-            raise _EndOfHeader
+        if vr not in (b"SQ", b"UN") or group >= MANY_FRAMES:
+            raise malformed("dicom.length", "an element that is no sequence has no length, or many frames follow")
         stop = end_of_sequence(buffer, value, IMPLICIT_LITTLE if vr == b"UN" else encoding, depth=1)
     else:
         stop = value + length
@@ -227,13 +252,10 @@ def _element(buffer: Buffer, position: int, end: int, encoding: Encoding) -> tup
 
 def _elements(buffer: Buffer, position: int, encoding: Encoding) -> Iterator[_Parsed]:
     end = len(buffer)
-    try:
-        while True:
-            tag, vr, value, stop, length = _element(buffer, position, end, encoding)
-            yield tag, vr, position, value, stop, length
-            position = stop
-    except (InstanceRefusedError, _EndOfHeader):
-        return
+    while (element := _element(buffer, position, end, encoding)) is not None:
+        tag, vr, value, stop, length = element
+        yield tag, vr, position, value, stop, length
+        position = stop
 
 
 def _grouped(buffer: Buffer, shared: Iterable[tuple[_Parsed, tuple[int, int]]]) -> Iterator[Run]:
