@@ -198,7 +198,9 @@ class DataSetRewriter:
         """What a run of the top level becomes: what it became before, under the same creators."""
         counts = self.counts
         done = scope.runs.get(run)
-        if done is None or any(_creator_of(blocks, place) != creator for place, creator in done.blocks):
+        if done is None or (
+            done.blocks and any(_creator_of(blocks, place) != creator for place, creator in done.blocks)
+        ):
             before = tuple(counts)
             done = self._elements(scope, blocks, run, position)
             counts[:] = before

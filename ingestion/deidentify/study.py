@@ -45,7 +45,6 @@ MAPPED_AT_ONCE = 64 << 20
 """Bytes of a mapped object that are looked at before their pages are given back."""
 _SOP_CLASS, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080060, 0x00080070
 _NEEDED = (_SOP_CLASS, 0x00080018, 0x00100020, 0x0020000D, 0x0020000E, 0x00280010)
-_TAG = {True: struct.Struct("<HH"), False: struct.Struct(">HH")}
 APART = DECLARED | PIXEL_STATES | {CODE_VALUE}
 """Tags at which elements are put in or taken out, and one whose meaning the next element tells: no run spans them."""
 RuleBookFor = Callable[[str, str, str], RuleBook]
@@ -183,7 +182,7 @@ class StudyRewriter:
 
     def _new_ids(self, ids: InstanceIds) -> InstanceIds:
         """As the values themselves are rewritten."""
-        uid = self.pseudonyms.uid
+        uid = self._memo.values.new_uid
         return InstanceIds(
             patient=PatientIdentity(self._memo.values.pseudonym.decode("ascii")),
             study_uid=uid(ids.study_uid),
@@ -203,18 +202,16 @@ def _with_declared(
 ) -> list[Part]:
     """The top level with the declared elements in their places; those in ``replaced`` are the source's no longer."""
     found = [part for part in parts if part]
-    unpack = _TAG[encoding.little].unpack_from
-
-    def tag_of(part: Part) -> int:
-        group, number = unpack(part)
-        return int(group) << 16 | int(number)
-
+    unpack = encoding.tag.unpack_from
+    tags = [group << 16 | number for group, number in map(unpack, found)]
     if replaced:
         own = {tag for tag, _ in replaced}
-        found = [part for part in found if tag_of(part) not in own]
-
+        found = [part for part, tag in zip(found, tags, strict=True) if tag not in own]
+        tags = [tag for tag in tags if tag not in own]
     for tag, element in declared:
-        found.insert(bisect.bisect_left(found, tag, key=tag_of), element)
+        place = bisect.bisect_left(tags, tag)
+        tags.insert(place, tag)
+        found.insert(place, element)
     return found
 
 
