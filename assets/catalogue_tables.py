@@ -81,6 +81,7 @@ def catalogue_tables(
             stores.internal,
             registry.entry(source_id),
             quality_key=judgement.results_key,
+            series_quality_key=judgement.series_key,
             features_series_key=measured.series_key,
             features_regions_key=measured.regions_key,
         )

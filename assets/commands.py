@@ -16,6 +16,7 @@ from assets.webserver import RunEnd, RunFacts, Webserver, WebserverError
 from ingestion.commands.console import console, errors, print_json
 from ingestion.demo.verdict import DemoVerdict, judge_demo
 from ingestion.identity.keys import create_key
+from ingestion.identity.linkage import LINKAGE_KEY_ID
 from ingestion.settings import Settings, SettingsError
 from ingestion.sources.registry import Registry, SourceEntry, load_registry
 from ingestion.storage.open import open_stores
@@ -96,6 +97,7 @@ def demo(
         )
     for entry in entries:
         create_key(entry.id, keys_dir=settings.keys_root)
+    create_key(LINKAGE_KEY_ID, keys_dir=settings.keys_root)
     fresh = sum(1 for source in made if source.written)
     _say(
         f"    {sum(source.delivered for source in made):,} objects, {fresh} sources new, {len(made) - fresh} as before"

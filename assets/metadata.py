@@ -57,6 +57,12 @@ def frame_preview(frame: pd.DataFrame, columns: Sequence[str] | None = None) -> 
     return MetadataValue.table(records, schema=schema)
 
 
+def whole_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> TableMetadataValue:
+    """All rows, as texts: for what must not be cut off."""
+    records = [TableRecord({name: str(row.get(name) or "") for name in columns}) for row in rows]
+    return MetadataValue.table(records, schema=TableSchema(columns=[TableColumn(name, "string") for name in columns]))
+
+
 def bar_summary(title: str, counts: Mapping[str, int], lines: Sequence[str] = ()) -> MarkdownMetadataValue:
     """A line that adds up the counts, a bar of them, and some lines of text. ``title`` says what is counted."""
     picture = base64.b64encode(_bar(counts).encode()).decode()

@@ -73,6 +73,9 @@ def public_release(
             "version": release.version,
             "sources": len(release.sources),
             "left_out": len(release.excluded),
+            "series_left_out": sum(release.series_left_out.values()),
+            "series_left_out_by_source": counts_table(release.series_left_out, name="source"),
+            "quality": portal_link("/reports", otherwise="judgements/"),
             "objects_written": release.objects_written,
             "rows": counts_table(release.rows, name="table"),
             "sources_left_out": MetadataValue.table(left_out, schema=TableSchema(columns=columns)),
@@ -81,7 +84,13 @@ def public_release(
             "summary": bar_summary(
                 f"release {release.version}, sources",
                 {"released": len(release.sources), "left out": len(release.excluded)},
-                [f"**{source}** is left out: {reason}" for source, reason in release.excluded],
+                [
+                    *(f"**{source}** is left out: {reason}" for source, reason in release.excluded),
+                    *(
+                        f"**{source}** is released without {number} series that quality leaves out"
+                        for source, number in release.series_left_out.items()
+                    ),
+                ],
             ),
         },
         check_results=[_agreements(release, sources, today)],

@@ -1,6 +1,7 @@
-"""Asset ``series_features``: measures of every image series, and of every region that a segmentation brings."""
+"""Asset ``series_features``: measures of every image series, and of every region that a SEG or RTSTRUCT brings."""
 
 from collections import Counter
+from dataclasses import asdict
 
 from dagster import (
     AssetCheckResult,
@@ -8,17 +9,28 @@ from dagster import (
     AssetCheckSpec,
     AssetExecutionContext,
     MaterializeResult,
+    TableMetadataValue,
     asset,
 )
 
 from assets.boundary import identity_safe
-from assets.metadata import bar_summary, column_schema, counts_table, frame_preview, portal_link, source_partition
+from assets.distribution_plot import distribution_plots
+from assets.metadata import (
+    bar_summary,
+    column_schema,
+    counts_table,
+    frame_preview,
+    portal_link,
+    source_partition,
+    whole_table,
+)
 from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
 from assets.quality_report import quality_report
 from ingestion.accounting.source_state import read_manifests
 from ingestion.catalogue.measurements import save_measurements
 from ingestion.features import TOOL_VERSION
+from ingestion.features.distributions import distributions
 from ingestion.features.run import SourceFeatures, compute_source_features
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tables import COUNTS, NUMBERS, series_columns
@@ -64,7 +76,7 @@ _PREVIEW = (
 def series_features(
     context: AssetExecutionContext, object_store: ObjectStoreResource, compute: ComputeResource
 ) -> MaterializeResult:
-    """Geometry and intensity statistics per series, IBSI intensity features per region of interest."""
+    """Geometry, intensities, quality and dose per series, IBSI features per region of interest."""
     source_id = source_partition(context)
     with identity_safe("series_features"):
         stores = object_store.open()
@@ -81,6 +93,7 @@ def series_features(
             state_digest=state.digest,
             series=found.series,
             regions=found.regions,
+            long=found.long,
         )
     context.log.info(
         f"{source_id}: {found.computed} measured now, {found.reused} before, {len(found.refused)} refused, "
@@ -97,6 +110,11 @@ def series_features(
             "objects_written": found.objects_written,
             "series_table": measured.series_key,
             "regions_table": measured.regions_key,
+            "long_table": measured.long_key or "",
+            "values": len(found.long),
+            "outliers": _outliers(found),
+            "distributions": frame_preview(distributions(found.long)),
+            "plots": distribution_plots(found.long),
             "preview": frame_preview(found.series, _PREVIEW),
             "report": portal_link(f"/measures/{source_id}", otherwise=measured.series_key),
             "summary": bar_summary(
@@ -108,10 +126,22 @@ def series_features(
                 },
                 [f"{len(found.regions)} regions of interest", f"{found.computed} computed now, {found.reused} before"],
             ),
+            "failures": _failures(found),
             "refusals": counts_table(Counter(item.reason for item in found.refused), name="reason"),
         },
         check_results=[_all_measured(found)],
     )
+
+
+def _outliers(found: SourceFeatures) -> TableMetadataValue:
+    """Values far outside those of their kind, most deviant series first by name."""
+    far = found.long[found.long["Outlier"].fillna(False)]
+    return frame_preview(far, ("SeriesInstanceUID", "SegmentNumber", "Modality", "Feature", "Value", "Unit"))
+
+
+def _failures(found: SourceFeatures) -> TableMetadataValue:
+    """Every series or region that was refused, with its reason."""
+    return whole_table([asdict(item) for item in found.refused], ("SeriesInstanceUID", "kind", "reason", "detail"))
 
 
 def _all_measured(found: SourceFeatures) -> AssetCheckResult:

@@ -34,4 +34,5 @@ def source_sync(
             ledger=ledger,
             research=stores.research,
             internal=stores.internal,
+            linkage=keys.linkage(),
         )

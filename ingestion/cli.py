@@ -31,10 +31,13 @@ OWN = {
     "policy": "ingestion.commands.policy",
     "bench": "ingestion.commands.bench",
     "features": "ingestion.commands.features",
+    "feature-reports": "ingestion.commands.feature_reports",
     "reconcile": "ingestion.commands.reconcile",
     "quarantine": "ingestion.commands.quarantine",
     "release": "ingestion.commands.release",
     "catalogue": "ingestion.commands.catalogue",
+    "vocabulary": "ingestion.commands.vocabulary",
+    "clinical": "ingestion.commands.clinical",
     "risk": "ingestion.commands.risk",
     "conformance": "ingestion.commands.conformance",
 }

@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     compute: str = Field("local", description="local, local:N or tcp://scheduler:8786 (Dask)")
     dagster_url: str | None = Field(None, description="where the Dagster webserver answers")
     portal_url: str | None = Field(None, description="where the quality reports are served")
+    node_provider: str = Field("Cancer image platform", description="name of this node in the federation's answers")
     seed: int = Field(20261123, description="seed of the demo sources")
 
     @field_validator("compute")

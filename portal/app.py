@@ -1,25 +1,42 @@
-"""The report pages, read from the two buckets. Read-only, no login: keep them on the loopback."""
+"""The pages of the portal, read from the two buckets. Read-only, no login: keep them on the loopback."""
 
 from __future__ import annotations
 
+import datetime as dt
+import secrets
 from html import escape
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 
 from ingestion.accounting.source_state import read_latest_state
+from ingestion.catalogue.federation.node import CollectionText
 from ingestion.catalogue.measurements import read_measurements
 from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases, read_release
+from ingestion.catalogue.search.index import SearchIndex, open_index
+from ingestion.catalogue.search.release_index import open_release
+from ingestion.identity.keys import KeyMissingError, create_key, load_key
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import ObjectMissingError, StoreError
 from ingestion.storage.open import Stores, open_stores
 from portal.pages import accounting_page, measures_page, page, release_page, releases_page
+from portal.quality import SERVED, Remembering, overview
 from portal.reports import ReportFacts, latest_report
+from portal.search.api import build_api
+from portal.search.explorer import Explorer
+from portal.search.limits import Limits
+from portal.search.node import NodeEndpoint
+from portal.search.service import SearchService
+from quality_checks.documents import REPORT, content_type
 
+PUBLIC_COUNTS = "PUBLIC-COUNTS"
+"""Name of the secret that public counts are rounded by: ``CIE_KEY_PUBLIC_COUNTS``, or a file in the keys folder, made
+when there is none. Another secret rounds otherwise, and answers by two tell more than by one: keep it as the others."""
 _HEADERS = {
     # The pages are self-contained: nothing may be fetched or run from anywhere.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
@@ -28,10 +45,24 @@ _HEADERS = {
 }
 
 
-def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
-    """The web application over the two buckets."""
+def build_app(
+    stores: Stores,
+    entries: tuple[SourceEntry, ...],
+    *,
+    search: tuple[SearchService, Limits] | None = None,
+    provider: str = "",
+    dagster_url: str | None = None,
+) -> Starlette:
+    """The web application over the two buckets.
+
+    Args:
+        search: what answers the explorer, the API and the federation; None: there are none of these.
+        provider: how this node is called in the federation's answers.
+        dagster_url: linked to, where it is known.
+    """
     known = {entry.id: entry for entry in entries}
     internal, research = stores.internal, stores.research
+    judgements = Remembering(internal)
 
     def source_of(request: Request) -> str:
         source_id: str = request.path_params["source_id"]
@@ -42,16 +73,30 @@ def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
     def index(request: Request) -> Response:
         return _html(_index([(entry, latest_report(internal, entry.id)) for entry in entries]))
 
+    def quality(request: Request) -> Response:
+        now = dt.datetime.now(dt.UTC)
+        return _html(overview(judgements, entries, now=now, dagster_url=dagster_url))
+
     def report(request: Request) -> Response:
-        source_id, digest = source_of(request), request.path_params.get("digest")
-        facts = latest_report(internal, source_id)
-        key = f"quality/{source_id}/{digest}/report.html" if digest else (facts.report_key if facts else None)
-        if key is None:
-            raise HTTPException(404, f"{source_id} has no quality report yet: sync it first")
+        source_id, run = source_of(request), request.path_params.get("run")
+        if run is None:
+            facts = latest_report(internal, source_id)
+            if facts is None:
+                raise HTTPException(404, f"{source_id} has no quality report yet: sync it first")
+            run = facts.run
+        # With its slash: the files of a report link to each other by their names.
+        return RedirectResponse(f"/reports/{source_id}/{run}/", headers=_HEADERS)
+
+    def document(request: Request) -> Response:
+        source_id, run = source_of(request), request.path_params["run"]
+        name = request.path_params.get("name") or REPORT
+        if name not in SERVED:
+            raise HTTPException(404, "no such file")
         try:
-            return _html(internal.read(key))
+            body = internal.read(f"quality/{source_id}/{run}/{name}")
         except ObjectMissingError:
             raise HTTPException(404, "no such report") from None
+        return Response(body, media_type=content_type(name), headers=_HEADERS)
 
     def accounting(request: Request) -> Response:
         latest = read_latest_state(internal, source_of(request))
@@ -74,23 +119,80 @@ def build_app(stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
         except UnknownReleaseError:
             raise HTTPException(404, "no such release") from None
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/", index),
         Route("/health", lambda request: PlainTextResponse("ok")),
+        Route("/reports", quality),
         Route("/reports/{source_id}", report),
-        Route("/reports/{source_id}/{digest:str}", report),
+        Route("/reports/{source_id}/{run}", report),
+        Route("/reports/{source_id}/{run}/", document),
+        Route("/reports/{source_id}/{run}/{name}", document),
         Route("/accounting/{source_id}", accounting),
         Route("/measures/{source_id}", measures),
         Route("/releases", releases),
         Route("/releases/{version}", release),
     ]
+    if search is not None:
+        texts = tuple(map(_collection_text, entries))
+        node = NodeEndpoint(*search, provider=provider, collections=lambda: texts)
+        routes += [
+            Route("/explore", Explorer(*search).page),
+            Route("/node", node.endpoint, methods=["GET", "POST"]),
+            Mount("/api/v1", build_api(*search)),
+        ]
     return Starlette(routes=routes, exception_handlers={StoreError: _store_down, HTTPException: _refused})
 
 
 def make() -> Starlette:
     """The application by the settings; for ``uvicorn --factory portal.app:make``."""
     settings = Settings()
-    return build_app(open_stores(settings), load_registry(settings.registry).sources)
+    stores = open_stores(settings)
+    return build_app(
+        stores,
+        load_registry(settings.registry).sources,
+        search=_search(settings, stores),
+        provider=settings.node_provider,
+        dagster_url=settings.dagster_url,
+    )
+
+
+def search_only(folder: Path) -> Starlette:
+    """The search over one index, without a store, without a budget: for a big catalogue on one's own machine."""
+    index = open_index(folder)
+    secret = secrets.token_bytes(32)
+    service = SearchService(lambda: index.release, lambda version: index, secret=secret)
+    limits = Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC), rate=1e6, burst=1_000_000, budget=1_000_000)
+    routes = [Route("/explore", Explorer(service, limits).page), Mount("/api/v1", build_api(service, limits))]
+    return Starlette(routes=routes)
+
+
+def _search(settings: Settings, stores: Stores) -> tuple[SearchService, Limits]:
+    try:
+        secret = load_key(PUBLIC_COUNTS, keys_dir=settings.keys_root).secret
+    except KeyMissingError:
+        create_key(PUBLIC_COUNTS, keys_dir=settings.keys_root)
+        secret = load_key(PUBLIC_COUNTS, keys_dir=settings.keys_root).secret
+    folder = settings.data_dir / "search"
+
+    def newest() -> str | None:
+        releases = list_releases(stores.research)
+        return releases[-1].version if releases else None
+
+    def opened(version: str) -> SearchIndex:
+        return open_release(stores.research, read_release(stores.research, version), folder)
+
+    service = SearchService(newest, opened, secret=secret)
+    return service, Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC))
+
+
+def _collection_text(entry: SourceEntry) -> CollectionText:
+    meaning = entry.cancer_code.meaning.lower()
+    held = ", ".join(entry.holder_countries)
+    return CollectionText(
+        id=entry.id,
+        name=f"{entry.project}: {meaning}",
+        description=f"De-identified images of {meaning} from {entry.project}, held in {held}.",
+    )
 
 
 def _html(body: str | bytes) -> Response:
@@ -114,6 +216,7 @@ def _index(rows: list[tuple[SourceEntry, ReportFacts | None]]) -> str:
     missing = sum(1 for _, facts in rows if facts is None)
     return page(
         "Quality reports",
+        '<p><a href="/reports">Heat map, trends and freshness of all sources</a></p>'
         f'<p><span class="bad">{blocked} blocked</span> · {len(rows) - blocked - missing} published · '
         f'<span class="dim">{missing} without a report yet</span></p>'
         "<table><tr><th>source<th>project<th>cancer<th>verdict"

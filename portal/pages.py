@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -15,8 +16,13 @@ from ingestion.catalogue.measurements import Measurements
 from ingestion.catalogue.release_manifest import ReleaseManifest
 from ingestion.storage import ObjectStore
 
-_HIDDEN = frozenset({"source_id", "StudyInstanceUID", "ImageVersion", "MaskVersion", "SettingsDigest", "ToolVersion"})
+_HIDDEN = frozenset({
+    "source_id", "StudyInstanceUID", "ImageVersion", "MaskVersion", "ImageDigest", "MaskDigest", "SettingsDigest",
+    "Tool", "ToolVersion",
+})  # fmt: skip
 """Columns that are the same in every row, or only name what the row was made of."""
+_TEXTURE = re.compile(r"_[0-9A-Z]{4}_[0-9A-Z]{4}$")
+"""Features of texture, by their two codes: some two hundred columns that nobody reads on a page."""
 
 
 def page(title: str, body: str) -> str:
@@ -24,7 +30,8 @@ def page(title: str, body: str) -> str:
     style = files("portal").joinpath("style.css").read_text(encoding="utf-8")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<style>{style}</style><nav><a href="/">Quality reports</a> · <a href="/releases">Releases</a></nav>'
+        f'<style>{style}</style><nav><a href="/">Sources</a> · <a href="/reports">Quality</a> · '
+        f'<a href="/releases">Releases</a> · <a href="/explore">Explorer</a></nav>'
         f"<h1>{escape(title)}</h1>{body}</html>"
     )
 
@@ -72,10 +79,12 @@ def measures_page(measured: Measurements, research: ObjectStore) -> str:
     body = f'<p class="dim">Measured on state {escape(measured.state_digest)}.</p>'
     for title, key in (("Series", measured.series_key), ("Regions of interest", measured.regions_key)):
         found = parquet.read_table(io.BytesIO(research.read(key)))
-        names = [name for name in found.column_names if name not in _HIDDEN]
+        names = [name for name in found.column_names if name not in _HIDDEN and not _TEXTURE.search(name)]
         rows = [[row[name] for name in names] for row in found.to_pylist()]
         body += f"<h2>{title} ({len(rows)})</h2>" + (table(names, rows) if rows else "<p>None.</p>")
         body += f'<p class="dim">{escape(key)}</p>'
+    if measured.long_key is not None:
+        body += f'<p class="dim">All values, texture too, one a row: {escape(measured.long_key)}</p>'
     return page(f"Measures of {measured.source_id}", body)
 
 
@@ -98,6 +107,10 @@ def release_page(release: ReleaseManifest) -> str:
 
     tables = table(("table", "rows"), [(name, told(rows)) for name, rows in sorted(release.rows.items())])
     left_out = table(("source", "why it is left out"), [(one.source_id, one.reason) for one in release.excluded])
+    without = table(
+        ("source", "series", "quality rules that leave it out"),
+        [(one.source_id, one.SeriesInstanceUID, one.reason) for one in release.series_left_out],
+    )
     kept = table(
         ("file", "rows", "bytes", "SHA-256"),
         [(one.path, told(one.rows), one.size, one.sha256) for one in release.files],
@@ -107,7 +120,9 @@ def release_page(release: ReleaseManifest) -> str:
         f"<p>Released on {escape(release.released_on)}, after {escape(release.previous or 'none')}. "
         f"{len(release.sources)} sources; counts under {release.small_count} are not told. "
         f'<span class="dim">Digest {escape(release.content_digest)}.</span></p>'
-        f"<h2>Tables</h2>{tables}<h2>Left out</h2>{left_out}<h2>Files</h2>{kept}",
+        f"<h2>Tables</h2>{tables}<h2>Left out</h2>{left_out}"
+        + (f"<h2>Series left out of released sources</h2>{without}" if release.series_left_out else "")
+        + f"<h2>Files</h2>{kept}",
     )
 
 

@@ -19,6 +19,11 @@ class ReportFacts:
     errors: int
     warnings: int
 
+    @property
+    def run(self) -> str:
+        """Names the report among all of its source."""
+        return self.report_key.split("/")[-2]
+
 
 def latest_report(internal: ObjectStore, source_id: str) -> ReportFacts | None:
     """The current judgement of a source; None when it was never judged."""

@@ -11,14 +11,19 @@ from quality_checks.wording import percent
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "checks.md"
 _HEAD = """# Quality checks
 
-Written by `python -m quality_checks.docs` from the rules in `quality_checks/suites/`; don't edit it by hand.
+Written by `python -m quality_checks.docs` from the rules in `quality_checks/suites/` and
+`quality_checks/imaging/`; don't edit it by hand. What each imaging check finds and leaves alone is measured:
+[on defects made by code](checks-measured.md) and [on real files](checks-corpus.md).
 
 Every rule judges the rows of one level. A share of passing rows below *error* blocks the source's way to the
 catalogue, where its last good state stays; below *warning* it is named in the report. A rule without rows to judge is
 neither passed nor failed. A dimension's score is the mean share over its judged rules that can warn.
 
 Rules on series, studies and patients are Great Expectations suites, one for each table; rules on instances and on the
-source are counted from the accounting. To add one, add an entry to a suite; asset checks, report and this page follow.
+source are counted from the accounting; rules on what a series holds are checked where its objects are read; rules that
+compare people, studies and images over sources use keyed digests (`quality_checks/crossing`). A rule that *leaves out*
+takes its failing series out of the release, whatever their share, and the rest of the source goes on. To add one, add
+an entry to a suite; asset checks, report and this page follow.
 """
 _TITLES = {
     Level.SOURCE: "The source",
@@ -48,6 +53,8 @@ def render() -> str:
 
 def _row(rule: Rule) -> str:
     bounds = [percent(bound) if bound is not None else "never" for bound in (rule.error_below, rule.warning_below)]
+    if rule.excludes:
+        bounds[0] += ", leaves out"
     cells = [
         f"**{rule.title}**<br>`{rule.id}` v{rule.version}",
         rule.dimension.value,

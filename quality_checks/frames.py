@@ -34,6 +34,13 @@ _SERIES_NUMBERS = (
     "PixelSpacingColumn", "SliceThickness", "SliceSpacing", "MissingSlices", "DuplicatePositions", "KVP",
     "MagneticFieldStrength", "RepetitionTime", "EchoTime",
 )  # fmt: skip
+_DETAIL_TEXTS = frozenset({
+    "ProtocolName", "SeriesDescription", "DecayCorrection", "RadiopharmaceuticalStartTime", "ImageType",
+    "AccessionNumber",
+})  # fmt: skip
+_DIFFUSION = re.compile(r"diff(?:usion)?(?![a-z])|(?<![a-z])dwi|(?<![a-z])dti", re.IGNORECASE)
+_DERIVED_DIFFUSION = re.compile(r"(?<![a-z])(?:e?adc|fa|trace[w]?|colfa)(?![a-z])", re.IGNORECASE)
+"""Maps computed from several b-values have none of their own."""
 _STUDY_TEXT = ("PatientID", "StudyInstanceUID", "StudyDate", "Modalities")
 _STUDY_NUMBERS = ("AgeAtStudy", "NumberOfInstances", "NumberOfPatientIDs")
 _PATIENT_TEXT = ("PatientID", "Sexes", "FirstStudyDate", "LastStudyDate")
@@ -50,8 +57,11 @@ class MissingColumnsError(ValueError):
         )
 
 
-def series_frame(series: pd.DataFrame) -> pd.DataFrame:
+def series_frame(series: pd.DataFrame, details: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row per series with the derived columns of the series rules; rows in the order of ``SeriesInstanceUID``.
+
+    Args:
+        details: ``ingestion.catalogue.details`` of the same series; without it their columns are left out.
 
     Raises:
         MissingColumnsError: a column that rules read is not there.
@@ -76,7 +86,35 @@ def series_frame(series: pd.DataFrame) -> pd.DataFrame:
     frame["LongestTime"] = times.max(axis=1).where(~(times.min(axis=1) < 0), times.min(axis=1))
     frame["AcquisitionDay"] = _each(frame["AcquisitionDate"], day_number)
     frame["DaysFromStudy"] = _days_between(frame["StudyDate"], frame["AcquisitionDate"])
-    return frame
+    return frame if details is None or details.empty else _with_details(frame, details)
+
+
+def _with_details(frame: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
+    said = (
+        details.drop_duplicates("SeriesInstanceUID").set_index("SeriesInstanceUID").reindex(frame["SeriesInstanceUID"])
+    )
+    made = frame.copy()
+    for column in said.columns.difference(frame.columns):
+        values = said[column]
+        numeric = column not in _DETAIL_TEXTS
+        made[column] = (
+            pd.to_numeric(values, errors="coerce").astype("float64").to_numpy()
+            if numeric
+            else pd.Series([_text(value) for value in values], index=made.index, dtype="object")
+        )
+    made["AnyExposure"] = made["Exposure"].fillna(made["XRayTubeCurrent"])
+    made["AcquiredAfterStudy"] = made["AcquisitionSeconds"] - made["StudySeconds"]
+    made["ContentAfterAcquisition"] = made["ContentSeconds"] - made["AcquisitionSeconds"]
+    made["SeriesAfterStudy"] = made["SeriesSeconds"] - made["StudySeconds"]
+    named = [
+        f"{protocol} {description} {kind}"
+        for protocol, description, kind in zip(
+            made["ProtocolName"], made["SeriesDescription"], made["ImageType"], strict=True
+        )
+    ]
+    diffusion = [bool(_DIFFUSION.search(text)) and not _DERIVED_DIFFUSION.search(text) for text in named]
+    made["IsDiffusion"] = pd.Series([1.0 if found else None for found in diffusion], index=made.index, dtype="float64")
+    return made
 
 
 def study_frame(study: pd.DataFrame) -> pd.DataFrame:

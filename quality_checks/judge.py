@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from ingestion.accounting.source_state import SourceState
 from ingestion.sources.registry import SourceEntry
-from quality_checks.catalogue_of_checks import TABLES, rules_by_id, source_checks, table_checks
+from quality_checks.catalogue_of_checks import (
+    TABLES,
+    crossing_rules,
+    imaging_rules,
+    rules_by_id,
+    source_checks,
+    table_checks,
+)
+from quality_checks.crossing.cross import Crossed
+from quality_checks.crossing.rules import LinkOutcome
 from quality_checks.engine import Outcome, evaluate
+from quality_checks.examination import CheckOutcome, Examination
 from quality_checks.frames import patient_frame, series_frame, study_frame
-from quality_checks.model import MAX_EXAMPLES, Dimension, Level, QualityVerdict, Rule, RuleResult, Severity
+from quality_checks.model import MAX_EXAMPLES, Dimension, Finding, Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.suites.source import Tables, Tally
 from quality_checks.wording import message
 
 _KEYS = {Level.SERIES: "SeriesInstanceUID", Level.STUDY: "StudyInstanceUID", Level.PATIENT: "PatientID"}
 
 
-def judge(tables: Tables, state: SourceState, *, entry: SourceEntry) -> QualityVerdict:
+def judge(
+    tables: Tables,
+    state: SourceState,
+    *,
+    entry: SourceEntry,
+    examinations: Iterable[Examination] = (),
+    crossed: Crossed | None = None,
+    unjudged: frozenset[str] = frozenset(),
+) -> QualityVerdict:
     """Judge one source by all rules. Equal inputs give equal verdicts, in any order of rows.
 
     Args:
         tables: patient, study and series of the source; empty tables are fine.
         state: what the tables were built from.
         entry: what the registry says of the source.
+        examinations: of its series (``quality_checks.examination``); a series without one is not judged by pixels.
+        unjudged: ids of rules that have nothing to go by here; they judge no row.
+        crossed: what comparing people, studies and images found; without it those rules judge nothing.
 
     Raises:
         ValueError: ``state`` and ``entry`` are of two sources, or a table lacks columns (``MissingColumnsError``).
@@ -32,45 +54,90 @@ def judge(tables: Tables, state: SourceState, *, entry: SourceEntry) -> QualityV
     """
     if state.source_id != entry.id:
         raise ValueError(f"the state is of {state.source_id}, the registry entry of {entry.id}")
-    results = [_of_source(check.rule, check.count(tables, state, entry)) for check in source_checks()]
+    examined = sorted(examinations, key=lambda one: one.SeriesInstanceUID)
+    judged = [
+        _of_source(check.rule, _NOTHING if check.rule.id in unjudged else check.count(tables, state, entry))
+        for check in source_checks()
+    ]
+    judged += [_of_examinations(rule, examined) for rule in imaging_rules()]
+    linked = {one.rule_id: one for one in crossed.outcomes} if crossed else {}
+    judged += [_of_links(rule, linked.get(rule.id, LinkOutcome(rule.id, rows=0))) for rule in crossing_rules()]
     for level, frame in _frames(tables):
-        outcomes = evaluate(frame, table_checks(level), name=level.value, entry=entry)
-        results += [_of_table(check.rule, frame, outcomes[check.rule.id]) for check in table_checks(level)]
+        checks = [check for check in table_checks(level) if check.rule.id not in unjudged]
+        outcomes = evaluate(frame, checks, name=level.value, entry=entry)
+        judged += [
+            _of_table(check.rule, frame, outcomes.get(check.rule.id, Outcome(rows=0, failing=())))
+            for check in table_checks(level)
+        ]
+    results = [one.result for one in judged]
+    findings = tuple(finding for one in judged for finding in one.findings)
     return QualityVerdict(
         source_id=entry.id,
         results=tuple(results),
         scores=_scores(results),
         blocks=any(result.severity is Severity.ERROR for result in results),
+        findings=findings,
+        excluded=_excluded(findings, tables),
     )
+
+
+_NOTHING = Tally(rows=0, passing=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A rule's result with its failing rows."""
+
+    result: RuleResult
+    findings: tuple[Finding, ...] = ()
 
 
 def _frames(tables: Tables) -> Iterable[tuple[Level, pd.DataFrame]]:
     nothing = pd.DataFrame()
-    series = nothing if tables.series.empty else series_frame(tables.series)
+    series = nothing if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     study = nothing if tables.study.empty else study_frame(tables.study)
     patient = nothing if tables.patient.empty else patient_frame(tables.patient, study)
     return zip(TABLES, (series, study, patient), strict=True)
 
 
-def _of_source(rule: Rule, tally: Tally) -> RuleResult:
+def _of_source(rule: Rule, tally: Tally) -> _Judged:
     # accounts that do not add up can count more passing objects than delivered ones: a share is never above 1
-    return _result(rule, rows=tally.rows, passing=max(0, min(tally.passing, tally.rows)), examples=())
+    return _judged(rule, rows=tally.rows, passing=max(0, min(tally.passing, tally.rows)), failing=())
 
 
-def _of_table(rule: Rule, frame: pd.DataFrame, outcome: Outcome) -> RuleResult:
-    failing = outcome.failing
-    keys = frame[_KEYS[rule.level]].iloc[list(failing)].dropna() if failing else ()
-    return _result(
-        rule,
-        rows=outcome.rows,
-        passing=outcome.rows - len(failing),
-        examples=tuple(sorted({str(key) for key in keys})[:MAX_EXAMPLES]),
-    )
+def _of_table(rule: Rule, frame: pd.DataFrame, outcome: Outcome) -> _Judged:
+    keys = frame[_KEYS[rule.level]].iloc[list(outcome.failing)].dropna() if outcome.failing else ()
+    failing = [(key, None) for key in sorted({str(key) for key in keys})]
+    return _judged(rule, rows=outcome.rows, passing=outcome.rows - len(outcome.failing), failing=failing)
 
 
-def _result(rule: Rule, *, rows: int, passing: int, examples: tuple[str, ...]) -> RuleResult:
+def _of_links(rule: Rule, outcome: LinkOutcome) -> _Judged:
+    passing = outcome.rows - len(outcome.failing)
+    return _judged(rule, rows=outcome.rows, passing=passing, failing=outcome.failing)
+
+
+def _of_examinations(rule: Rule, examined: Sequence[Examination]) -> _Judged:
+    """Of the series that the rule applies to, those without a fault pass."""
+    failing: list[tuple[str, str | None]] = []
+    rows = 0
+    for examination in examined:
+        outcome = next((one for one in examination.outcomes if one.rule_id == rule.id), None)
+        if outcome is None or not outcome.applies:
+            continue
+        rows += 1
+        if not outcome.passed:
+            failing.append((examination.SeriesInstanceUID, _in_words(outcome)))
+    return _judged(rule, rows=rows, passing=rows - len(failing), failing=failing)
+
+
+def _in_words(outcome: CheckOutcome) -> str:
+    first = outcome.faults[0].detail if outcome.faults else "found faulty"
+    return first if outcome.failing <= 1 else f"{first} (and {outcome.failing - 1} more of {outcome.judged})"
+
+
+def _judged(rule: Rule, *, rows: int, passing: int, failing: Sequence[tuple[str, str | None]]) -> _Judged:
     severity = rule.severity(rows=rows, passing=passing)
-    return RuleResult(
+    result = RuleResult(
         rule_id=rule.id,
         level=rule.level,
         dimension=rule.dimension,
@@ -78,9 +145,35 @@ def _result(rule: Rule, *, rows: int, passing: int, examples: tuple[str, ...]) -
         rows=rows,
         passing=passing,
         share=passing / rows if rows else 1.0,
-        examples=examples,
+        examples=tuple(key for key, _ in failing[:MAX_EXAMPLES]),
         message=message(rule, severity, rows=rows, passing=passing),
     )
+    of_row = Severity.ERROR if rule.excludes else severity or Severity.INFO
+    # rules on instances are counted, and acted on, by series
+    level = Level.SERIES if rule.level is Level.INSTANCE else rule.level
+    findings = tuple(Finding(rule.id, level, key, of_row, detail) for key, detail in failing)
+    return _Judged(result, findings)
+
+
+def _excluded(findings: Iterable[Finding], tables: Tables) -> dict[str, tuple[str, ...]]:
+    """The series that rules leave out of the release, with the ids of those rules."""
+    reasons: dict[tuple[Level, str], set[str]] = {}
+    for finding in findings:
+        if rules_by_id()[finding.rule_id].excludes:
+            reasons.setdefault((finding.level, finding.key), set()).add(finding.rule_id)
+    if not reasons:
+        return {}
+    excluded = {}
+    columns = [_KEYS[level] for level in (Level.SERIES, Level.STUDY, Level.PATIENT)]
+    for series, study, patient in tables.series[columns].itertuples(index=False):
+        rules = (
+            reasons.get((Level.SERIES, series), set())
+            | reasons.get((Level.STUDY, study), set())
+            | reasons.get((Level.PATIENT, patient), set())
+        )
+        if rules:
+            excluded[str(series)] = tuple(sorted(rules))
+    return dict(sorted(excluded.items()))
 
 
 def _scores(results: Sequence[RuleResult]) -> dict[Dimension, float]:

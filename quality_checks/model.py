@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 MAX_EXAMPLES = 10
@@ -47,7 +47,8 @@ class Rule:
 
     A share of passing rows below ``error_below`` is an error, below ``warning_below`` a warning; any other failing
     row is information. None: never that severe. ``fault`` says what a failing row has wrong, ``unit`` what is
-    counted where that is not the level itself.
+    counted where that is not the level itself. ``excludes``: a failing series (or all series of a failing study or
+    patient) is left out of the release, whatever the share; the rest of the source goes on.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Rule:
     error_below: float | None
     threshold_reason: str
     unit: str | None = None
+    excludes: bool = False
 
     def __post_init__(self) -> None:
         for bound in (self.warning_below, self.error_below):
@@ -83,6 +85,21 @@ class Rule:
         if self.warning_below is not None and share < self.warning_below:
             return Severity.WARNING
         return Severity.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One failing row of a rule. ``key``: its PatientID, StudyInstanceUID or SeriesInstanceUID (pseudonyms).
+
+    ``detail`` says what was found there, in numbers and our own words: never a delivered text.
+    """
+
+    rule_id: str
+    level: Level
+    key: str
+    severity: Severity
+    """Of this row: an error where the rule excludes it or ends in error, else that of the rule's result."""
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,10 @@ class QualityVerdict:
     results: tuple[RuleResult, ...]
     scores: Mapping[Dimension, float]
     blocks: bool
+    findings: tuple[Finding, ...] = ()
+    """Every failing row of every rule that has rows, in the order of the rules, then of the keys."""
+    excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """SeriesInstanceUID of each series that is left out of the release, and the rules that say so."""
 
     def of(self, severity: Severity | None) -> tuple[RuleResult, ...]:
         """The applying results of one severity (None: passed), in the order of the rules."""
@@ -129,5 +150,9 @@ class QualityVerdict:
     @property
     def digest(self) -> str:
         """Digest (24 hex digits) of the results: equal digests, equal verdicts."""
-        body = {"source_id": self.source_id, "results": [asdict(result) for result in self.results]}
+        body = {
+            "source_id": self.source_id,
+            "results": [asdict(result) for result in self.results],
+            "findings": [asdict(finding) for finding in self.findings],
+        }
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:24]

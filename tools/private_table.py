@@ -34,6 +34,14 @@ NOT_A_MAKER = re.compile(
 )
 """Creators that name no maker's block but an archive, a project, a hospital, a day: such a block goes whole."""
 
+TYPED = re.compile(
+    r"descri|comment|label|annot|protocol|procedure|title|remark|owner|radiographer|department|organ|anatom|body|"
+    r"history|character|identification|preset|name$|object|package|prefix|postfix|manufacturer|^marker|^unknown|^$",
+    re.IGNORECASE,
+)
+"""Names of attributes that hold what somebody typed, or may; the texts of all others are a device's own words."""
+TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"})
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -73,6 +81,7 @@ def collect(knowledge: Path, standard: Path) -> tuple[list[tuple[str, ...]], Cou
     unread: dict[tuple[str, int, int], set[str]] = defaultdict(set)
     kinds: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
     sources: dict[tuple[str, int, int], set[str]] = defaultdict(set)
+    named: dict[tuple[str, int, int], set[str]] = defaultdict(set)
     with knowledge.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
             signature = parse(row["element_sig_pattern"])
@@ -90,6 +99,7 @@ def collect(knowledge: Path, standard: Path) -> tuple[list[tuple[str, ...]], Cou
                 continue
             count[f"knowledge base: {word}"] += 1
             sources[key].add("TCIA")
+            named[key].add(row["tag_name"].rpartition(":")[2].strip())
             if row["vr"] not in ("", "UN"):
                 kinds[key][row["vr"]] += 1
             # Of unknown VR they were removed because nobody could read them; na: the sequence around goes anyway.
@@ -110,9 +120,17 @@ def collect(knowledge: Path, standard: Path) -> tuple[list[tuple[str, ...]], Cou
         word = _agreed(judged, in_standard="PS3.15" in sources[key], count=count)
         if word != "remove":
             creator, group, low = key
-            vr = "/".join(_vrs(kinds[key], creator=creator, tag=(group << 16) | 0x1000 | low))
+            vrs = _vrs(kinds[key], creator=creator, tag=(group << 16) | 0x1000 | low)
+            if word == "keep" and vrs and vrs[0] in TEXT_VRS and not _typed(vrs[0], named[key]):
+                word = "code"
+            vr = "/".join(vrs)
             result.append((creator, f"{group:04X}", f"{low:02X}", vr, word, "+".join(sorted(sources[key]))))
     return result, count
+
+
+def _typed(vr: str, names: set[str]) -> bool:
+    """Whether somebody may have typed a value, by its VR and its names in the knowledge base; a CS is a code."""
+    return any(map(TYPED.search, names)) if names or vr == "CS" else True
 
 
 def _vrs(seen: Counter[str], *, creator: str, tag: int) -> list[str]:

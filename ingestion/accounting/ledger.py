@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -168,6 +169,7 @@ class Ledger:
                         state=outcome.state.value,
                         manifest_version=outcome.manifest_version,
                         bytes_stored=outcome.bytes_stored,
+                        facts=json.dumps(outcome.facts.to_json(), sort_keys=True),
                     )
                 )
 
@@ -183,9 +185,11 @@ class Ledger:
             ):
                 counted.setdefault(row.series_uid, {})[(row.state, row.reason)] = row.number
             entries = [
-                _series_entry(row.series_uid, row.state, row.manifest_version, counted.get(row.series_uid, {}))
+                _series_entry(
+                    row.series_uid, row.state, row.manifest_version, counted.get(row.series_uid, {}), row.facts
+                )
                 for row in connection.execute(
-                    select(s.series_uid, s.state, s.manifest_version).where(s.source_id == source_id)
+                    select(s.series_uid, s.state, s.manifest_version, s.facts).where(s.source_id == source_id)
                 )
             ]
         return SourceState(source_id=source_id, series=sorted_entries(entries))
@@ -299,7 +303,11 @@ def _instance_row(source_id: str, series_uid: str, item: InstanceOutcome) -> dic
 
 
 def _series_entry(
-    series_uid: str, state: str, manifest_version: str | None, counted: Mapping[tuple[str, str | None], int]
+    series_uid: str,
+    state: str,
+    manifest_version: str | None,
+    counted: Mapping[tuple[str, str | None], int],
+    facts: str | None,
 ) -> SeriesEntry:
     by_state = {
         wanted: sum(n for (found, _), n in counted.items() if found == wanted.value) for wanted in InstanceState
@@ -316,4 +324,5 @@ def _series_entry(
             quarantined=by_state[InstanceState.QUARANTINED],
         ),
         reasons=reasons,
+        facts=json.loads(facts) if facts else {},
     )

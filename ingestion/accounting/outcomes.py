@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ingestion.accounting.facts import SeriesFacts
 from ingestion.accounting.inventory import Refusal
 from ingestion.accounting.states import InstanceState, SeriesState
 
@@ -51,6 +52,7 @@ class SeriesOutcome:
     instances: tuple[InstanceOutcome, ...]
     manifest_version: str | None
     work: Work
+    facts: SeriesFacts = field(default_factory=SeriesFacts)
 
     @property
     def state(self) -> SeriesState:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ingestion.accounting.manifest import Manifest, manifest_key
 from ingestion.accounting.states import SeriesState
@@ -48,6 +49,8 @@ class SeriesEntry:
     manifest_version: str | None
     counts: Counts
     reasons: dict[str, int]
+    facts: dict[str, Any] = field(default_factory=dict)
+    """``SeriesFacts`` as JSON: what the raw headers said, as digests and yes or no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class SourceState:
                 manifest_version=row["manifest_version"],
                 counts=Counts(**row["counts"]),
                 reasons=row["reasons"],
+                facts=row.get("facts", {}),
             )
             for row in data["series"]
         )

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     NESTED_TOO_DEEP = "nested_too_deep"
     UNKNOWN_TRANSFER_SYNTAX = "unknown_transfer_syntax"
+    UNSUPPORTED_TRANSFER_SYNTAX = "unsupported_transfer_syntax"
     UNSUPPORTED_SOP_CLASS = "unsupported_sop_class"
     PIXELS_UNREADABLE = "pixels_unreadable"
     ARCHIVE_UNREADABLE = "archive_unreadable"
@@ -124,6 +125,11 @@ _FACTS: dict[Reason, ReasonFacts] = {
         ReasonGroup.UNREADABLE,
         "the transfer syntax is missing, or not one that this version knows",
         "export it in a standard transfer syntax",
+    ),
+    Reason.UNSUPPORTED_TRANSFER_SYNTAX: ReasonFacts(
+        ReasonGroup.UNREADABLE,
+        "a transfer syntax of the standard whose pixels this version cannot read, so nobody can look at them",
+        "export it uncompressed, or in JPEG lossless, JPEG-LS, JPEG 2000 or RLE",
     ),
     Reason.UNSUPPORTED_SOP_CLASS: ReasonFacts(
         ReasonGroup.IDENTITY,

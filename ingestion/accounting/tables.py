@@ -46,6 +46,7 @@ series_state = Table(
     Column("state", String(16), nullable=False),
     Column("manifest_version", String(24)),
     Column("bytes_stored", BigInteger, nullable=False),
+    Column("facts", Text),
 )
 
 instance = Table(

@@ -16,20 +16,27 @@ def collection_row(
 ) -> Row:
     """One row of ``collection``; counts are exact (``release`` suppresses small ones before anything is public)."""
     states = [item.state for item in state.series if item.SeriesInstanceUID is not None]
-    ages = distinct(studies, "AgeAtStudy")
     counts = state.counts
-    return _declared(entry) | {
-        "NumberOfPatients": len(patients),
-        "NumberOfStudies": len(studies),
-        "NumberOfSeries": len(series),
-        "NumberOfInstances": total(series, "NumberOfInstances"),
-        "Bytes": total(series, "Bytes"),
+    accounting = {
         "SeriesPartial": states.count(SeriesState.PARTIAL),
         "SeriesQuarantined": states.count(SeriesState.QUARANTINED),
         "Delivered": counts.delivered,
         "Accepted": counts.accepted,
         "Duplicate": counts.duplicate,
         "Quarantined": counts.quarantined,
+    }
+    return _declared(entry) | accounting | contents_row(patients=patients, studies=studies, series=series)
+
+
+def contents_row(*, patients: list[Row], studies: list[Row], series: list[Row]) -> Row:
+    """The columns of ``collection`` that sum up these rows."""
+    ages = distinct(studies, "AgeAtStudy")
+    return {
+        "NumberOfPatients": len(patients),
+        "NumberOfStudies": len(studies),
+        "NumberOfSeries": len(series),
+        "NumberOfInstances": total(series, "NumberOfInstances"),
+        "Bytes": total(series, "Bytes"),
         "Modalities": ",".join(distinct(series, "Modality")) or None,
         # Labels hold commas ("Chest, Abdomen and Pelvis").
         "BodyParts": "; ".join(distinct(series, "BodyPart")) or None,

@@ -17,6 +17,8 @@ from ingestion.storage import ObjectStore
 
 ROW_GROUP_ROWS = 65_536
 """Rows per Parquet row group: small enough for a query to skip most by their statistics, large enough to compress."""
+UNITS, UNIT = "units", "unit"
+"""Key of a frame's ``attrs`` with the unit of each column; key of a Parquet field's metadata with its unit."""
 _DIGEST_DIGITS = 24
 
 
@@ -49,9 +51,14 @@ def _arrow_type(column: Column[Any]) -> pa.DataType:
 
 
 def parquet_bytes(frame: pd.DataFrame, *, schema: pa.Schema | None = None) -> bytes:
-    """Deterministic Parquet: zstd, row groups with statistics and page index; the index is not kept."""
+    """Deterministic Parquet: zstd, row groups with statistics and page index; the index is not kept.
+
+    Units of columns (``frame.attrs["units"]``) are kept as metadata of their fields.
+    """
+    units = frame.attrs.get(UNITS, {})
     table = pa.Table.from_pandas(_plain(frame) if schema is None else frame, schema=schema, preserve_index=False)
-    table = table.replace_schema_metadata(None)
+    fields = [field.with_metadata({UNIT: units[field.name]} if field.name in units else None) for field in table.schema]
+    table = pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
     body = io.BytesIO()
     pq.write_table(
         table, body, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_statistics=True, write_page_index=True
@@ -116,4 +123,11 @@ def read_frame(store: ObjectStore, key: str | None) -> pd.DataFrame:
     """
     if key is None:
         return empty_frame()
-    return pq.read_table(io.BytesIO(store.read(key))).to_pandas()
+    table = pq.read_table(io.BytesIO(store.read(key)))
+    frame = table.to_pandas()
+    frame.attrs[UNITS] = {
+        field.name: field.metadata[UNIT.encode()].decode()
+        for field in table.schema
+        if field.metadata and UNIT.encode() in field.metadata
+    }
+    return frame

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from ingestion.catalogue.frames import store_features
+from ingestion.catalogue.frames import store_features, store_frame
 from ingestion.storage import ObjectStore
 from ingestion.storage.numbered import append, read_latest
 
@@ -20,15 +20,21 @@ class Measurements:
     state_digest: str
     series_key: str
     regions_key: str
+    long_key: str | None = None
+    """All values one a row; None: measured before there was such a table."""
 
 
 def save_measurements(
     research: ObjectStore, internal: ObjectStore, *, source_id: str, state_digest: str, series: pd.DataFrame,
-    regions: pd.DataFrame,
+    regions: pd.DataFrame, long: pd.DataFrame,
 ) -> tuple[Measurements, bool]:  # fmt: skip
-    """Store both tables, then name them the current ones; whether anything new was named."""
+    """Store the tables, then name them the current ones; whether anything new was named.
+
+    ``long``: the values of both, one a row. Tables of other settings or states stay where they are.
+    """
     series_key, regions_key = store_features(research, source_id, series=series, regions=regions)
-    measured = Measurements(source_id, state_digest, series_key, regions_key)
+    long_key = store_frame(research, f"features/{source_id}/tables", long, name=".long")
+    measured = Measurements(source_id, state_digest, series_key, regions_key, long_key)
     _, written = append(internal, _prefix(source_id), json.dumps(asdict(measured), sort_keys=True).encode())
     return measured, written
 

@@ -38,6 +38,10 @@ class Publication:
     entry: dict[str, Any]
     """The registry entry as it was: a later change of the registry does not change what was published."""
     tables_version: int = TABLES_VERSION
+    series_quality_key: str | None = None
+    """Status of each series by its quality checks."""
+    vocabulary: int = 0
+    """Version of the curators' decisions that the rows are made with."""
 
     @property
     def entry_digest(self) -> str:
@@ -70,7 +74,8 @@ class Published:
 
 def make_publication(
     entry: SourceEntry, state_number: int, state: SourceState, *, quality_key: str | None,
-    features_series_key: str | None, features_regions_key: str | None,
+    features_series_key: str | None, features_regions_key: str | None, series_quality_key: str | None = None,
+    vocabulary: int = 0,
 ) -> Publication:  # fmt: skip
     """The publication of a source's state with the results that belong to it."""
     if state.source_id != entry.id:
@@ -83,6 +88,8 @@ def make_publication(
         features_series_key=features_series_key,
         features_regions_key=features_regions_key,
         entry=entry.model_dump(mode="json"),
+        series_quality_key=series_quality_key,
+        vocabulary=vocabulary,
     )
 
 

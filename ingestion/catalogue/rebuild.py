@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from ingestion.accounting.database import transaction
 from ingestion.accounting.source_state import read_latest_state, read_manifests
 from ingestion.catalogue import tables as t
+from ingestion.catalogue.curated import read_curated
 from ingestion.catalogue.frames import read_frame
 from ingestion.catalogue.publication import (
     Publication,
@@ -21,7 +22,7 @@ from ingestion.catalogue.publication import (
     read_latest_publication,
     read_published_state,
 )
-from ingestion.catalogue.rows import SourceTables, build_tables
+from ingestion.catalogue.rows import SourceTables, build_tables, with_quality
 from ingestion.catalogue.writer import RowCounts, remove_source, replace_source, shown_digest
 from ingestion.sources.registry import Registry, SourceEntry
 from ingestion.storage import ObjectStore
@@ -52,7 +53,7 @@ class PublishResult:
 
 def publish_source(
     engine: Engine, research: ObjectStore, internal: ObjectStore, entry: SourceEntry, *, quality_key: str | None,
-    features_series_key: str | None, features_regions_key: str | None,
+    features_series_key: str | None, features_regions_key: str | None, series_quality_key: str | None = None,
 ) -> PublishResult:  # fmt: skip
     """Publish the current state of a source with these results: store the publication, then replace the rows.
 
@@ -67,7 +68,8 @@ def publish_source(
         raise NothingToPublishError(f"source {entry.id} has no state yet: run its de-identification first")
     publication = make_publication(
         entry, *latest, quality_key=quality_key, features_series_key=features_series_key,
-        features_regions_key=features_regions_key,
+        features_regions_key=features_regions_key, series_quality_key=series_quality_key,
+        vocabulary=read_curated(internal).number,
     )  # fmt: skip
     current = read_latest_publication(internal, entry.id)
     unchanged = current is not None and current.publication == publication
@@ -87,8 +89,12 @@ def read_content(research: ObjectStore, internal: ObjectStore, publication: Publ
         PublicationError, ManifestsIncompleteError: something it names is not what it was.
     """
     state = read_published_state(internal, publication)
+    curated = read_curated(internal, publication.vocabulary)
+    tables = build_tables(
+        state, read_manifests(research, state), registry_entry=publication.registry_entry, curated=curated
+    )
     return SourceContent(
-        tables=build_tables(state, read_manifests(research, state), registry_entry=publication.registry_entry),
+        tables=with_quality(tables, read_frame(internal, publication.series_quality_key)),
         quality=read_frame(internal, publication.quality_key),
         features_series=read_frame(research, publication.features_series_key),
         features_regions=read_frame(research, publication.features_regions_key),

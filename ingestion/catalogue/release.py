@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,12 +23,14 @@ from ingestion.accounting.database import transaction
 from ingestion.catalogue import tables as t
 from ingestion.catalogue.dcat import build_graph, to_json_ld, to_turtle
 from ingestion.catalogue.frames import table_bytes
+from ingestion.catalogue.release_content import BY_SOURCE, source_release
 from ingestion.catalogue.release_diff import diff_manifests
 from ingestion.catalogue.release_manifest import (
     MANIFEST,
     Exclusion,
     ReleaseFile,
     ReleaseManifest,
+    SeriesExclusion,
     VersionError,
     content_digest,
     list_releases,
@@ -45,7 +48,6 @@ PARQUET_TYPE = "application/vnd.apache.parquet"
 _COLLECTION = "collection.parquet"
 _LOCK = 0x636965_03
 """Advisory lock of release builds: the letters "cie", and 3."""
-_BY_SOURCE: tuple[Table, ...] = tuple(table for table in t.ROW_TABLES if table is not t.collection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Release:
     excluded: tuple[tuple[str, str], ...]
     objects_written: int
     content_digest: str
+    series_left_out: Mapping[str, int]
+    """How many series of each released source are left out by a quality check."""
 
 
 def build_release(
@@ -136,20 +140,33 @@ def _draft(
     """The manifest without version and documents, its tables written to ``folder``; public and exact collections."""
     exact = read_rows(connection, t.collection)
     sources, excluded = _choose(exact, registry, today)
-    exact = exact[exact["source_id"].isin(sources)].reset_index(drop=True)
-    public = public_collections(exact)
-    files = [_write_table(folder, t.collection, public, path=_COLLECTION)]
+    counted: list[pd.DataFrame] = []
+    of_sources: list[ReleaseFile] = []
+    left_out: list[SeriesExclusion] = []
     for source_id in sources:
-        files += [_write_source_table(folder, connection, table, source_id) for table in _BY_SOURCE]
+        # One source in memory at a time.
+        found = source_release(connection, exact[exact["source_id"] == source_id].reset_index(drop=True), source_id)
+        counted.append(found.collection)
+        left_out += found.left_out
+        of_sources += [
+            _write_table(
+                folder, table, found.tables[table.name], path=f"{table.name}/{source_id}.parquet", source_id=source_id
+            )
+            for table in BY_SOURCE
+        ]
+    exact = pd.concat(counted, ignore_index=True) if counted else exact.head(0)
+    public = public_collections(exact)
+    files = [_write_table(folder, t.collection, public, path=_COLLECTION), *of_sources]
     draft = ReleaseManifest(
         version="",
         released_on=today.isoformat(),
         previous=None,
-        content_digest=content_digest(files, excluded),
+        content_digest=content_digest(files, excluded, left_out),
         small_count=SMALL_COUNT,
         sources=sources,
         excluded=excluded,
         files=tuple(files),
+        series_left_out=tuple(left_out),
     )
     return draft, public, exact
 
@@ -184,11 +201,6 @@ def _choose(
     return tuple(chosen), tuple(excluded)
 
 
-def _write_source_table(folder: Path, connection: Connection, table: Table, source_id: str) -> ReleaseFile:
-    frame = read_rows(connection, table, source_id=source_id)
-    return _write_table(folder, table, frame, path=f"{table.name}/{source_id}.parquet", source_id=source_id)
-
-
 def _write_table(
     folder: Path, table: Table, frame: pd.DataFrame, *, path: str, source_id: str | None = None
 ) -> ReleaseFile:
@@ -216,4 +228,5 @@ def _result(manifest: ReleaseManifest, *, objects_written: int) -> Release:
         excluded=tuple((one.source_id, one.reason) for one in manifest.excluded),
         objects_written=objects_written,
         content_digest=manifest.content_digest,
+        series_left_out=dict(sorted(Counter(one.source_id for one in manifest.series_left_out).items())),
     )

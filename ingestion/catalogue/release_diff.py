@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 
-from ingestion.catalogue.release_manifest import ReleaseFile, ReleaseManifest, read_release, release_key
+from ingestion.catalogue.release_manifest import (
+    ReleaseFile,
+    ReleaseManifest,
+    SeriesExclusion,
+    read_release,
+    release_key,
+)
 from ingestion.storage import ObjectStore
 
 
@@ -41,10 +47,16 @@ class ReleaseDiff:
     sources_removed: tuple[str, ...]
     tables: tuple[TableChange, ...]
     series: tuple[SeriesChange, ...]
+    series_left_out: tuple[SeriesExclusion, ...] = ()
+    """By quality checks, and not left out of the release before."""
+    series_let_in: tuple[SeriesExclusion, ...] = ()
+    """Left out of the release before, with the reason of then, and no longer."""
 
     @property
     def empty(self) -> bool:
-        return not (self.sources_added or self.sources_removed or self.tables)
+        return not (
+            self.sources_added or self.sources_removed or self.tables or self.series_left_out or self.series_let_in
+        )
 
 
 def diff_releases(research: ObjectStore, before: str, after: str) -> ReleaseDiff:
@@ -75,7 +87,16 @@ def diff_manifests(research: ObjectStore, before: ReleaseManifest | None, after:
         sources_removed=tuple(sorted(old_sources - set(after.sources))),
         tables=tuple(changes),
         series=tuple(series),
+        series_left_out=_newly(after, before),
+        series_let_in=_newly(before, after),
     )
+
+
+def _newly(release: ReleaseManifest | None, other: ReleaseManifest | None) -> tuple[SeriesExclusion, ...]:
+    """The series that ``release`` leaves out and ``other`` does not."""
+    known = {(one.source_id, one.SeriesInstanceUID) for one in other.series_left_out} if other else set()
+    listed = release.series_left_out if release else ()
+    return tuple(one for one in listed if (one.source_id, one.SeriesInstanceUID) not in known)
 
 
 def _tables(release: ReleaseManifest | None) -> dict[tuple[str, str], ReleaseFile]:

@@ -13,7 +13,7 @@ from ingestion.storage import ObjectStore
 
 ROOT = "releases/"
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 """Raise it when the same catalogue gives other files: the next release is then a new one."""
 _VERSION = re.compile(r"^(\d{4})\.(\d{2})\.(\d+)$")
 
@@ -47,8 +47,20 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesExclusion:
+    """A series of a released source that is not in the release; ``reason``: quality rules, comma-joined."""
+
+    source_id: str
+    SeriesInstanceUID: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseManifest:
-    """A release: its tables by source, all files with their checksums, and what was left out."""
+    """A release: its tables by source, all files with their checksums, and what was left out.
+
+    ``series_left_out``: of the released sources; series in the catalogue = series in the release + these.
+    """
 
     version: str
     released_on: str
@@ -58,6 +70,7 @@ class ReleaseManifest:
     sources: tuple[str, ...]
     excluded: tuple[Exclusion, ...]
     files: tuple[ReleaseFile, ...]
+    series_left_out: tuple[SeriesExclusion, ...] = ()
 
     @property
     def rows(self) -> dict[str, int]:
@@ -78,13 +91,21 @@ class ReleaseManifest:
             sources=tuple(data.pop("sources")),
             excluded=tuple(Exclusion(**item) for item in data.pop("excluded")),
             files=tuple(ReleaseFile(**item) for item in data.pop("files")),
+            series_left_out=tuple(SeriesExclusion(**item) for item in data.pop("series_left_out", ())),
             **data,
         )
 
 
-def content_digest(files: Iterable[ReleaseFile], excluded: Iterable[Exclusion]) -> str:
+def content_digest(
+    files: Iterable[ReleaseFile], excluded: Iterable[Exclusion], series_left_out: Iterable[SeriesExclusion] = ()
+) -> str:
     """Digest (24 hex digits) of what a release holds, whatever its version and day."""
-    said = {"format": FORMAT, "files": [asdict(file) for file in files], "excluded": [asdict(one) for one in excluded]}
+    said = {
+        "format": FORMAT,
+        "files": [asdict(file) for file in files],
+        "excluded": [asdict(one) for one in excluded],
+        "series_left_out": [asdict(one) for one in series_left_out],
+    }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from ingestion.catalogue.collection import Row
+from ingestion.catalogue.frames import UNITS
 from ingestion.catalogue.tables import segmentation
 
 
@@ -34,7 +35,8 @@ _REGION_COLUMNS = tuple(
     column.name for column in segmentation.columns if column.name not in {"source_id", "RowNumber", "Other"}
 )
 _NOT_FEATURES = frozenset({
-    "source_id", "ImageVersion", "MaskVersion", "SettingsDigest", "ToolVersion", "Modality", "Unit", *_REGION_COLUMNS,
+    "source_id", "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest", "SettingsDigest", "Tool", "ToolVersion",
+    "Modality", "Manufacturer", "Unit", *_REGION_COLUMNS,
 })  # fmt: skip
 """Columns that say what was measured and how, not what was found; the stored tables keep all of them."""
 _ABOUT_SERIES = frozenset({"Status", "Reason", "Detail"})
@@ -74,6 +76,7 @@ def feature_rows(source_id: str, level: Level, frame: pd.DataFrame) -> Iterator[
     """One row per value measured. Of regions only numbers: their texts stand in ``segmentation``."""
     image_uid = "ImageSeriesInstanceUID" if level is Level.REGION else "SeriesInstanceUID"
     skipped = _NOT_FEATURES if level is Level.REGION else _NOT_FEATURES - _ABOUT_SERIES
+    units: Mapping[str, str] = frame.attrs.get(UNITS, {})
     for position, record in enumerate(_records(frame)):
         for name, value in record.items():
             numeric = _is_number(value)
@@ -87,8 +90,15 @@ def feature_rows(source_id: str, level: Level, frame: pd.DataFrame) -> Iterator[
                 "SeriesInstanceUID": _text(record.get(image_uid)),
                 "Value": float(value) if numeric else None,
                 "Text": None if numeric else _text(value),
-                "Unit": _text(record.get("Unit")),
+                "Unit": _unit(units.get(name), _text(record.get("Unit"))),
             }
+
+
+def _unit(unit: str | None, image: str | None) -> str | None:
+    """The unit of a column, in which ``u`` stands for the image's; the image's own where the column has none."""
+    if unit is None:
+        return image
+    return (image or "u") + unit[1:] if unit.startswith("u") else unit
 
 
 def _records(frame: pd.DataFrame) -> Iterator[Mapping[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,8 @@ from ingestion.accounting.manifest import Manifest
 from ingestion.accounting.source_state import SeriesEntry, SourceState
 from ingestion.catalogue import values
 from ingestion.catalogue.collection import Row, collection_row, distinct, total
+from ingestion.catalogue.curated import Curated
+from ingestion.catalogue.details import details_frame, details_row
 from ingestion.catalogue.frames import frame_of
 from ingestion.catalogue.tables import collection as collection_table
 from ingestion.catalogue.tables import patient as patient_table
@@ -20,11 +22,9 @@ from ingestion.catalogue.tables import study as study_table
 from ingestion.dicom.geometry import geometry_of
 from ingestion.sources.registry import SourceEntry
 from ingestion.vocabulary.age import age_at_study
-from ingestion.vocabulary.body_part import normalise_body_part
-from ingestion.vocabulary.manufacturer import normalise_manufacturer
 from ingestion.vocabulary.sex import normalise_sex
 
-TABLES_VERSION = 2
+TABLES_VERSION = 4
 """Raise it when the same manifests give other rows: it makes every publication new, so all rows are written again."""
 
 _TEXTS = (
@@ -35,6 +35,8 @@ _TEXTS = (
 )  # fmt: skip
 _NUMBERS = ("SliceThickness", "KVP", "MagneticFieldStrength", "RepetitionTime", "EchoTime")
 _INTEGERS = ("SeriesNumber", "Rows", "Columns", "BitsStored")
+QUALITY_COLUMNS = ("QualityStatus", "QualityFlags", "LeftOutBecause")
+"""Columns of ``series`` that come from the quality results, not from the manifests."""
 
 
 class ManifestsIncompleteError(ValueError):
@@ -49,10 +51,17 @@ class SourceTables:
     patient: pd.DataFrame
     study: pd.DataFrame
     series: pd.DataFrame
+    details: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Of each series what the checks read beside the catalogue (``ingestion.catalogue.details``)."""
 
 
-def build_tables(state: SourceState, manifests: Iterable[Manifest], *, registry_entry: SourceEntry) -> SourceTables:
+def build_tables(
+    state: SourceState, manifests: Iterable[Manifest], *, registry_entry: SourceEntry, curated: Curated | None = None
+) -> SourceTables:
     """The rows of one source. Only series with a stored instance have a row.
+
+    Args:
+        curated: what curators decided about spellings; None: nothing.
 
     Raises:
         ManifestsIncompleteError: a manifest is missing, of another version or of another source.
@@ -64,7 +73,7 @@ def build_tables(state: SourceState, manifests: Iterable[Manifest], *, registry_
         for entry in state.series
         if entry.SeriesInstanceUID is not None and entry.manifest_version is not None
     }
-    rows = []
+    rows, details = [], []
     for manifest in manifests:
         entry = entries.pop(manifest.SeriesInstanceUID, None)
         if entry is None or entry.manifest_version != manifest.version or manifest.source_id != state.source_id:
@@ -72,7 +81,8 @@ def build_tables(state: SourceState, manifests: Iterable[Manifest], *, registry_
                 f"source {state.source_id}: the manifest of series {manifest.SeriesInstanceUID}, version "
                 f"{manifest.version}, is not one that the state names; read the manifests of this very state"
             )
-        rows.append(_series_row(entry, manifest))
+        rows.append(_series_row(entry, manifest, curated or Curated()))
+        details.append(details_row(manifest))
     if entries:
         raise ManifestsIncompleteError(
             f"source {state.source_id}: {len(entries)} manifest(s) that the state names were not given, "
@@ -88,14 +98,39 @@ def build_tables(state: SourceState, manifests: Iterable[Manifest], *, registry_
         patient=frame_of(patient_table, patients),
         study=frame_of(study_table, studies),
         series=frame_of(series_table, rows),
+        details=details_frame(details),
     )
 
 
-def _series_row(entry: SeriesEntry, manifest: Manifest) -> Row:
+def with_quality(tables: SourceTables, quality: pd.DataFrame) -> SourceTables:
+    """The tables with each series' status, flags and reasons; ``quality`` has a row for each, or none at all.
+
+    Raises:
+        ManifestsIncompleteError: the quality results are about other series.
+    """
+    if quality.empty:
+        return tables
+    of_series = quality.set_index("SeriesInstanceUID")
+    if set(of_series.index) != set(tables.series["SeriesInstanceUID"]) or not of_series.index.is_unique:
+        raise ManifestsIncompleteError("the quality results of series are not of the series that are to be published")
+    series = tables.series.copy()
+    for name in QUALITY_COLUMNS:
+        values = of_series[name].reindex(series["SeriesInstanceUID"])
+        series[name] = [value if isinstance(value, str) else None for value in values]
+    return replace(tables, series=series)
+
+
+def people_and_studies(series: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows of ``patient`` and ``study`` that belong to these rows of ``series``."""
+    return _patient_rows(series), _study_rows(series)
+
+
+def _series_row(entry: SeriesEntry, manifest: Manifest, curated: Curated) -> Row:
     header = manifest.header
     row: Row = {
         "source_id": manifest.source_id,
         "SeriesInstanceUID": manifest.SeriesInstanceUID,
+        **dict.fromkeys(QUALITY_COLUMNS),
         "PatientID": manifest.PatientID,
         "StudyInstanceUID": manifest.StudyInstanceUID,
         "State": entry.state.value,
@@ -113,10 +148,10 @@ def _series_row(entry: SeriesEntry, manifest: Manifest) -> Row:
     row |= {name: values.text(header.get(name)) for name in _TEXTS}
     row |= {name: values.number(header.get(name)) for name in _NUMBERS}
     row |= {name: values.integer(header.get(name)) for name in _INTEGERS}
-    part = normalise_body_part(row["BodyPartExamined"])
+    part = curated.body_part(row["BodyPartExamined"])
     row["BodyPart"] = part.label if part else None
     row["BodyPartCode"] = part.code.value if part else None
-    row["ManufacturerName"] = normalise_manufacturer(row["Manufacturer"])
+    row["ManufacturerName"] = curated.manufacturer(row["Manufacturer"])
     row["AgeAtStudy"] = age_at_study(patient_age=row["PatientAge"])
     # Projection images give the spacing at the detector instead (PS3.3, section 10.7.1.3).
     spacing = header.get("PixelSpacing") or header.get("ImagerPixelSpacing")

@@ -196,6 +196,17 @@ series = Table(
         "Recognizable Visual Features (0028,0302): YES where a face can be recognised, NO where it was removed",
     ),
     text("Varying", "Keywords whose value differs within the series, comma-joined", source="manifest"),
+    text(
+        "QualityStatus",
+        "passed, warning, or error: left out of releases; empty: published without quality results",
+        source="quality results",
+    ),
+    text(
+        "QualityFlags",
+        "Quality rules that the series, its study or its patient fails, comma-joined",
+        source="quality results",
+    ),
+    text("LeftOutBecause", "Quality rules that leave it out of releases, comma-joined", source="quality results"),
     Index("ix_series_study", "StudyInstanceUID"),
     Index("ix_series_patient", "source_id", "PatientID"),
     Index("ix_series_modality_part", "Modality", "BodyPart"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ingestion.benchmarks import catalogue as catalogue_benchmark
+from ingestion.benchmarks import features_reading, features_regions
 from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
 from ingestion.benchmarks.measure import BenchmarkError
 from ingestion.commands.console import console, errors, print_json
@@ -56,5 +61,78 @@ def deidentify(
         out.write_text(text, encoding="utf-8")
     if as_json:
         print_json(report)
+    else:
+        console.print(text, markup=False, highlight=False)
+
+
+@app.command()
+def quality(
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """CPU seconds and memory of the quality checks: a CT of 300 slices, 10,000 instances, tables of 200,000 series.
+
+    Example: cie bench quality --out docs/benchmarks-quality.md
+    """
+    # a process of its own, by name: the checks are not part of this package
+    command = [sys.executable, "-m", "quality_checks.benchmark_report", *(["--json"] if as_json else [])]
+    errors.print("measuring: this takes some minutes")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        errors.print("the benchmark failed: " + (done.stderr.strip().splitlines() or ["no word"])[-1], markup=False)
+        raise typer.Exit(1)
+    if out is not None:
+        out.write_text(done.stdout, encoding="utf-8")
+    console.print(done.stdout, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def features(
+    slices: Annotated[int, typer.Option("--slices", min=2, help="CT slices of the series that is read.")] = 300,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The tables show medians.")] = 3,
+    scratch: Annotated[Path | None, typer.Option("--scratch", help="Where the inputs are made.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+) -> None:
+    """CPU seconds of reading a CT series into a volume, of measuring it, and of the features of one region.
+
+    Example: cie bench features --out docs/benchmarks-features.md
+    """
+    with tempfile.TemporaryDirectory(prefix="cie-bench-", dir=scratch) as folder:
+        report = features_reading.run(Path(folder), slices=slices, rounds=rounds)
+    regions = features_regions.run(rounds=rounds)
+    sections = [features_reading.as_markdown(report), features_regions.as_markdown(regions, rounds=rounds)]
+    text = "\n".join(["# Benchmarks of features", "", "Made by `cie bench features`.", "", *sections])
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    console.print(text, markup=False, highlight=False)
+
+
+@app.command("catalogue")
+def catalogue(
+    parquet: Annotated[Path, typer.Option("--parquet", exists=True, help="idc_index.parquet of idc-index-data.")],
+    peer_python: Annotated[
+        Path | None, typer.Option("--peer-python", help="Interpreter of an environment that has idc-index.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The catalogue's search over a million public series, beside idc-index and plain DuckDB. Exit code 1 on failure.
+
+    Example: cie bench catalogue --parquet idc_index.parquet --out docs/benchmarks-catalogue.md
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="cie-bench-") as folder:
+            report = catalogue_benchmark.run(
+                parquet, Path(folder) / "index", peer_python=peer_python, tell=errors.print
+            )
+    except BenchmarkError as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    machine = f"Python {platform.python_version()}, {platform.machine()}"
+    text = catalogue_benchmark.as_markdown(report, machine=machine)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    if as_json:
+        print_json(catalogue_benchmark.as_json(report))
     else:
         console.print(text, markup=False, highlight=False)

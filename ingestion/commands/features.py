@@ -1,74 +1,86 @@
-"""``cie features``: intensity features of files on disk; needs no service and keeps no identity."""
+"""``cie features``: features of files on disk; needs no service and keeps no identity."""
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
-from ingestion.features.intensity import INTENSITY_FEATURES, UnitPower
+from ingestion.features.feature_units import feature_unit, unit_text
+from ingestion.features.ibsi import SettingsError, feature_table
+from ingestion.features.intensity import INTENSITY_FEATURES
 from ingestion.features.local import InputError, LocalFeatures, measure_files
+from ingestion.features.local_long import long_rows
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tasks import REFUSALS
 
 SUFFIXES = (".csv", ".parquet", ".json")
+PROVENANCE = frozenset({"Region", "Unit", "ImageDigest", "Settings", "SettingsDigest", "Tool", "ToolVersion"})
 
 
 def register(app: typer.Typer) -> None:
     @app.command()
     def features(
-        image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Folder or file of one DICOM series, or NIfTI.")],
+        image: Annotated[
+            Path | None, typer.Argument(metavar="[IMAGE]", help="Folder or file of one DICOM series, or NIfTI.")
+        ] = None,
         mask: Annotated[
-            Path | None, typer.Argument(metavar="[MASK]", help="DICOM SEG, or NIfTI labels for a NIfTI image.")
+            Path | None,
+            typer.Argument(metavar="[MASK]", help="DICOM SEG or RTSTRUCT, or NIfTI with one label per region."),
         ] = None,
         settings: Annotated[
-            Path | None, typer.Option("--settings", help="TOML file with percentiles, min_voxels.")
+            Path | None, typer.Option("--settings", help="YAML in IBSI's vocabulary: see docs/features.md.")
         ] = None,
         out: Annotated[Path | None, typer.Option("--out", help="Also write .csv, .parquet or .json.")] = None,
+        long: Annotated[bool, typer.Option("--long", help="One row per feature, with code, unit and refusal.")] = False,
+        report: Annotated[
+            Path | None,
+            typer.Option("--sr", help="Also write a DICOM structured report (TID 1500) of a SEG or RTSTRUCT."),
+        ] = None,
+        listing: Annotated[
+            bool, typer.Option("--list", help="List every feature with code, unit and section of the manual; no input.")
+        ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
-        """The 18 IBSI intensity features of an image, or of the regions of a mask. Exit code 1 when refused.
+        """The IBSI features of the regions of a mask, or the measures of a whole image. Exit code 1 when refused.
 
-        Example: cie features series/ lesion_seg.dcm --json
+        Example: cie features series/ lesion_seg.dcm --settings ct.yaml --out features.parquet
         """
         try:
-            chosen = _read_settings(settings)
             if out is not None and out.suffix not in SUFFIXES:
                 raise InputError(f"{out}: give a name that ends in {', '.join(SUFFIXES)}")
+            if listing:
+                _output(feature_table(), out, as_json, _show_list)
+                return
+            if image is None:
+                raise InputError("give an IMAGE, and a MASK for its regions; or --list")
+            chosen = FeatureSettings() if settings is None else FeatureSettings.from_yaml(settings)
             found = measure_files(image, mask, chosen)
-        except InputError as error:
+            if report is not None:
+                _write_report(report, found)
+        except (InputError, SettingsError) as error:
             errors.print(str(error), markup=False)
             raise typer.Exit(2) from None
         except REFUSALS as refusal:
             errors.print(f"refused, since a value would be a guess: {refusal}", markup=False)
             raise typer.Exit(1) from None
-        rows = [{**row, "SettingsDigest": chosen.digest} for row in found.rows()]
-        if out is not None:
-            _write(out, rows)
-        if as_json:
-            print_json(rows)
-        else:
-            _show(found, rows)
+        _output(long_rows(found) if long else found.rows(), out, as_json, lambda rows: _show(found, rows))
+        refused = [region for region in found.regions if region.refusal is not None]
+        for region in refused:
+            errors.print(f"region {region.number} refused: {region.refusal} {region.detail or ''}", markup=False)
+        if refused:
+            raise typer.Exit(1)
 
 
-def _read_settings(path: Path | None) -> FeatureSettings:
-    if path is None:
-        return FeatureSettings()
-    try:
-        given = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: not readable as TOML ({type(error).__name__})") from None
-    if isinstance(given.get("percentiles"), list):
-        given["percentiles"] = tuple(given["percentiles"])
-    try:
-        return FeatureSettings(**given)
-    except TypeError:
-        raise InputError(f"{path}: only `percentiles` (a list of whole numbers) and `min_voxels` are known") from None
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
+def _output(rows: list[Any], out: Path | None, as_json: bool, show: Any) -> None:
+    if out is not None:
+        _write(out, rows)
+    if as_json:
+        print_json(rows)
+    else:
+        show(rows)
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -83,21 +95,51 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
         table.to_json(path, orient="records", indent=2)
 
 
+def _write_report(path: Path, found: LocalFeatures) -> None:
+    from ingestion.features.measurement_report import measurement_report
+
+    if len(found.marks) != 1:
+        raise InputError(f"{path}: a report is written of one SEG or RTSTRUCT on a DICOM image; give one MASK file")
+    marks, regions = found.marks[0]
+    try:
+        written = measurement_report(marks, found.images, regions, found.unit, found.settings)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+    written.save_as(path, enforce_file_format=True)
+
+
+def _show_list(rows: list[dict[str, str]]) -> None:
+    names = ("Code", "Name", "AggregationCode", "Unit", "Family", "Section")
+    title = f"{len(rows)} features of the IBSI reference manual; u: unit of the image"
+    print_whole(make_table(title, [(name, False) for name in names], [[row[name] for name in names] for row in rows]))
+
+
 def _show(found: LocalFeatures, rows: list[dict[str, Any]]) -> None:
-    named = {feature.column: feature for feature in INTENSITY_FEATURES}
-    for row in rows:
-        lines: list[tuple[str, str, str, str]] = []
-        for column, value in row.items():
-            feature = named.get(column)
-            if feature is not None:
-                unit = {UnitPower.SAME: found.unit.name, UnitPower.SQUARED: f"{found.unit.name}²", UnitPower.NONE: ""}
-                lines.append((feature.code, feature.name, _number(value), unit[feature.unit]))
-            elif column not in {"Region", "Unit"} and value is not None:
-                lines.append(("", column, _number(value), ""))
-        columns = [("IBSI", False), ("measure", False), ("value", True), ("unit", False)]
-        print_whole(make_table(str(row["Region"]), columns, lines))
+    if rows and "Feature" in rows[0]:
+        names = ("Region", "Code", "Aggregation", "Feature", "Value", "Unit", "Refusal")
+        lines = [[_number(row[name]) if name == "Value" else row[name] or "" for name in names] for row in rows]
+        print_whole(make_table("features", [(name, name == "Value") for name in names], lines))
+    else:
+        for row in rows:
+            _show_region(row)
     if found.unit.suv_refusal is not None:
         console.print(f"values are {found.unit.name}, not SUVbw: {found.unit.suv_refusal}")
+
+
+def _show_region(row: dict[str, Any]) -> None:
+    named = {item["Column"]: (item["Code"], item["Name"], item["AggregationCode"]) for item in feature_table()}
+    named |= {feature.column: (feature.code, feature.name, "") for feature in INTENSITY_FEATURES}
+    lines: list[tuple[str, str, str, str]] = []
+    for column, value in row.items():
+        code, name, aggregation = named.get(column, ("", column, ""))
+        if code:
+            unit = unit_text(feature_unit(column), row["Unit"])
+            shown = f"{name}, {aggregation}" if aggregation else name
+            lines.append((code, shown, _number(value), "" if unit == "1" else unit))
+        elif column not in PROVENANCE and value is not None:
+            lines.append(("", column, _number(value), ""))
+    columns = [("IBSI", False), ("measure", False), ("value", True), ("unit", False)]
+    print_whole(make_table(str(row["Region"]), columns, lines))
 
 
 def _number(value: Any) -> str:

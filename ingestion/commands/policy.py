@@ -122,6 +122,8 @@ def _show(found: Explanation) -> None:
     console.print(f"[bold]{found.attribute}[/] {found.tag} {found.vr}, policy {found.policy}", highlight=False)
     console.print(f"  [bold]{found.treatment}[/]: {found.meaning}", highlight=False)
     console.print(f"  why: {found.why}", highlight=False)
+    for sentence in found.pixels:
+        console.print(f"  pixels: {sentence}", highlight=False, markup=False)
     if found.text is not None:
         console.print(f"  text: {found.text}; when nothing of it can stay: {found.if_nothing_is_left}", highlight=False)
     if found.attribute_type is not None:

@@ -114,6 +114,9 @@ def decide(
         str | None, typer.Option("--boxes", help="left,top,width,height in pixels; ';' between boxes, @FRAME for one.")
     ] = None,
     clean: Annotated[bool, typer.Option("--clean", help="Nothing in the pixels names anyone.")] = False,
+    series: Annotated[
+        bool, typer.Option("--series", help="The same for all objects of its series that wait for their pixels.")
+    ] = False,
     source: Source = None,
     note: Note = "",
 ) -> None:
@@ -121,6 +124,9 @@ def decide(
 
     The detail that `cie quarantine show` prints names the boxes in which text is likely. Look at the image at the
     source; the platform has no copy of it. The decision holds for these bytes only.
+
+    One image that shows text holds back its whole series: decide about the one whose rule is pixels.text_found, and
+    the others go on with the next sync; or about all at once with --series.
 
     Example: cie quarantine decide 3fa9c01b22aa --boxes "0,0,640,40;12,440,200,16"
     """
@@ -136,7 +142,19 @@ def decide(
     except ValueError as error:
         errors.print(f"--boxes: {error}")
         raise typer.Exit(2) from None
-    _decide(source, object_hash, Verb.RELEASE, note, pixels=decision.to_text())
+    beside = _beside(row) if series else ()
+    for other in (row["object_hash"], *beside):
+        _decide(row["source_id"], other, Verb.RELEASE, note, pixels=decision.to_text())
+
+
+def _beside(row: dict[str, str]) -> tuple[str, ...]:
+    """The other objects of its series that are held back for their pixels."""
+    waiting = _quarantine().rows(source_id=row["source_id"], reason=Reason.BURNED_IN_ANNOTATION.value)
+    return tuple(
+        other["object_hash"]
+        for other in waiting
+        if other["series_uid"] == row["series_uid"] and other["object_hash"] != row["object_hash"]
+    )
 
 
 def _decide(source: str | None, object_hash: str, verb: Verb, note: str, *, pixels: str | None = None) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from ingestion.accounting.database import engine_of
 from ingestion.catalogue.release import build_release
-from ingestion.catalogue.release_diff import diff_releases
+from ingestion.catalogue.release_diff import ReleaseDiff, diff_releases
 from ingestion.catalogue.release_manifest import UnknownReleaseError, VersionError, list_releases
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
@@ -42,12 +42,15 @@ def build_command(
     except VersionError as error:
         raise _wrong_use(error) from None
     if as_json:
-        print_json({**asdict(release), "rows": dict(release.rows)})
+        print_json({**asdict(release), "rows": dict(release.rows), "series_left_out": dict(release.series_left_out)})
         return
     columns = [("table", False), ("rows", True)]
     print_whole(make_table(f"release {release.version}", columns, list(release.rows.items())))
     if release.excluded:
         print_whole(make_table("left out", [("source", False), ("reason", False)], release.excluded))
+    if release.series_left_out:
+        columns = [("source", False), ("series left out by quality", True)]
+        print_whole(make_table("released without", columns, list(release.series_left_out.items())))
     done = (
         f"{release.objects_written} objects written"
         if release.objects_written
@@ -114,6 +117,19 @@ def diff_command(
     rows_of_series = [(change.source_id, change.added, change.removed, change.changed) for change in found.series]
     if rows_of_series:
         print_whole(make_table("series", columns, rows_of_series))
+    _show_left_out(found)
+
+
+def _show_left_out(found: ReleaseDiff) -> None:
+    columns = [("source", False), ("series", False), ("rules", False)]
+    for title, listed in (
+        ("series left out by quality", found.series_left_out),
+        ("series let in again", found.series_let_in),
+    ):
+        if listed:
+            print_whole(
+                make_table(title, columns, [(one.source_id, one.SeriesInstanceUID, one.reason) for one in listed])
+            )
 
 
 def _wrong_use(error: Exception) -> typer.Exit:

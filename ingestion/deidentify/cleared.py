@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ingestion.deidentify.rules import Rule, RuleBook, Treatment
 from ingestion.deidentify.verification import Finding
 
-IDENTITY_RULES = frozenset({"verify.identity", "verify.date"})
+IDENTITY_RULES = frozenset({"verify.identity", "verify.date", "verify.unchanged"})
 """Findings that lie in the text of one element. A UID that is left is a fault of the rewriter, and no text."""
 _LAST_TAG = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)$")
 _EMPTIED = Rule(Treatment.EMPTY, "the second look found an identity in it")

@@ -9,7 +9,7 @@ from ingestion.dicom.encoding import Encoding
 CODE_VALUE, SCHEME = 0x00080100, 0x00080102
 PUBLISHED_SCHEMES = frozenset({
     "SCT", "SRT", "SNM3", "99SDM", "DCM", "UCUM", "LN", "FMA", "RADLEX", "NCIt", "UMLS", "I10", "I9C", "ICDO", "ICDO3",
-    "BI", "MDC", "NEU", "RXNORM", "IBSI", "ISO3166_1", "ISO639_2", "UNS",
+    "BI", "MDC", "NEU", "RXNORM", "IBSI", "ISO3166_1", "ISO639_1", "ISO639_2", "RFC3066", "RFC5646", "UNS",
 })  # fmt: skip
 """Coding schemes that are published (PS3.16 section 8.1): their codes are about things. Other codes can be anything."""
 MAX_CODE = 18

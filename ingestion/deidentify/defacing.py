@@ -76,7 +76,7 @@ def deface(dataset: Dataset, face: SeriesFace) -> None:
     """
     boxes = face.boxes.get(str(dataset.SOPInstanceUID), ())
     if boxes:
-        blank(dataset, boxes).put(dataset)
+        blank(dataset, boxes, exact=True).put(dataset)  # grown to blocks, a face's boxes would reach into the brain
 
 
 def _find(datasets: Sequence[Dataset]) -> tuple[FaceFinding, tuple[str, ...]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ingestion.deidentify.dictionary import keyword_of, vr_of
 from ingestion.deidentify.iod_types import Type, object_type
+from ingestion.deidentify.pixel_explain import PIXEL_TAGS, pixel_sentences
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.profile import TABLE, group_rows, rows
 from ingestion.deidentify.rulebook import compile_policy
@@ -49,6 +50,8 @@ class Explanation:
     attribute_type: str | None
     row: dict[str, str]
     row_of: str | None
+    pixels: tuple[str, ...] = ()
+    """For pixel data: what becomes of the pixels themselves."""
 
 
 def explain(
@@ -81,6 +84,7 @@ def explain(
         attribute_type=TYPE_NAME[kind.type_of(tag, parent=path[-1] if path else None)],
         row=codes,
         row_of=None if row is None else f"PS3.15 Table E.1-1, edition {row.edition} ({TABLE})",
+        pixels=pixel_sentences(policy, sop_class_uid=sop_class_uid, modality=modality) if tag in PIXEL_TAGS else (),
     )
 
 
@@ -125,6 +129,7 @@ def _explanation(
     attribute_type: str | None,
     row: dict[str, str],
     row_of: str | None,
+    pixels: tuple[str, ...] = (),
 ) -> Explanation:
     return Explanation(
         attribute=attribute,
@@ -141,4 +146,5 @@ def _explanation(
         attribute_type=attribute_type,
         row=row,
         row_of=row_of,
+        pixels=pixels,
     )

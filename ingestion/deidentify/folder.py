@@ -63,8 +63,14 @@ def deidentify_folder(
     target: ObjectStore,
     fanout: Fanout,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    process: Callable[[SeriesTask], SeriesOutcome] = process_series,
+    linkage: SourceKey | None = None,
 ) -> FolderOutcome:
     """Bring every object below ``source`` to its end; results are written to ``target`` as the pipeline does.
+
+    Args:
+        process: what is done with each series; a function of a module, since workers are processes.
+        linkage: secret under which the same person, study or number is known again over series.
 
     Raises:
         FolderUseError: ``target`` holds results of the source under another key.
@@ -85,8 +91,8 @@ def deidentify_folder(
             TaskObject(item, taken.items.get(item.object_hash), refused.get(item.object_hash)) for item in objects
         )
         beside = tuple(taken.items.get(item.object_hash) for item in companions.get(series_uid, ()))
-        tasks.append(SeriesTask(series_uid, members, connector, key, policy, target, beside))
-    for done, outcome in enumerate(fanout.run(process_series, tasks), start=1):
+        tasks.append(SeriesTask(series_uid, members, connector, key, policy, target, beside, linkage=linkage))
+    for done, outcome in enumerate(fanout.run(process, tasks), start=1):
         outcomes.append(crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result)
         progress(done, len(tasks))
     pseudonyms = Pseudonyms(key)

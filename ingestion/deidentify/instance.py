@@ -15,14 +15,24 @@ from ingestion.deidentify.defacing import SeriesFace
 from ingestion.deidentify.identity_scan import IdentityScan, Text, collect_identities
 from ingestion.deidentify.pixel_work import PixelWorker
 from ingestion.deidentify.pixels import PixelDecision
+from ingestion.deidentify.pixels.screening import Screened
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.profile import EDITION, Option
 from ingestion.deidentify.rulebook import compile_policy
 from ingestion.deidentify.rules import RuleBook, Treatment
+from ingestion.deidentify.series_facts import RawFacts, raw_facts
+from ingestion.deidentify.structured import (
+    ContentRules,
+    Structure,
+    clean_structure,
+    identities_in_content,
+    structure_of,
+)
 from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object, shared_runs
 from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.header import ValueMemo, read_header
+from ingestion.dicom.nested import nested_values
 from ingestion.dicom.reading import InstanceIds
 from ingestion.dicom.runs import SharedRuns
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
@@ -41,6 +51,7 @@ class DeidentifiedInstance:
     rewritten: Rewritten = field(repr=False)
     pixels: dict[str, Any] | None
     values: ValueMemo = field(repr=False)
+    raw: RawFacts = field(repr=False)
 
     @property
     def ids(self) -> InstanceIds:
@@ -69,9 +80,13 @@ class DeidentifiedInstance:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The attributes that a manifest tells, of the result, decoded from its header; no pixels, no sequences."""
+        """The attributes that a manifest tells, of the result, decoded from its header; no pixels."""
         header = read_header(self.rewritten.header, 0, self.rewritten.encoding)
-        return header.dataset(SUMMARY_KEYWORDS, memo=self.values)
+        dataset = header.dataset(SUMMARY_KEYWORDS, memo=self.values)
+        for element in nested_values(header):
+            if element.tag not in dataset:
+                dataset.add(element)
+        return dataset
 
 
 @dataclass(slots=True)
@@ -101,9 +116,15 @@ class InstanceDeidentifier:
         self._pixels = PixelWorker(self.policy)
         self._declaration = declaration_of(self.policy)
 
+    @property
+    def pixels(self) -> PixelWorker:
+        """What looks at the pixels."""
+        return self._pixels
+
     def texts(self, opened: RawObject) -> frozenset[Text]:
         """What in this header says who someone is."""
-        return self._scan.texts(opened.buffer, opened.start, opened.encoding, opened.runs)
+        found = self._scan.texts(opened.buffer, opened.start, opened.encoding, opened.runs)
+        return found | identities_in_content(opened)
 
     def deidentify(
         self,
@@ -112,9 +133,10 @@ class InstanceDeidentifier:
         face: SeriesFace | None = None,
         decision: PixelDecision | None = None,
         cleared: frozenset[int] = frozenset(),
+        screened: Screened | None = None,
     ) -> DeidentifiedInstance:
         """PS3.15 annex E for one instance. ``face``: of its series. ``decision``: a person's, about its pixels.
-        ``cleared``: elements to empty besides, at a second try.
+        ``cleared``: elements to empty besides, at a second try. ``screened``: what was seen of its pixels already.
 
         Raises:
             InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with
@@ -122,13 +144,25 @@ class InstanceDeidentifier:
         """
         opened = open_object(raw, self.shared)
         rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
+        facts = raw_facts(opened.header, opened.ids)
+        structure = structure_of(opened.ids.sop_class_uid, self.policy.options)
+        if structure is not None:
+            ready = clean_structure(
+                opened,
+                structure,
+                book=rewriter.book_of(opened),
+                cleaner=rewriter.cleaner,
+                pseudonyms=self.pseudonyms,
+            )
+            return DeidentifiedInstance(rewriter.rewrite(ready), None, self._values, facts)
         if not self.look_at_pixels:
-            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values)
-        pixels = self._pixels.run(opened, face=face, decision=decision)
+            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values, facts)
+        pixels = self._pixels.run(opened, face=face, decision=decision, screened=screened)
         said = self._declaration
         if pixels.codes or pixels.states:
             said = said.with_pixels(pixels.codes, pixels.states)
-        return DeidentifiedInstance(rewriter.rewrite(pixels.opened, declaration=said), pixels.to_json(), self._values)
+        rewritten = rewriter.rewrite(pixels.opened, declaration=said)
+        return DeidentifiedInstance(rewritten, pixels.to_json(), self._values, facts)
 
     def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text], cleared: frozenset[int]) -> StudyRewriter:
         key = (patient, texts - self.known, cleared)
@@ -156,7 +190,9 @@ class InstanceDeidentifier:
         )
 
     def _book(self, sop_class_uid: str, modality: str, manufacturer: str) -> RuleBook:
-        return compile_policy(self.policy, sop_class_uid=sop_class_uid, modality=modality, manufacturer=manufacturer)
+        book = compile_policy(self.policy, sop_class_uid=sop_class_uid, modality=modality, manufacturer=manufacturer)
+        report = structure_of(sop_class_uid, self.policy.options) is Structure.REPORT
+        return ContentRules(book) if report else book
 
 
 def shift_of(policy: Policy, pseudonyms: Pseudonyms, patient: PatientIdentity) -> int | None:

@@ -5,6 +5,7 @@ Scanner images go on as they are read; an object whose pixels change is written 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -35,8 +36,10 @@ from ingestion.deidentify.pixels import (
     find_detector,
     refuse_what_may_show_identities,
 )
+from ingestion.deidentify.pixels.burned_in import screened_evidence
 from ingestion.deidentify.pixels.detector import TextBox
-from ingestion.deidentify.pixels.looking import has_strokes
+from ingestion.deidentify.pixels.screening import Screened, screen_parts
+from ingestion.deidentify.pixels.series_memory import SeriesMemory
 from ingestion.deidentify.policy import PixelChoice, Policy
 from ingestion.deidentify.profile import METHOD_CODES, Option
 from ingestion.deidentify.study import RawObject, open_object
@@ -51,7 +54,8 @@ ASKED = (
 """What the assessment looks at, and what it goes by."""
 DESCRIPTION = (
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "PlanarConfiguration", "NumberOfFrames", "SOPInstanceUID",
+    "PixelRepresentation", "PlanarConfiguration", "NumberOfFrames", "SOPInstanceUID", "WindowCenter", "WindowWidth",
+    "RescaleSlope", "RescaleIntercept",
 )  # fmt: skip
 _ASKED_TAGS = tuple(tag for keyword in ASKED if (tag := tag_for_keyword(keyword)) is not None)
 MOST_JUDGED = 1024
@@ -84,8 +88,41 @@ class PixelWorker:
     def _on_text(self) -> PixelPolicy:
         return PIXEL_POLICIES[self.policy.pixels]
 
-    def run(self, opened: RawObject, *, face: SeriesFace | None, decision: PixelDecision | None) -> PixelResult:
-        """Look at the pixels of one object, and clean them where the policy says so.
+    @property
+    def detector(self) -> TextDetector:
+        """Loaded at its first look."""
+        return _WhenNeeded()
+
+    def screen(self, opened: RawObject, *, memory: SeriesMemory | None = None) -> Screened | None:
+        """The cheap look at one object of a scanner; None where its kind, or its encoding, asks for another.
+
+        Raises:
+            InstanceRefusedError: what cannot be decoded, or is of a kind that no rule covers.
+        """
+        rest = find_pixels(opened)
+        if rest.pixels is None or not len(rest.pixels.value) or rest.embedded_overlay:
+            return None  # an overlay in unused bits is seen with the picture until it is cleared
+        if self._assessed(opened, rest).look is not Look.SCREEN:
+            return None
+        return self._screened(opened, rest.pixels, memory)
+
+    def _screened(self, opened: RawObject, place: PixelPlace, memory: SeriesMemory | None = None) -> Screened | None:
+        if place.encapsulated and not self._on_text.screen_compressed:
+            return None
+        if len(opened.buffer) >= MAPPED_FROM and not place.encapsulated:
+            return screen_parts(_native_frames(opened, place), detector=_WhenNeeded(), memory=memory)
+        light = _pixels_only(opened, place)
+        return None if light is None else screen_parts((light,), detector=_WhenNeeded(), memory=memory)
+
+    def run(
+        self,
+        opened: RawObject,
+        *,
+        face: SeriesFace | None,
+        decision: PixelDecision | None,
+        screened: Screened | None = None,
+    ) -> PixelResult:
+        """Look at the pixels of one object, and clean them where the policy says so. ``screened``: if it was already.
 
         Raises:
             InstanceRefusedError: what stays uncertain, cannot be decoded, or is of a kind that no rule covers.
@@ -99,19 +136,17 @@ class PixelWorker:
         changes = rest.embedded_overlay or (face is not None and face.defaced)
         if assessment.look is Look.NONE and not changes:
             return self._result(opened, PixelEvidence(Look.NONE), face, changed=False)
-        if assessment.look is Look.SCREEN and not changes and decision is None and rest.pixels is not None:
-            if len(opened.buffer) >= MAPPED_FROM and not rest.pixels.encapsulated:
-                if not _strokes_in_frames(opened, rest.pixels):
-                    return self._result(opened, PixelEvidence(Look.SCREEN), face, changed=False)
-                return self._whole(opened, assessment, face, decision)
-            light = _pixels_only(opened, rest.pixels)
-            if light is not None:
-                evidence = clean_burned_in(
-                    light, assessment, policy=self._on_text, detector=_WhenNeeded(), decision=None
-                )
-                if not evidence.blanked:
-                    return self._result(opened, evidence, face, changed=False)
-        return self._whole(opened, assessment, face, decision)
+        seen = screened
+        if (
+            assessment.look is Look.SCREEN
+            and decision is None
+            and rest.pixels is not None
+            and not rest.embedded_overlay
+        ):
+            seen = screened or self._screened(opened, rest.pixels)
+            if seen is not None and not seen.strokes and not changes:
+                return self._result(opened, screened_evidence(seen), face, changed=False)
+        return self._whole(opened, assessment, face, decision, seen)
 
     def _assessed(self, opened: RawObject, rest: AfterHeader) -> Assessment:
         header = opened.header
@@ -132,13 +167,25 @@ class PixelWorker:
         return found
 
     def _whole(
-        self, opened: RawObject, assessment: Assessment, face: SeriesFace | None, decision: PixelDecision | None
+        self,
+        opened: RawObject,
+        assessment: Assessment,
+        face: SeriesFace | None,
+        decision: PixelDecision | None,
+        screened: Screened | None,
     ) -> PixelResult:
         """The slow way: the object parsed, its pixels changed, and written anew."""
         dataset = pydicom.dcmread(BytesIO(opened.raw), force=True)
         before = dataset.get("PixelData")
         clear_embedded_overlays(dataset)
-        evidence = clean_burned_in(dataset, assessment, policy=self._on_text, detector=_WhenNeeded(), decision=decision)
+        evidence = clean_burned_in(
+            dataset,
+            assessment,
+            policy=self._on_text,
+            detector=_WhenNeeded(),
+            decision=decision,
+            screened=screened,
+        )
         if face is not None:
             deface(dataset, face)
         if dataset.get("PixelData") == before:
@@ -182,9 +229,9 @@ class _WhenNeeded:
     def version(self) -> str:
         return _detector().version
 
-    def find(self, grey: NDArray[np.uint8]) -> tuple[TextBox, ...]:
+    def find(self, grey: NDArray[np.uint8], *, enlarge: bool = True) -> tuple[TextBox, ...]:
         """As the detector does."""
-        return _detector().find(grey)
+        return _detector().find(grey, enlarge=enlarge)
 
 
 def _detector() -> TextDetector:
@@ -209,8 +256,8 @@ def _description(opened: RawObject) -> Dataset:
     return light
 
 
-def _strokes_in_frames(opened: RawObject, place: PixelPlace) -> bool:
-    """Whether lettering is likely in a large native object, looked at frame by frame, so that one is held at a time."""
+def _native_frames(opened: RawObject, place: PixelPlace) -> Iterator[Dataset]:
+    """The frames of a large native object, one by one, each described as an object of its own."""
     light = _description(opened)
     frames = int(light.get("NumberOfFrames") or 1) or 1
     length = pixel_description(opened.header).exact // frames
@@ -218,10 +265,8 @@ def _strokes_in_frames(opened: RawObject, place: PixelPlace) -> bool:
     for number in range(frames):
         frame = bytes(place.value[number * length : (number + 1) * length])
         light.add_new(PIXEL_DATA, "OW" if light.get("BitsAllocated", 8) > 8 else "OB", frame)
-        if has_strokes(light):
-            return True
+        yield light
         let_go(opened.buffer)
-    return False
 
 
 def _pixels_only(opened: RawObject, place: PixelPlace) -> Dataset | None:

@@ -80,8 +80,8 @@ class PrivateRules:
             case Family.NUMBER:
                 return Rule(Treatment.KEEP, f"{said}: a number", None, read)
             case Family.CODE | Family.TEXT:
-                # Makers fill their fields with what people type as well: only what is known to be harmless stays.
-                kind = TextKind.DESCRIPTOR
+                # Makers fill their fields with what people type as well: of these, only what is harmless stays.
+                kind = TextKind.TECHNICAL if safe.holds is Holds.CODE else TextKind.DESCRIPTOR
                 return Rule(Treatment.CLEAN, f"{said}, but safe isn't clean", kind, read, Treatment.EMPTY)
             case Family.DATE:
                 return self._date(said, read)

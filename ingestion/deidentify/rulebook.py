@@ -30,6 +30,7 @@ IDENTITY = {
 }
 CLASS_UIDS = frozenset({0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x00041510, 0x00041512, 0x0004151A})
 """SOP classes and transfer syntaxes: they say what an object is, also those of makers."""
+TEXT_VALUE, SPECIMEN_STEPS = 0x0040A160, 0x00400612
 FILE_META_KEPT = frozenset({0x00020001, 0x00020002, 0x00020010})
 _DECLARED = {
     0x00120062: "says that identities were removed",
@@ -141,6 +142,8 @@ class CompiledRules:
             return Rule(override.treatment, why, override.text, fallback=_fallback(kind))
         if tag == 0x00080050:
             return Rule(Treatment.ACCESSION, "a keyed number, by which reports can be joined", fallback=_fallback(kind))
+        if tag == TEXT_VALUE and parent == SPECIMEN_STEPS:
+            return Rule(Treatment.DUMMY, "the identifier of a specimen, or who prepared it", fallback=Treatment.DUMMY)
         row = rows().get(tag)
         if row is not None:
             return self._of_row(row, tag, vr, kind)

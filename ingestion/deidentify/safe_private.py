@@ -20,7 +20,8 @@ TABLE = "safe_private.csv"
 class Holds(StrEnum):
     """What an attribute holds."""
 
-    KEEP = "keep"  # a number, a code, a text of the device
+    KEEP = "keep"  # a number, or a text that somebody may have typed
+    CODE = "code"  # a text of which the list's makers say that a device writes it: a direction, a mode, a version
     UID = "uid"
     DATE = "date"  # a date or a date with time, whatever its VR
     SECONDS = "seconds"  # since 1970

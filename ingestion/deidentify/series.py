@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 
+from ingestion.accounting.facts import SeriesFacts
 from ingestion.accounting.inventory import InventoryObject, Refusal, shared_instance_uids
 from ingestion.accounting.manifest import Manifest, ManifestInstance, instance_key
 from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
@@ -28,6 +29,8 @@ from ingestion.deidentify.faces import OnFace, may_show_face
 from ingestion.deidentify.instance import DeidentifiedInstance, InstanceDeidentifier
 from ingestion.deidentify.pixels import PixelDecision
 from ingestion.deidentify.policy import FaceChoice, Policy
+from ingestion.deidentify.series_facts import FactGatherer
+from ingestion.deidentify.series_text import SeriesText
 from ingestion.deidentify.study_identities import gather_identities
 from ingestion.deidentify.verification import Verifier
 from ingestion.dicom.guard import guarded
@@ -35,6 +38,7 @@ from ingestion.dicom.quiet import silence_readers
 from ingestion.dicom.reading import InstanceIds, ReadLimits, parse
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
 from ingestion.identity.keys import SourceKey
+from ingestion.identity.linkage import Linkage
 from ingestion.identity.pseudonyms import Pseudonyms
 from ingestion.sources.connector import Connector, SourceObject
 from ingestion.storage import ObjectStore
@@ -72,6 +76,8 @@ class SeriesTask:
     companions: tuple[SourceObject | None, ...] = field(default=(), repr=False)
     """The objects of all other series of the study, read for the identities in their headers; None: one is gone."""
     limits: ReadLimits = field(default_factory=ReadLimits)
+    linkage: SourceKey | None = None
+    """The platform's linkage secret, where there is one."""
 
 
 @dataclass(slots=True)
@@ -116,6 +122,7 @@ def process_series(task: SeriesTask) -> SeriesOutcome:
         series_uid=task.series_uid,
         instances=outcomes,
         manifest_version=version,
+        facts=worker.facts.facts() if manifest is not None else SeriesFacts(),
         work=written + Work(seconds=time.monotonic() - started),
     )
 
@@ -127,7 +134,9 @@ class _SeriesWorker:
         self.deidentifier = InstanceDeidentifier(task.policy, self.pseudonyms)
         self.verifier = Verifier()
         self.face: SeriesFace | None = None
+        self.text = SeriesText(self.deidentifier.pixels)
         self.work = Work()
+        self.facts = FactGatherer(Linkage(task.linkage) if task.linkage else None)
         self._stored = _Stored()
         self._first: dict[str, InstanceOutcome] = {}  # by content hash: what the first of equal objects became
 
@@ -139,7 +148,9 @@ class _SeriesWorker:
         held_back = None
         try:
             self._look_at_study([item.source for item in sound if item.source is not None])
-            self._look_for_face([item for item in sound if item.inventory.sop_uid not in conflicts])
+            alone = [item for item in sound if item.inventory.sop_uid not in conflicts]
+            self._look_for_face(alone)
+            self._look_for_text(alone)
         except InstanceRefusedError as refused:
             held_back = Refusal(refused.reason, refused.rule, refused.detail)
         found = [self._outcome(item, conflicts, held_back) for item in ordered]
@@ -185,6 +196,21 @@ class _SeriesWorker:
             with guarded("faces"):
                 self.face = assess_faces(datasets, on_face=_ON_FACE[self.task.policy.faces])
 
+    def _look_for_text(self, items: list[TaskObject]) -> None:
+        """Lettering is looked for in all images before the first is written: one that shows some holds back all."""
+        text = SeriesText(self.deidentifier.pixels)
+        for item in items:
+            if item.pixels is not None:
+                continue  # a person looked
+            try:
+                with guarded("pixels"):
+                    text.add(item.inventory.object_hash, self._read(item))
+            except InstanceRefusedError:
+                continue  # met again, and recorded, when the object's own turn comes
+        if not any(item.pixels is not None and item.pixels.clean for item in items):
+            text.judge()
+        self.text = text
+
     def manifest(self) -> Manifest | None:
         """The manifest of what was stored; None when nothing was."""
         if not self._stored.instances:
@@ -224,12 +250,13 @@ class _SeriesWorker:
             if refusal is not None:
                 return self._quarantined(item, refusal, None)
             raw = self._read(item)
-            content_hash = self.pseudonyms.content(hashlib.sha256(raw).digest())
+            digest = hashlib.sha256(raw).digest()
+            content_hash = self.pseudonyms.content(digest)
             if known.sop_uid in conflicts:
                 detail = "several objects of this series carry its UID with other bytes"
                 raise InstanceRefusedError(Reason.SOP_INSTANCE_CONFLICT, rule="instance.uid", detail=detail)
             first = self._first.get(content_hash)
-            outcome = self._equal(item, first, content_hash) if first else self._fresh(item, raw, content_hash)
+            outcome = self._equal(item, first, content_hash) if first else self._fresh(item, raw, digest, content_hash)
         except InstanceRefusedError as refused:
             refusal = Refusal(refused.reason, refused.rule, refused.detail)
             outcome = self._quarantined(item, refusal, content_hash)
@@ -258,9 +285,13 @@ class _SeriesWorker:
             sop_uid=first.sop_uid,
         )
 
-    def _fresh(self, item: TaskObject, raw: bytes, content_hash: str) -> InstanceOutcome:
+    def _fresh(self, item: TaskObject, raw: bytes, digest: bytes, content_hash: str) -> InstanceOutcome:
+        name = item.inventory.object_hash
+        screened = None if item.pixels is not None else self.text.screened(name, raw)
         with guarded("deidentify"):
-            done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels)
+            done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels, screened=screened)
+        if screened is not None:
+            self.text.refuse_beside(name)
         self._same_identity(item.inventory, done.ids)
         with guarded("verify"):
             expected = expectation_of(self.task.policy, self.pseudonyms, done.ids.patient)
@@ -268,7 +299,9 @@ class _SeriesWorker:
         cleared = tags_to_clear(findings)
         if cleared:
             with guarded("deidentify"):
-                done = self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels, cleared=cleared)
+                done = self.deidentifier.deidentify(
+                    raw, face=self.face, decision=item.pixels, cleared=cleared, screened=screened
+                )
             with guarded("verify"):
                 findings = self.verifier.verify(raw, done.body, expected=expected)
         if findings:
@@ -279,6 +312,7 @@ class _SeriesWorker:
         key = instance_key(self.task.key.source_id, self.task.series_uid, sop_uid, sha256)
         if self.task.research.create(key, done.body, content_type=DICOM_CONTENT_TYPE):
             self.work += Work(objects_written=1, bytes_written=len(done.body))
+        self.facts.add(done.raw, sha256=digest, written=None if item.source is None else item.source.written)
         self._stored.add(
             done,
             ManifestInstance(

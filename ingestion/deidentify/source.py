@@ -44,6 +44,13 @@ class SourceSync:
     ledger: Ledger
     research: ObjectStore
     internal: ObjectStore
+    linkage: SourceKey | None = None
+    """The platform's secret for comparing sources; None: nothing of this source is compared with others."""
+
+    @property
+    def code_version(self) -> str:
+        """Of this package and of the linkage secret: a new secret makes the facts of every series anew."""
+        return CODE_VERSION if self.linkage is None else f"{CODE_VERSION}/{self.linkage.key_id}"
 
     @property
     def pseudonyms(self) -> Pseudonyms:
@@ -71,6 +78,8 @@ class SourceSync:
         """
         with self.ledger.exclusive(self.source_id, log=log):
             self.ledger.check_key(self.key)
+            if self.linkage is not None:
+                self.ledger.check_key(self.linkage)
             return self._deidentify(fanout, run_id=run_id, log=log)
 
     def _deidentify(self, fanout: Fanout, *, run_id: str, log: Callable[[str], None]) -> SourceOutcome:
@@ -87,7 +96,7 @@ class SourceSync:
                     outcome,
                     input_digest=by_uid[outcome.series_uid].input_digest,
                     policy_digest=self.policy.digest,
-                    code_version=CODE_VERSION,
+                    code_version=self.code_version,
                 )
                 total += outcome.work
                 progress.step(total)
@@ -119,7 +128,7 @@ class SourceSync:
             self.ledger.known_series(self.source_id),
             verdicts=Quarantine(self.ledger.engine).verdicts(self.source_id),
             policy_digest=self.policy.digest,
-            code_version=CODE_VERSION,
+            code_version=self.code_version,
         )
 
     def _outcomes(
@@ -152,6 +161,7 @@ class SourceSync:
             policy=self.policy,
             research=self.research,
             companions=tuple(items.get(item.object_hash) for item in work.companions),
+            linkage=self.linkage,
         )
 
 

@@ -174,6 +174,10 @@ class StudyRewriter:
         treated = {TREATMENTS[index]: number for index, number in enumerate(work.counts) if number}
         return Rewritten(tuple(parts), opened.ids, new_ids, offset, treated, top, encoding)
 
+    def book_of(self, opened: RawObject) -> RuleBook:
+        """The rules for an object of its kind."""
+        return self._book(opened.header)
+
     def _book(self, header: Header) -> RuleBook:
         key = (header.text(_SOP_CLASS), header.text(_MODALITY), header.text(_MANUFACTURER))
         if key not in self._books:

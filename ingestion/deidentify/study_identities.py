@@ -14,6 +14,7 @@ from typing import BinaryIO
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason, ReasonGroup
 from ingestion.deidentify.identity_scan import IdentityScan, Text
+from ingestion.deidentify.structured import identities_in_content
 from ingestion.deidentify.study import open_object
 from ingestion.deidentify.text import IdentityCollector
 from ingestion.deidentify.verification import Identities, UnreadableError, identities_in, read_layout
@@ -82,6 +83,7 @@ def _in_header(connector: Connector, item: SourceObject) -> StudyIdentities:
         header = read_to_pixels(stream, size=item.size)
         opened = open_object(header)
         texts = IdentityScan(IdentityCollector.wants).texts(opened.buffer, opened.start, opened.encoding)
+        texts |= identities_in_content(opened)
         return StudyIdentities(texts, identities_in(read_layout(header)))
 
 

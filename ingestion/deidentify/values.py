@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from pydicom.datadict import keyword_for_tag
 
+from ingestion.accounting.refusal import InstanceRefusedError
+from ingestion.accounting.states import Reason
 from ingestion.deidentify.dates import shift_date, shift_datetime
 from ingestion.deidentify.rules import Cleaner, Rule, TextKind, Treatment
 from ingestion.dicom.charset import Charset
@@ -24,6 +26,8 @@ IMPOSSIBLE = 130
 SECONDS_PER_DAY = 86_400
 MAX_UIDS = 4096
 """UIDs whose successors are remembered."""
+_DECIMAL_VRS = frozenset({"DS", "IS"})
+"""Numbers written as text."""
 TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 _ONE_VALUED = frozenset({"LT", "ST", "UT", "UR"})
 """Text in which a backslash is a letter."""
@@ -82,13 +86,24 @@ class ValueRewriter:
         object.__setattr__(self, "days", self.pseudonyms.shift_days(self.patient))
 
     def treat(self, rule: Rule, element: Element, value: bytes) -> bytes | None:
-        """``value`` under ``rule``, or by the rule's fallback where the treatment leaves nothing."""
+        """``value`` under ``rule``, or by the rule's fallback where the treatment leaves nothing.
+
+        Raises:
+            InstanceRefusedError: UNCLEANABLE_CONTENT: a number that must be there is none, or someone's.
+        """
         if rule.vr is not None and rule.vr != element.vr:
             element = replace(element, vr=rule.vr)
         new = self._treated(rule, element, value)
         if new or rule.treatment in (Treatment.EMPTY, Treatment.REMOVE) or (new is not None and not value):
             return new
         if rule.fallback is Treatment.DUMMY:
+            if rule.treatment is Treatment.KEEP and element.vr in _DECIMAL_VRS:
+                # A spacing or a rescale of 0 would say something false, and be believed.
+                raise InstanceRefusedError(
+                    Reason.UNCLEANABLE_CONTENT,
+                    rule="value.number",
+                    detail=f"{keyword_for_tag(element.tag) or 'a number'} is required, and holds what may not stay",
+                )
             return REQUIRED_TEXT.get(element.tag) or self._dummy(element, value)
         return b"" if rule.fallback is Treatment.EMPTY else new
 

@@ -33,8 +33,8 @@ from typing import Any
 
 from ingestion.accounting.states import Reason
 
-GENERATOR_VERSION = "2"
-"""Raised with every change that alters a delivered byte, so that older sources are made again."""
+GENERATOR_VERSION = "3"
+"""Raised with every change that alters a delivered byte or an expected end, so that older sources are made again."""
 
 
 class ObjectKind(StrEnum):

@@ -27,7 +27,7 @@ BURNED_IN = End.quarantined(Reason.BURNED_IN_ANNOTATION)
 DOCUMENT = End.quarantined(Reason.UNCLEANABLE_CONTENT)
 ENDS: dict[str, End] = {
     **{kind: End(Expected.CLEANED, (Reason.BURNED_IN_ANNOTATION,), rows) for kind, rows in LETTERING.items()},
-    "ES": BURNED_IN, "DOC": DOCUMENT, "SR": DOCUMENT,
+    "ES": BURNED_IN, "DOC": DOCUMENT,
 }  # fmt: skip
 """Kinds of series that are cleaned, or held back whole."""
 KIND_OF = {"SEG": ObjectKind.SEG, "RTSTRUCT": ObjectKind.RTSTRUCT}

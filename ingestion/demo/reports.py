@@ -1,4 +1,4 @@
-"""Objects whose content no header rule can clean: a structured report and a film of an examination."""
+"""Objects of words and of moving pictures: a structured report, which is cleaned, and a film, which no rule covers."""
 
 from __future__ import annotations
 

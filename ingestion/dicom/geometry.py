@@ -62,6 +62,7 @@ class Orientation(StrEnum):
 class GeometryProblem(StrEnum):
     """What keeps the slices from being one right volume, causes before what may follow from them."""
 
+    MOSAIC = "mosaic"
     NO_POSITIONS = "no_positions"
     POSITIONS_INCOMPLETE = "positions_incomplete"
     INVALID_ORIENTATION = "invalid_orientation"
@@ -244,6 +245,8 @@ def _examine(stack: Sequence[Mapping[str, Any]], normal: Vector, drift_limit: fl
 
 def _plane_problems(instances: Sequence[Mapping[str, Any]]) -> set[GeometryProblem]:
     problems: set[GeometryProblem] = set()
+    if any("MOSAIC" in (item.get("ImageType") or ()) for item in instances):
+        problems.add(GeometryProblem.MOSAIC)  # sheets of slices (Siemens), whose places stand in a private header
     if len({(item.get("Rows"), item.get("Columns")) for item in instances}) > 1:
         problems.add(GeometryProblem.SIZE_VARIES)
     spacings = [_vector(item, "PixelSpacing", 2) for item in instances]

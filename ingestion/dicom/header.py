@@ -237,6 +237,7 @@ def read_header(
             continue
         if end - position < 12:  # the shortest long head; a short one may be the last of a data set
             group, number, vr, value, length = read_head(buffer, position, encoding)
+            vr = b"" if implicit else vr  # as of all elements before it
         elif implicit:
             group, number, length = head(buffer, position)
             vr, value = b"", position + 8

@@ -94,7 +94,8 @@ def peek(stream: BinaryIO, *, size: int) -> InstanceIds:
     """The ids of the object in ``stream`` (``size`` bytes), from its header only.
 
     Raises:
-        InstanceRefusedError: EMPTY_FILE, NOT_DICOM, MEDIA_DIRECTORY, UNKNOWN_TRANSFER_SYNTAX, TRUNCATED, MALFORMED,
+        InstanceRefusedError: EMPTY_FILE, NOT_DICOM, MEDIA_DIRECTORY, UNKNOWN_TRANSFER_SYNTAX,
+            UNSUPPORTED_TRANSFER_SYNTAX, TRUNCATED, MALFORMED,
             NESTED_TOO_DEEP, TOO_LARGE, MISSING_IDENTIFIER or INVALID_UID.
     """
     if size == 0:
@@ -241,7 +242,8 @@ def read_meta(buffer: Buffer) -> Meta:
     """The file meta information (PS3.10 section 7.1), with or without the preamble that some exports leave out.
 
     Raises:
-        InstanceRefusedError: NOT_DICOM, MEDIA_DIRECTORY, UNKNOWN_TRANSFER_SYNTAX, TRUNCATED or MALFORMED.
+        InstanceRefusedError: NOT_DICOM, MEDIA_DIRECTORY, UNKNOWN_TRANSFER_SYNTAX, UNSUPPORTED_TRANSFER_SYNTAX,
+            TRUNCATED or MALFORMED.
     """
     start = PREAMBLE + len(_PREFIX) if buffer[PREAMBLE : PREAMBLE + len(_PREFIX)] == _PREFIX else 0
     if start == 0 and buffer[:2] != b"\x02\x00":
@@ -266,10 +268,22 @@ def read_meta(buffer: Buffer) -> Meta:
     if end == len(buffer):
         raise InstanceRefusedError(Reason.TRUNCATED, rule="dicom.length", detail="nothing after the meta information")
     syntax = values.get(0x00020010, b"").strip(b" \0").decode("ascii", "replace")
+    if syntax in JPEG_XL:
+        raise InstanceRefusedError(
+            Reason.UNSUPPORTED_TRANSFER_SYNTAX, rule="dicom.transfer_syntax", detail=f"{JPEG_XL[syntax]} is not read"
+        )
     if not _is_transfer_syntax(syntax):
         detail = "none is given" if not syntax else "not one of the standard's"
         raise InstanceRefusedError(Reason.UNKNOWN_TRANSFER_SYNTAX, rule="dicom.transfer_syntax", detail=detail)
     return Meta(transfer_syntax=syntax, dataset_start=end)
+
+
+JPEG_XL = {
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+}
+"""Of the standard (PS3.5 section 8.2.15); no library here decodes them, and their containers hold free texts."""
 
 
 @lru_cache(maxsize=256)

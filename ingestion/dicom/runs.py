@@ -23,7 +23,7 @@ from ingestion.dicom.encoding import (
     Encoding,
     dictionary_vr,
 )
-from ingestion.dicom.header import CHARSET, PIXELS, Place, end_of_sequence, malformed, truncated
+from ingestion.dicom.header import CHARSET, PIXEL_GROUP, Place, end_of_sequence, malformed, truncated
 
 LONGEST = 1 << 16
 """Bytes of the longest element that can be part of a run: longer ones are looked at where they lie."""
@@ -235,9 +235,9 @@ def _element(buffer: Buffer, position: int, end: int, encoding: Encoding) -> tup
             raise malformed("dicom.vr", "an element has no value representation of the standard's")
     if group == DELIMITERS:
         raise malformed("dicom.sequence", "an item or a delimiter outside a sequence")
-    tag = group << 16 | number
-    if tag in PIXELS:
+    if group >= PIXEL_GROUP:  # pixels, their tables and padding: no walk looks for texts in them
         return None
+    tag = group << 16 | number
     if length == UNDEFINED:
         vr = dictionary_vr(tag).encode() if encoding.implicit else vr
         if vr not in (b"SQ", b"UN") or group >= MANY_FRAMES:

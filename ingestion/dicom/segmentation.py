@@ -1,14 +1,14 @@
-"""The segments of a DICOM Segmentation (PS3.3, A.51 and C.8.20) as masks on the grid of the image they were drawn on.
+"""The segments of a DICOM Segmentation (PS3.3, A.51, A.91 and C.8.20) as masks on the grid of an image.
 
 Frames are put in place by their plane position, and by the image instance they were derived from where they have
-none; both must agree where both are there. Anything off the image's grid is refused: masks are never resampled.
+none; both must agree where both are there. Masks drawn on another grid than the image's are resampled by the rule of
+``ingestion.dicom.other_grid``, and flagged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -20,70 +20,35 @@ from pydicom.uid import SegmentationStorage
 from ingestion.dicom.frames import frame_count, functional_group
 from ingestion.dicom.geometry import ORIENTATION_TOLERANCE, SPACING_TOLERANCE_SHARE, STEP_TOLERANCE_MM
 from ingestion.dicom.guard import PARSER_ERRORS
+from ingestion.dicom.other_grid import OwnGrid, own_grid
+from ingestion.dicom.region import Code, RegionFlag, RegionRefusal, RegionRefusedError, Segment, code_of
 from ingestion.dicom.summary import json_value
 from ingestion.dicom.volume import Volume
 
+LABEL_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
+"""Label Map Segmentation Storage, which pydicom 3.0 has no name for yet."""
 POSITION_TOLERANCE_SHARE = 0.01
 """A mask frame may be off its image slice by 1 % of the smallest voxel edge (or 0.01 mm): text rounds positions."""
 FRACTION_INSIDE = 0.5
 """A voxel of a fractional segment is inside from half its maximum on, as IBSI rounds interpolated masks."""
+CLASSES = frozenset({SegmentationStorage, LABEL_MAP_STORAGE})
+OTHER_GRID = frozenset(
+    {RegionRefusal.SIZE_DIFFERS, RegionRefusal.SPACING_DIFFERS, RegionRefusal.ORIENTATION_DIFFERS,
+     RegionRefusal.FRAME_OFF_GRID}
+)  # fmt: skip
+"""What keeps frames from lying on the image's own grid, where they can still be resampled."""
 
-
-class SegmentationRefusal(StrEnum):
-    """Why a segmentation was refused."""
-
-    NOT_SEGMENTATION = "not_segmentation"
-    UNSUPPORTED_TYPE = "unsupported_type"
-    MALFORMED = "malformed"
-    PIXELS_UNREADABLE = "pixels_unreadable"
-    FRAME_OF_REFERENCE_DIFFERS = "frame_of_reference_differs"
-    SIZE_DIFFERS = "size_differs"
-    SPACING_DIFFERS = "spacing_differs"
-    ORIENTATION_DIFFERS = "orientation_differs"
-    FRAME_WITHOUT_PLACE = "frame_without_place"
-    FRAME_OFF_GRID = "frame_off_grid"
-    SOURCE_DIFFERS = "source_differs"
-    DUPLICATE_FRAME = "duplicate_frame"
-    UNKNOWN_SEGMENT = "unknown_segment"
-
-
-class SegmentationRefusedError(Exception):
-    """The masks cannot be put on the image's grid for sure. ``detail`` holds numbers only, never identities."""
-
-    def __init__(self, reason: SegmentationRefusal, *, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason.value}: {self.detail}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.reason, self.detail)
-
-
-def _rebuild(reason: SegmentationRefusal, detail: str) -> SegmentationRefusedError:
-    return SegmentationRefusedError(reason, detail=detail)
+__all__ = ["CLASSES", "FRACTION_INSIDE", "Code", "Segment", "iter_segments", "read_segments", "referenced_instances"]
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """A coded concept as the object gives it; None where it leaves a part out."""
+class _Source:
+    """A segmentation read so far: ``described`` by segment number; ``frames``: of each segment, frame to place."""
 
-    value: str | None
-    scheme: str | None
-    meaning: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One segment. ``mask``: bool of the volume's shape, True inside."""
-
-    number: int
-    label: str | None
-    category: Code | None
-    type: Code | None
-    mask: NDArray[np.bool_]
+    seg: Dataset
+    kind: str
+    described: dict[int, Dataset]
+    threshold: float
 
 
 def read_segments(seg: Dataset, volume: Volume) -> list[Segment]:
@@ -92,17 +57,17 @@ def read_segments(seg: Dataset, volume: Volume) -> list[Segment]:
 
 
 def iter_segments(seg: Dataset, volume: Volume) -> Iterator[Segment]:
-    """The segments of a binary or fractional segmentation on the grid of ``volume``, by number.
+    """The segments of a binary, fractional or label map segmentation on the grid of ``volume``, by number.
 
     Slices without a frame are empty: SEG leaves empty frames out.
 
     Raises:
-        SegmentationRefusedError: not a segmentation, or not on the volume's grid.
+        RegionRefusedError: not a segmentation, or it cannot be put on the volume's grid for sure.
     """
     try:
         yield from _segments(seg, volume)
     except PARSER_ERRORS as error:
-        raise SegmentationRefusedError(SegmentationRefusal.MALFORMED, detail=type(error).__name__) from None
+        raise RegionRefusedError(RegionRefusal.MALFORMED, detail=type(error).__name__) from None
 
 
 def referenced_series(seg: Dataset) -> tuple[str, ...]:
@@ -113,7 +78,7 @@ def referenced_series(seg: Dataset) -> tuple[str, ...]:
     try:
         found = {str(item.get("SeriesInstanceUID", ""))[:64] for item in seg.get("ReferencedSeriesSequence") or ()}
     except PARSER_ERRORS as error:
-        raise SegmentationRefusedError(SegmentationRefusal.MALFORMED, detail=type(error).__name__) from None
+        raise RegionRefusedError(RegionRefusal.MALFORMED, detail=type(error).__name__) from None
     return tuple(sorted(found - {""}))
 
 
@@ -123,51 +88,133 @@ def referenced_instances(seg: Dataset) -> frozenset[str]:
         _, groups = _functional_groups(seg)
         return frozenset(uid for group in groups for uid in _sources(group, Dataset()))
     except PARSER_ERRORS as error:
-        raise SegmentationRefusedError(SegmentationRefusal.MALFORMED, detail=type(error).__name__) from None
+        raise RegionRefusedError(RegionRefusal.MALFORMED, detail=type(error).__name__) from None
 
 
 def _segments(seg: Dataset, volume: Volume) -> Iterator[Segment]:
     kind = _check_kind(seg)
     _check_frame_of_reference(seg, volume)
-    if (seg.Rows, seg.Columns) != volume.array.shape[1:]:
-        raise SegmentationRefusedError(
-            SegmentationRefusal.SIZE_DIFFERS,
-            detail=f"frames of {seg.Rows} x {seg.Columns}, image slices of {volume.array.shape[1:]}",
-        )
     described = {int(item.SegmentNumber): item for item in seg.SegmentSequence}
-    places = _frame_places(seg, volume, known=frozenset(described))
-    threshold = 1.0 if kind == "BINARY" else FRACTION_INSIDE * float(seg.MaximumFractionalValue)
+    if kind == "LABELMAP":
+        described.pop(0, None)  # the background
+    threshold = FRACTION_INSIDE * float(seg.MaximumFractionalValue) if kind == "FRACTIONAL" else 1.0
+    source = _Source(seg, kind, described, threshold)
+    try:
+        if (seg.Rows, seg.Columns) != volume.array.shape[1:]:
+            raise RegionRefusedError(
+                RegionRefusal.SIZE_DIFFERS,
+                detail=f"frames of {seg.Rows} x {seg.Columns}, image slices of {volume.array.shape[1:]}",
+            )
+        places = _frame_places(source, volume)
+    except RegionRefusedError as refused:
+        if refused.reason not in OTHER_GRID or _meant_for(seg, volume):
+            raise
+        yield from _resampled(source, volume, refused)
+        return
+    if kind == "LABELMAP":
+        labels = _labels(seg, places.get(min(described), {}) if described else {}, volume)
+        for number in sorted(described):
+            yield _segment(number, described[number], labels == number)
+        return
     for number in sorted(described):
         mask = np.zeros(volume.array.shape, dtype=np.bool_)
         wanted = places.get(number, {})
         for k, pixels in zip(wanted.values(), _decoded(seg, list(wanted)), strict=True):
-            mask[k] = pixels >= threshold
-        item = described[number]
-        yield Segment(
-            number=number,
-            label=json_value(item.get("SegmentLabel")),
-            category=_code(item.get("SegmentedPropertyCategoryCodeSequence")),
-            type=_code(item.get("SegmentedPropertyTypeCodeSequence")),
-            mask=mask,
-        )
+            mask[k] = _inside(source, pixels, number)
+        yield _segment(number, described[number], mask)
+
+
+def _labels(seg: Dataset, places: dict[int, int], volume: Volume) -> NDArray[np.uint16]:
+    """The label of each voxel, 0 where no frame lies."""
+    labels = np.zeros(volume.array.shape, dtype=np.uint16)
+    for k, pixels in zip(places.values(), _decoded(seg, list(places)), strict=True):
+        labels[k] = pixels
+    return labels
+
+
+def _resampled(source: _Source, volume: Volume, refused: RegionRefusedError) -> Iterator[Segment]:
+    """The segments of a segmentation that lies on a grid of its own."""
+    if not (source.seg.get("FrameOfReferenceUID") and volume.frame_of_reference):
+        raise RegionRefusedError(
+            RegionRefusal.FRAME_OF_REFERENCE_UNKNOWN, detail=f"on another grid than the image ({refused.reason.value})"
+        ) from None
+    shared, groups = _functional_groups(source.seg)
+    grid = own_grid(source.seg, shared, groups)
+    for number in sorted(source.described):
+        frames = [
+            index for index, group in enumerate(groups) if source.kind == "LABELMAP" or _number(group, shared) == number
+        ]
+        values = np.zeros((grid.slices, int(source.seg.Rows), int(source.seg.Columns)), dtype=np.uint8)
+        for index, pixels in zip(frames, _decoded(source.seg, frames), strict=True):
+            k = grid.places[index]
+            if values[k].any() and source.kind != "LABELMAP":
+                raise RegionRefusedError(
+                    RegionRefusal.DUPLICATE_FRAME, detail=f"segment {number} has two frames on one slice"
+                )
+            values[k] = _inside(source, pixels, number)
+        yield _segment(number, source.described[number], _on_image(values, grid, volume), RegionFlag.RESAMPLED)
+
+
+def _meant_for(seg: Dataset, volume: Volume) -> bool:
+    """Whether frames of the image's size name its slices as their source: on another grid, that contradicts itself."""
+    same = (seg.Rows, seg.Columns) == volume.array.shape[1:]
+    return same and bool(referenced_instances(seg) & set(volume.sop_instance_uids))
+
+
+def _on_image(values: NDArray[np.uint8], grid: OwnGrid, volume: Volume) -> NDArray[np.bool_] | RegionRefusedError:
+    try:
+        return grid.resampled(values, volume)
+    except RegionRefusedError as refused:
+        return refused
+
+
+def _segment(
+    number: int, item: Dataset, mask: NDArray[np.bool_] | RegionRefusedError, *flags: RegionFlag
+) -> Segment:  # fmt: skip
+    if not isinstance(mask, RegionRefusedError) and not mask.any():
+        mask = RegionRefusedError(RegionRefusal.EMPTY_MASK, detail="no voxel is marked")
+    refused = mask if isinstance(mask, RegionRefusedError) else None
+    region = next(iter(item.get("AnatomicRegionSequence") or ()), Dataset())
+    kind = next(iter(item.get("SegmentedPropertyTypeCodeSequence") or ()), Dataset())
+    return Segment(
+        number=number,
+        label=json_value(item.get("SegmentLabel")),
+        category=code_of(item.get("SegmentedPropertyCategoryCodeSequence")),
+        type=code_of(item.get("SegmentedPropertyTypeCodeSequence")),
+        mask=None if isinstance(mask, RegionRefusedError) else mask,
+        anatomy=code_of([region] if region else None),
+        # Laterality is a modifier of the property or of the anatomic region (PS3.16, CID 244).
+        laterality=code_of(kind.get("SegmentedPropertyTypeModifierCodeSequence"))
+        or code_of(region.get("AnatomicRegionModifierSequence")),
+        algorithm=json_value(item.get("SegmentAlgorithmType")),
+        tracking_id=json_value(item.get("TrackingID")),
+        tracking_uid=json_value(item.get("TrackingUID")),
+        flags=flags,
+        refusal=None if refused is None else refused.reason,
+        detail=None if refused is None else refused.detail,
+    )
+
+
+def _inside(source: _Source, pixels: NDArray[Any], number: int) -> NDArray[np.bool_]:
+    return pixels == number if source.kind == "LABELMAP" else pixels >= source.threshold
 
 
 def _check_kind(seg: Dataset) -> str:
-    if seg.get("SOPClassUID") != SegmentationStorage:
-        raise SegmentationRefusedError(SegmentationRefusal.NOT_SEGMENTATION, detail="SOP class is not Segmentation")
-    kind = seg.get("SegmentationType")
-    if kind not in {"BINARY", "FRACTIONAL"}:
-        raise SegmentationRefusedError(
-            SegmentationRefusal.UNSUPPORTED_TYPE, detail="Segmentation Type is neither BINARY nor FRACTIONAL"
+    if seg.get("SOPClassUID") not in CLASSES:
+        raise RegionRefusedError(RegionRefusal.NOT_SEGMENTATION, detail="SOP class is not Segmentation")
+    kind = str(seg.get("SegmentationType"))
+    if kind not in {"BINARY", "FRACTIONAL", "LABELMAP"} or seg.get("SamplesPerPixel", 1) != 1:
+        raise RegionRefusedError(
+            RegionRefusal.UNSUPPORTED_TYPE, detail="Segmentation Type is not BINARY, FRACTIONAL or LABELMAP"
         )
-    return str(kind)
+    return kind
 
 
 def _check_frame_of_reference(seg: Dataset, volume: Volume) -> None:
     own = str(seg.get("FrameOfReferenceUID") or "")
     if own and volume.frame_of_reference and own != volume.frame_of_reference:
-        raise SegmentationRefusedError(
-            SegmentationRefusal.FRAME_OF_REFERENCE_DIFFERS, detail="mask and image lie in different coordinates"
+        raise RegionRefusedError(
+            RegionRefusal.FRAME_OF_REFERENCE_DIFFERS, detail="mask and image lie in different coordinates"
         )
 
 
@@ -176,30 +223,40 @@ def _functional_groups(seg: Dataset) -> tuple[Dataset, Sequence[Dataset]]:
     return shared, seg.get("PerFrameFunctionalGroupsSequence") or ()
 
 
-def _frame_places(seg: Dataset, volume: Volume, *, known: frozenset[int]) -> dict[int, dict[int, int]]:
-    """For each segment number: frame index to slice index."""
+def _number(group: Dataset, shared: Dataset) -> int | None:
+    identification = functional_group("SegmentIdentificationSequence", group, shared)
+    return None if identification is None else int(identification.ReferencedSegmentNumber)
+
+
+def _frame_places(source: _Source, volume: Volume) -> dict[int, dict[int, int]]:
+    """For each segment number: frame index to slice index. A frame of a label map belongs to all segments."""
+    seg = source.seg
     shared, groups = _functional_groups(seg)
     if len(groups) != frame_count(seg):
-        raise SegmentationRefusedError(
-            SegmentationRefusal.MALFORMED, detail=f"{len(groups)} functional groups, {frame_count(seg)} frames"
+        raise RegionRefusedError(
+            RegionRefusal.MALFORMED, detail=f"{len(groups)} functional groups, {frame_count(seg)} frames"
         )
     by_uid: dict[str, list[int]] = {}
     for k, uid in enumerate(volume.sop_instance_uids):
         by_uid.setdefault(uid, []).append(k)
     places: dict[int, dict[int, int]] = {}
     for index, group in enumerate(groups):
-        identification = functional_group("SegmentIdentificationSequence", group, shared)
-        if identification is None or int(identification.ReferencedSegmentNumber) not in known:
-            raise SegmentationRefusedError(SegmentationRefusal.UNKNOWN_SEGMENT, detail=f"frame {index + 1}")
-        number = int(identification.ReferencedSegmentNumber)
+        if source.kind == "LABELMAP":
+            numbers = list(source.described)
+        else:
+            number = _number(group, shared)
+            if number not in source.described:
+                raise RegionRefusedError(RegionRefusal.UNKNOWN_SEGMENT, detail=f"frame {index + 1}")
+            numbers = [number]
         _check_plane(group, shared, volume, index=index)
         k = _slice_of(group, shared, volume, by_uid, index=index)
-        taken = places.setdefault(number, {})
-        if k in taken.values():
-            raise SegmentationRefusedError(
-                SegmentationRefusal.DUPLICATE_FRAME, detail=f"segment {number} has two frames on slice {k + 1}"
-            )
-        taken[index] = k
+        for number in numbers:
+            taken = places.setdefault(number, {})
+            if k in taken.values():
+                raise RegionRefusedError(
+                    RegionRefusal.DUPLICATE_FRAME, detail=f"segment {number} has two frames on slice {k + 1}"
+                )
+            taken[index] = k
     return places
 
 
@@ -208,13 +265,13 @@ def _check_plane(group: Dataset, shared: Dataset, volume: Volume, *, index: int)
     if measures is not None and measures.get("PixelSpacing"):
         own = [float(value) for value in measures.PixelSpacing]
         if not np.allclose(own, volume.spacing[1:], rtol=SPACING_TOLERANCE_SHARE, atol=0):
-            raise SegmentationRefusedError(SegmentationRefusal.SPACING_DIFFERS, detail=f"frame {index + 1}")
+            raise RegionRefusedError(RegionRefusal.SPACING_DIFFERS, detail=f"frame {index + 1}")
     orientation = functional_group("PlaneOrientationSequence", group, shared)
     if orientation is not None and orientation.get("ImageOrientationPatient"):
         cosines = [float(value) for value in orientation.ImageOrientationPatient]
         image = [*volume.direction[2], *volume.direction[1]]
         if not np.allclose(cosines, image, rtol=0, atol=ORIENTATION_TOLERANCE):
-            raise SegmentationRefusedError(SegmentationRefusal.ORIENTATION_DIFFERS, detail=f"frame {index + 1}")
+            raise RegionRefusedError(RegionRefusal.ORIENTATION_DIFFERS, detail=f"frame {index + 1}")
 
 
 def _slice_of(group: Dataset, shared: Dataset, volume: Volume, by_uid: dict[str, list[int]], *, index: int) -> int:
@@ -223,19 +280,19 @@ def _slice_of(group: Dataset, shared: Dataset, volume: Volume, by_uid: dict[str,
     position = functional_group("PlanePositionSequence", group, shared)
     if position is None or not position.get("ImagePositionPatient"):
         if len(named) != 1:
-            raise SegmentationRefusedError(SegmentationRefusal.FRAME_WITHOUT_PLACE, detail=f"frame {index + 1}")
+            raise RegionRefusedError(RegionRefusal.FRAME_WITHOUT_PLACE, detail=f"frame {index + 1}")
         return named.pop()
     offset = np.array([float(value) for value in position.ImagePositionPatient]) - np.array(volume.origin)
     k = round(float(offset @ volume.direction[0]) / volume.spacing[0])
     distance = float(np.linalg.norm(offset - k * volume.spacing[0] * volume.direction[0]))
     tolerance = max(STEP_TOLERANCE_MM, POSITION_TOLERANCE_SHARE * min(volume.spacing))
     if distance > tolerance or not 0 <= k < volume.array.shape[0]:
-        raise SegmentationRefusedError(
-            SegmentationRefusal.FRAME_OFF_GRID, detail=f"frame {index + 1} is {distance:.3f} mm off slice {k + 1}"
+        raise RegionRefusedError(
+            RegionRefusal.FRAME_OFF_GRID, detail=f"frame {index + 1} is {distance:.3f} mm off slice {k + 1}"
         )
     if named and k not in named:
-        raise SegmentationRefusedError(
-            SegmentationRefusal.SOURCE_DIFFERS, detail=f"frame {index + 1} lies on another slice than its source"
+        raise RegionRefusedError(
+            RegionRefusal.SOURCE_DIFFERS, detail=f"frame {index + 1} lies on another slice than its source"
         )
     return k
 
@@ -258,7 +315,7 @@ def _decoded(seg: Dataset, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
         else:
             yield from iter_pixels(seg, raw=True, indices=indices)
     except (RuntimeError, OSError, *PARSER_ERRORS) as error:
-        raise SegmentationRefusedError(SegmentationRefusal.PIXELS_UNREADABLE, detail=type(error).__name__) from None
+        raise RegionRefusedError(RegionRefusal.PIXELS_UNREADABLE, detail=type(error).__name__) from None
 
 
 def _unpacked(seg: Dataset, index: int) -> NDArray[np.uint8]:
@@ -268,11 +325,3 @@ def _unpacked(seg: Dataset, index: int) -> NDArray[np.uint8]:
     packed = np.frombuffer(seg.PixelData, dtype=np.uint8, offset=first[0], count=last - first[0])
     bits = np.unpackbits(packed, bitorder="little")[first[1] : first[1] + pixels]
     return bits.reshape(int(seg.Rows), int(seg.Columns))
-
-
-def _code(sequence: Any) -> Code | None:
-    if not sequence:
-        return None
-    item = sequence[0]
-    value = item.get("CodeValue") or item.get("LongCodeValue") or item.get("URNCodeValue")
-    return Code(json_value(value), json_value(item.get("CodingSchemeDesignator")), json_value(item.get("CodeMeaning")))

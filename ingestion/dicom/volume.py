@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ingestion.dicom.frames import Frame, frame_count, frames_of
-from ingestion.dicom.geometry import GeometryKind, SeriesGeometry, geometry_of
+from ingestion.dicom.geometry import STEP_TOLERANCE_MM, GeometryKind, SeriesGeometry, geometry_of
 from ingestion.dicom.guard import PARSER_ERRORS
-from ingestion.dicom.stacks import stacked_positions
+from ingestion.dicom.stacks import split_by_attributes, stacked_positions
 from ingestion.dicom.values import VolumeRefusal, VolumeRefusedError, stored_frames
 
 MAX_VOXELS = 512 * 512 * 2048
 """A whole-body CT. As float32 with its mask 2.7 GB, what a worker of a small machine can hold."""
 
-__all__ = ["MAX_VOXELS", "Volume", "VolumeRefusal", "VolumeRefusedError", "read_volume"]
+__all__ = ["MAX_VOXELS", "Volume", "VolumeRefusal", "VolumeRefusedError", "read_volume", "read_volumes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,33 @@ def read_volume(datasets: Sequence[Dataset]) -> Volume:
         VolumeRefusedError: they do not make up one regular volume, or a value would be a guess.
     """
     try:
-        return _read(datasets)
+        frames = _frames(datasets)
+        return _volume(datasets, frames, geometry_of([frame.attributes for frame in frames]))
     except PARSER_ERRORS as error:
         raise VolumeRefusedError(VolumeRefusal.MALFORMED, detail=type(error).__name__) from None
 
 
-def _read(datasets: Sequence[Dataset]) -> Volume:
+def read_volumes(datasets: Sequence[Dataset]) -> list[Volume]:
+    """All volumes of a series that holds several (echoes, b-values, time points), in the order of what differs.
+
+    Raises:
+        VolumeRefusedError: one of them is not a regular volume, or a value would be a guess.
+    """
+    try:
+        frames = _frames(datasets)
+        geometry = geometry_of([frame.attributes for frame in frames])
+        if geometry.kind is not GeometryKind.VOLUMES or geometry.normal is None:
+            return [_volume(datasets, frames, geometry)]
+        numbered = [{**frame.attributes, "_frame": number} for number, frame in enumerate(frames)]
+        stacks, _ = split_by_attributes(numbered, geometry.normal, same_mm=STEP_TOLERANCE_MM)
+        parts = [[frames[item["_frame"]] for item in stack] for stack in stacks]
+        return [_volume(datasets, part, geometry_of([frame.attributes for frame in part])) for part in parts]
+    except PARSER_ERRORS as error:
+        raise VolumeRefusedError(VolumeRefusal.MALFORMED, detail=type(error).__name__) from None
+
+
+def _frames(datasets: Sequence[Dataset]) -> list[Frame]:
+    """The frames of all instances, after what holds for the series as a whole was checked."""
     if not datasets:
         raise VolumeRefusedError(VolumeRefusal.NO_INSTANCES, detail="no instance was given")
     if len({str(dataset.get("SeriesInstanceUID", "")) for dataset in datasets}) > 1:
@@ -71,8 +92,11 @@ def _read(datasets: Sequence[Dataset]) -> Volume:
     voxels = sum(frame_count(d) * (d.get("Rows") or 0) * (d.get("Columns") or 0) for d in datasets)
     if voxels > MAX_VOXELS:
         raise VolumeRefusedError(VolumeRefusal.TOO_LARGE, detail=f"{voxels} voxels, at most {MAX_VOXELS} are read")
-    frames = [frame for number, dataset in enumerate(datasets) for frame in frames_of(dataset, instance=number)]
-    geometry = geometry_of([frame.attributes for frame in frames])
+    return [frame for number, dataset in enumerate(datasets) for frame in frames_of(dataset, instance=number)]
+
+
+def _volume(datasets: Sequence[Dataset], frames: Sequence[Frame], geometry: SeriesGeometry) -> Volume:
+    """The volume of frames that make up one, or a refusal by their ``geometry``."""
     _check(geometry)
     types = {frame.rescale.type for frame in frames}
     if len(types) > 1 or len({frame.rescale.declared for frame in frames}) > 1:
@@ -91,7 +115,7 @@ def _read(datasets: Sequence[Dataset]) -> Volume:
         origin=places[0].position,
         direction=np.array([geometry.normal, cosines[3:], cosines[:3]], dtype=np.float64),
         sop_instance_uids=tuple(str(datasets[frame.instance].get("SOPInstanceUID", "")) for frame in ordered),
-        frame_of_reference=frames_of_reference.pop() or None,
+        frame_of_reference=str(datasets[0].get("FrameOfReferenceUID") or "") or None,
         rescale_type=types.pop(),
     )
 
@@ -116,16 +140,21 @@ def _fill(datasets: Sequence[Dataset], ordered: Sequence[Frame]) -> tuple[NDArra
     """Decode each instance once and put its frames in their places."""
     wanted = {(frame.instance, frame.index): (k, frame) for k, frame in enumerate(ordered)}
     shape = (len(ordered), int(datasets[0].Rows), int(datasets[0].Columns))
-    array, padding = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.bool_)
+    array, padding = np.empty(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_)
     filled = 0
-    for number, dataset in enumerate(datasets):
-        for index, pixels in enumerate(stored_frames(dataset)):
+    for number in sorted({frame.instance for frame in ordered}):
+        described, decoded = frame_count(datasets[number]), 0
+        for index, pixels in enumerate(stored_frames(datasets[number])):
+            decoded += 1
             if (number, index) not in wanted:
-                raise VolumeRefusedError(VolumeRefusal.PIXELS_UNREADABLE, detail="more frames than described")
+                continue  # of another volume of the series
             k, frame = wanted[number, index]
-            array[k] = frame.rescale.apply(pixels.stored)
-            padding[k] = pixels.padding
+            frame.rescale.apply(pixels.stored, out=array[k])
+            if pixels.padding is not None:
+                padding[k] = pixels.padding
             filled += 1
+        if decoded != described:
+            raise VolumeRefusedError(VolumeRefusal.PIXELS_UNREADABLE, detail=f"{decoded} of {described} frames decoded")
     if filled != len(ordered):
         raise VolumeRefusedError(VolumeRefusal.PIXELS_UNREADABLE, detail=f"{filled} of {len(ordered)} frames decoded")
     return array, padding

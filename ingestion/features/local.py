@@ -1,9 +1,10 @@
-"""The features of files on disk, without any service: a DICOM series or a NIfTI image, with or without a mask."""
+"""The features of files on disk, without any service: a DICOM series or a NIfTI image, with or without regions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,36 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import SegmentationStorage
+from pydicom.uid import RTStructureSetStorage
 
 from ingestion.dicom.guard import PARSER_ERRORS
+from ingestion.dicom.other_grid import OwnGrid
+from ingestion.dicom.region import RegionFlag, RegionRefusal, RegionRefusedError, Segment
+from ingestion.dicom.segmentation import CLASSES
 from ingestion.dicom.volume import Volume, read_volume
+from ingestion.features import TOOL, TOOL_VERSION
 from ingestion.features.intensity import intensity_statistics
 from ingestion.features.refusal import FeatureRefusal, FeatureRefusedError
-from ingestion.features.regions import Region, measure_regions, volume_unit
+from ingestion.features.regions import (
+    Region,
+    image_digest,
+    iter_regions,
+    measure_regions,
+    regions_series,
+    volume_unit,
+)
 from ingestion.features.series_measures import SeriesMeasures, measure_series
 from ingestion.features.settings import FeatureSettings
+from ingestion.features.tables import region_record
 from ingestion.features.units import ARBITRARY, Unit
 from ingestion.features.value_counts import ValueCounts
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 GRID_TOLERANCE_MM = 0.01
 """NIfTI keeps positions as 32-bit floats."""
+MARKS = CLASSES | {RTStructureSetStorage}
+MAX_LABELS = 10_000
+"""More labels than any atlas has: above, the file is an image, not a mask."""
 
 
 class InputError(ValueError):
@@ -39,53 +55,81 @@ class LocalFeatures:
     unit: Unit
     whole: SeriesMeasures | None
     regions: tuple[Region, ...]
+    settings: FeatureSettings
+    image_digest: str | None = None
+    images: tuple[Dataset, ...] = ()
+    """Of DICOM regions, the image's instances; and in ``marks`` what marked them, with its regions."""
+    marks: tuple[tuple[Dataset, tuple[Region, ...]], ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row per region, or one for the whole image."""
+        """One row per region, or one for the whole image, each with what it was computed from and by."""
+        provenance = {
+            "ImageDigest": self.image_digest,
+            "Settings": json.dumps(self.settings.record(), sort_keys=True),
+            "SettingsDigest": self.settings.digest,
+            "Tool": TOOL,
+            "ToolVersion": TOOL_VERSION,
+        }
+        named = {"Unit": self.unit.name, "SuvRefusal": self.unit.suv_refusal}
         if self.whole is not None:
             share = {"Pixels": self.whole.pixels, "PaddingShare": self.whole.padding_share}
-            return [{"Region": "whole image", "Unit": self.unit.name, **share, **self.whole.values}]
-        return [
-            {
-                "Region": f"{region.number} {region.label or ''}".strip(),
-                "Unit": self.unit.name,
-                "Reason": region.refusal,
-                "Voxels": region.voxels,
-                "VolumeMm3": region.volume_mm3,
-                **region.values,
-            }
-            for region in self.regions
-        ]
+            measures = {**self.whole.values, "QualityReason": self.whole.quality_reason, **self.whole.exposure}
+            return [{"Region": "whole image", **named, **share, **measures, **provenance}]
+        rows = []
+        for region in self.regions:
+            record = region_record(asdict(region))
+            undefined = record.pop("Undefined")
+            rows.append(
+                {
+                    "Region": f"{region.number} {region.label or ''}".strip(),
+                    **named,
+                    "Reason": region.refusal,
+                    "Detail": region.detail,
+                    **record,
+                    "Undefined": ",".join(f"{name}:{reason}" for name, reason in sorted(undefined.items())) or None,
+                    **provenance,
+                }
+            )
+        return rows
 
 
 def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> LocalFeatures:
-    """The features of ``image`` (a DICOM file or folder, or NIfTI), in the regions of ``mask`` (SEG or NIfTI labels).
+    """The features of ``image`` (a DICOM file or folder, or NIfTI), in the regions of ``mask``.
+
+    ``mask``: a segmentation or structure set for a DICOM image, or NIfTI labels for any image.
 
     Raises:
         InputError: a file is missing, of the wrong kind, or does not fit the other.
-        VolumeRefusedError, SegmentationRefusedError, FeatureRefusedError: measuring would be a guess.
+        VolumeRefusedError, RegionRefusedError, FeatureRefusedError: measuring would be a guess.
     """
     for path in (image, mask):
         if path is not None and not path.exists():
             raise InputError(f"{path} does not exist")
     if _is_nifti(image):
-        return _measure_nifti(image, mask, settings)
-    datasets = _series(image)
-    if mask is None:
-        whole = measure_series(datasets, settings)
-        return LocalFeatures(whole.unit, whole, ())
-    if _is_nifti(mask):
-        raise InputError(
-            f"{mask}: a DICOM image needs a DICOM SEG mask, since axes differ; give both as NIfTI, or a SEG"
-        )
-    segmentations = [dataset for dataset in _read(_files(mask)) if dataset.get("SOPClassUID") == SegmentationStorage]
-    if not segmentations:
-        raise InputError(f"{mask}: holds no DICOM Segmentation; the mask of a DICOM image must be a SEG")
-    volume, unit = read_volume(datasets), volume_unit(datasets)
-    if unit is None:
-        raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
-    regions = [region for seg in segmentations for region in measure_regions(seg, volume, unit, settings)]
-    return LocalFeatures(unit, None, tuple(regions))
+        volume, unit = _nifti_volume(image), Unit(ARBITRARY)
+        if mask is None:
+            counts = ValueCounts.of(volume.array)
+            whole = SeriesMeasures(unit, volume.array.size, 0.0, intensity_statistics(counts))
+            return LocalFeatures(unit, whole, (), settings, image_digest(volume))
+        if not _is_nifti(mask):
+            raise InputError(f"{mask}: the mask of a NIfTI image must be NIfTI, with one label per region")
+        segments = _nifti_segments(mask, volume)
+    else:
+        datasets = _series(image)
+        if mask is None:
+            measured = measure_series(datasets, settings, frames_expected=len(datasets))
+            return LocalFeatures(measured.unit, measured, (), settings)
+        found = volume_unit(datasets)
+        if found is None:
+            raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
+        volume, unit = read_volume(datasets), found
+        if not _is_nifti(mask):
+            return _dicom_regions(mask, volume, unit, datasets, settings)
+        segments = _nifti_segments(mask, volume)
+    regions = tuple(measure_regions(segments, volume, unit, settings))
+    if not regions:
+        raise InputError(f"{mask}: marks no region; give a mask with at least one")
+    return LocalFeatures(unit, None, regions, settings, image_digest(volume))
 
 
 def _is_nifti(path: Path) -> bool:
@@ -96,7 +140,7 @@ def _files(path: Path) -> list[Path]:
     return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
 
 
-def _read(paths: Iterable[Path]) -> Iterable[Dataset]:
+def _read(paths: Iterable[Path]) -> Iterator[Dataset]:
     for path in paths:
         try:
             yield dcmread(path)
@@ -109,9 +153,7 @@ def _read(paths: Iterable[Path]) -> Iterable[Dataset]:
 def _series(path: Path) -> list[Dataset]:
     """The instances of the only image series at ``path``."""
     images = [
-        dataset
-        for dataset in _read(_files(path))
-        if dataset.get("Rows") and dataset.get("SOPClassUID") != SegmentationStorage
+        dataset for dataset in _read(_files(path)) if dataset.get("Rows") and dataset.get("SOPClassUID") not in MARKS
     ]
     number = len({dataset.get("SeriesInstanceUID") for dataset in images})
     if number != 1:
@@ -119,15 +161,36 @@ def _series(path: Path) -> list[Dataset]:
     return images
 
 
-def _measure_nifti(image: Path, mask: Path | None, settings: FeatureSettings) -> LocalFeatures:
-    volume, unit = _nifti_volume(image), Unit(ARBITRARY)
-    if mask is None:
-        counts = ValueCounts.of(volume.array)
-        whole = SeriesMeasures(unit, volume.array.size, 0.0, intensity_statistics(counts))
-        return LocalFeatures(unit, whole, ())
-    if not _is_nifti(mask):
-        raise InputError(f"{mask}: the mask of a NIfTI image must be NIfTI, with one label per region")
-    labels = _nifti_volume(mask)
+def _dicom_regions(
+    mask: Path, volume: Volume, unit: Unit, datasets: list[Dataset], settings: FeatureSettings
+) -> LocalFeatures:
+    marks = [dataset for dataset in _read(_files(mask)) if dataset.get("SOPClassUID") in MARKS]
+    if not marks:
+        raise InputError(
+            f"{mask}: holds no DICOM Segmentation and no RT Structure Set; give one of them, or NIfTI labels"
+        )
+    own = str(datasets[0].get("SeriesInstanceUID", ""))
+    measured = []
+    for dataset in marks:
+        names = regions_series(dataset)
+        if names and own not in names:
+            raise InputError(f"{mask}: was drawn on another series than the image; give the image that it names")
+        measured.append((dataset, tuple(measure_regions(iter_regions(dataset, volume), volume, unit, settings))))
+    regions = tuple(region for _, found in measured for region in found)
+    if not regions:
+        raise InputError(f"{mask}: describes no region; give a mask with at least one")
+    digest = image_digest(volume)
+    return LocalFeatures(unit, None, regions, settings, digest, tuple(datasets), tuple(measured))
+
+
+def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:
+    """One segment for each label above 0, by number; on another grid than the image's it is resampled."""
+    labels = _nifti_volume(path)
+    if not np.array_equal(labels.array, np.round(labels.array)) or labels.array.min() < 0:
+        raise InputError(f"{path}: labels must be whole numbers, 0 for outside")
+    numbers = [int(value) for value in np.unique(labels.array) if value > 0]
+    if not numbers or len(numbers) > MAX_LABELS:
+        raise InputError(f"{path}: holds {len(numbers)} labels above 0; give a mask with one label per region")
     same = labels.array.shape == volume.array.shape and all(
         np.allclose(a, b, rtol=0, atol=GRID_TOLERANCE_MM)
         for a, b in (
@@ -136,29 +199,18 @@ def _measure_nifti(image: Path, mask: Path | None, settings: FeatureSettings) ->
             (labels.direction, volume.direction),
         )
     )
-    if not same:
-        raise InputError(f"{mask}: not on the grid of the image; masks are not resampled: draw it on this image")
-    if not np.array_equal(labels.array, np.round(labels.array)):
-        raise InputError(f"{mask}: labels must be whole numbers, 0 for outside")
-    voxel_mm3 = float(np.prod(volume.spacing))
-    regions = []
-    for number in (int(value) for value in np.unique(labels.array) if value > 0):
-        counts = ValueCounts.of(volume.array[labels.array == number])
-        enough = counts.total >= settings.min_voxels
-        regions.append(
-            Region(
-                number=number,
-                label=None,
-                category=None,
-                type=None,
-                voxels=counts.total,
-                padding_voxels=0,
-                volume_mm3=counts.total * voxel_mm3,
-                values=intensity_statistics(counts) if enough else {},
-                refusal=None if enough else FeatureRefusal.TOO_FEW_VOXELS,
-            )
-        )
-    return LocalFeatures(unit, None, tuple(regions))
+    grid = OwnGrid((), labels.array.shape[0], labels.spacing, np.array(labels.origin), labels.direction)
+    for number in numbers:
+        own = labels.array == number
+        if same:
+            yield Segment(number, None, None, None, own)
+            continue
+        try:
+            resampled = grid.resampled(own.astype(np.uint8), volume)
+        except RegionRefusedError as refused:
+            yield Segment(number, None, None, None, None, refusal=refused.reason, detail=refused.detail)
+        else:
+            yield Segment(number, None, None, None, resampled, flags=(RegionFlag.RESAMPLED,))
 
 
 def _nifti_volume(path: Path) -> Volume:
@@ -186,3 +238,6 @@ def _nifti_volume(path: Path) -> Volume:
         frame_of_reference=None,
         rescale_type=None,
     )
+
+
+__all__ = ["InputError", "LocalFeatures", "RegionRefusal", "measure_files"]

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class FeatureRefusal(StrEnum):
-    """Reasons beside those of volumes (``VolumeRefusal``) and segmentations (``SegmentationRefusal``)."""
+    """Reasons beside those of volumes (``VolumeRefusal``) and segmentations (``RegionRefusal``)."""
 
     OBJECT_MISSING = "object_missing"  # the store has lost an object that a manifest names
     OBJECT_CHANGED = "object_changed"  # the object's bytes are not those of the manifest
@@ -17,6 +17,7 @@ class FeatureRefusal(StrEnum):
     NO_REFERENCE = "no_reference"  # a segmentation that names no image series
     SEVERAL_IMAGES = "several_images"
     IMAGE_MISSING = "image_missing"  # the image series is not stored for this patient
+    NO_REGIONS = "no_regions"
     TOO_FEW_VOXELS = "too_few_voxels"
     CRASHED = "crashed"  # measuring it ended the worker process
 

@@ -12,30 +12,38 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pandas as pd
-from pydicom.uid import RTDoseStorage, SegmentationStorage
+from pydicom.uid import RTDoseStorage, RTStructureSetStorage
 
 from ingestion.accounting.manifest import Manifest
 from ingestion.accounting.source_state import SourceState
+from ingestion.dicom.segmentation import CLASSES
 from ingestion.fanout import Crashed, Done
+from ingestion.features.dose_report import CLASSES as DOSE_REPORTS
+from ingestion.features.dose_report import series_dose
+from ingestion.features.long_table import long_table
 from ingestion.features.refusal import FeatureRefusal
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tables import region_rows, regions_table, series_row, series_table
 from ingestion.features.tasks import (
+    RegionsTask,
+    ReportTask,
     Result,
-    SegmentationTask,
     SeriesTask,
+    regions_key,
     result_prefix,
-    run_segmentation,
+    run_regions,
+    run_report,
     run_series,
-    segmentation_key,
     series_key,
 )
 from ingestion.storage import ObjectStore
 
-NOT_MEASURED = frozenset({SegmentationStorage, RTDoseStorage})
+NOT_MEASURED = CLASSES | {RTDoseStorage}
 """They have pixels that are no image: masks, and a dose."""
+REGIONS = CLASSES | {RTStructureSetStorage}
+"""They mark regions of interest."""
 
-Task: TypeAlias = SeriesTask | SegmentationTask
+Task: TypeAlias = SeriesTask | RegionsTask | ReportTask
 Runner: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Done[Any, Any] | Crashed[Any]]]
 """``Fanout.run``."""
 
@@ -54,17 +62,18 @@ class Refused:
 class SourceFeatures:
     """The features of one source.
 
-    ``series`` has one row per image series, ``regions`` one per region of interest (or per refused segmentation);
-    ``ingestion.features.tables`` says their columns.
+    ``series`` has one row per image series, ``regions`` one per region of interest (or per refused object);
+    ``ingestion.features.tables`` says their columns. ``long``: the same values, one a row, each with its provenance.
     """
 
     series: pd.DataFrame
     regions: pd.DataFrame
+    long: pd.DataFrame
     computed: int
-    """Series (images and segmentations) that were measured now."""
+    """Series (images, regions and dose reports) that were measured now."""
     reused: int
     not_applicable: int
-    """Stored series that hold neither images nor segmentations: plans, structure sets, doses, reports."""
+    """Stored series that hold neither images nor regions nor dose reports: plans, doses, other reports."""
     refused: tuple[Refused, ...]
     objects_written: int
 
@@ -90,30 +99,30 @@ def compute_source_features(
     """
     chosen = settings or FeatureSettings()
     current = sorted(manifests, key=lambda manifest: manifest.SeriesInstanceUID)
-    images = [manifest for manifest in current if _is_image(manifest)]
-    segmentations = [manifest for manifest in current if _is_segmentation(manifest)]
+    images = [manifest for manifest in current if is_image(manifest)]
+    marked = [manifest for manifest in current if is_marked(manifest)]
+    reports = [manifest for manifest in current if manifest.header.get("SOPClassUID") in DOSE_REPORTS]
     stored = set() if full else {item.key for item in research.list(f"features/{state.source_id}/")}
     by_patient: dict[str, dict[str, str]] = {}
     for manifest in images:
         by_patient.setdefault(manifest.PatientID, {})[manifest.SeriesInstanceUID] = manifest.version
     found: dict[str, dict[str, Any]] = {}
     work: list[Task] = []
-    for manifest in images:
+    kinds: list[tuple[type[SeriesTask] | type[ReportTask], Manifest]] = [(SeriesTask, item) for item in images]
+    for kind, manifest in [*kinds, *((ReportTask, item) for item in reports)]:
         key = series_key(state.source_id, manifest.SeriesInstanceUID, manifest.version, chosen)
         if key in stored:
             found[manifest.SeriesInstanceUID] = json.loads(research.read(key))
         else:
-            work.append(
-                SeriesTask(state.source_id, manifest.SeriesInstanceUID, manifest.version, chosen, research=research)
-            )
-    for manifest in segmentations:
+            work.append(kind(state.source_id, manifest.SeriesInstanceUID, manifest.version, chosen, research=research))
+    for manifest in marked:
         candidates = by_patient.get(manifest.PatientID, {})
-        body = _stored_regions(manifest, stored, candidates, research=research, settings=chosen)
+        body = stored_regions(manifest, stored, candidates, research=research, settings=chosen)
         if body is not None:
             found[manifest.SeriesInstanceUID] = body
         else:
             work.append(
-                SegmentationTask(
+                RegionsTask(
                     state.source_id,
                     manifest.SeriesInstanceUID,
                     manifest.version,
@@ -130,37 +139,53 @@ def compute_source_features(
             continue
         found[outcome.task.series_uid] = outcome.result.body
         written += outcome.result.written
-    series = [series_row(manifest, found[manifest.SeriesInstanceUID], chosen) for manifest in images]
+    doses = {uid: dose for item in reports for uid, dose in found[item.SeriesInstanceUID].get("doses", {}).items()}
+    series = [_series_row(manifest, found[manifest.SeriesInstanceUID], chosen, doses) for manifest in images]
+    by_uid = {manifest.SeriesInstanceUID: manifest for manifest in images}
     regions = [
-        row for manifest in segmentations for row in region_rows(manifest, found[manifest.SeriesInstanceUID], chosen)
+        row
+        for manifest in marked
+        for row in region_rows(manifest, found[manifest.SeriesInstanceUID], chosen, images=by_uid)
     ]
+    series_wide, regions_wide = series_table(series, chosen), regions_table(regions, chosen)
     return SourceFeatures(
-        series=series_table(series, chosen),
-        regions=regions_table(regions),
+        series=series_wide,
+        regions=regions_wide,
+        long=long_table(series_wide, regions_wide, chosen, undefined=[row.get("Undefined") or {} for row in regions]),
         computed=len(work),
         reused=reused,
-        not_applicable=len(current) - len(images) - len(segmentations),
-        refused=tuple(_refusals(series, regions)),
+        not_applicable=len(current) - len(images) - len(marked) - len(reports),
+        refused=tuple(_refusals(series, regions, reports, found)),
         objects_written=written,
     )
 
 
+def _series_row(
+    manifest: Manifest, body: dict[str, Any], settings: FeatureSettings, doses: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
+    return series_row(manifest, body, settings, dose=series_dose(body.get("events", ()), doses))
+
+
 def run_task(task: Task) -> Result:
     """Run one task in a worker."""
-    return run_series(task) if isinstance(task, SeriesTask) else run_segmentation(task)
+    if isinstance(task, RegionsTask):
+        return run_regions(task)
+    return run_series(task) if isinstance(task, SeriesTask) else run_report(task)
 
 
-def _is_segmentation(manifest: Manifest) -> bool:
-    return manifest.header.get("SOPClassUID") == SegmentationStorage
+def is_marked(manifest: Manifest) -> bool:
+    """Whether a series marks regions of interest."""
+    return manifest.header.get("SOPClassUID") in REGIONS
 
 
-def _is_image(manifest: Manifest) -> bool:
+def is_image(manifest: Manifest) -> bool:
+    """Whether a series has pixels that are an image."""
     if manifest.header.get("SOPClassUID") in NOT_MEASURED:
         return False
     return any(item.attributes.get("Rows") and item.attributes.get("Columns") for item in manifest.instances)
 
 
-def _stored_regions(
+def stored_regions(
     manifest: Manifest,
     stored: set[str],
     images: Mapping[str, str],
@@ -168,7 +193,7 @@ def _stored_regions(
     research: ObjectStore,
     settings: FeatureSettings,
 ) -> dict[str, Any] | None:
-    """The stored result of a segmentation series, if its images are still those that were measured.
+    """The stored result of a series that marks regions, if its images are still those that were measured.
 
     Which images it refers to stands in any result of this version of it.
     """
@@ -177,7 +202,7 @@ def _stored_regions(
     if former is None:
         return None
     body: dict[str, Any] = json.loads(research.read(former))
-    key = segmentation_key(
+    key = regions_key(
         manifest.source_id,
         manifest.SeriesInstanceUID,
         manifest.version,
@@ -195,10 +220,17 @@ def _crashed(task: Task) -> dict[str, Any]:
     return {"reason": FeatureRefusal.CRASHED, "detail": detail, "objects": []}
 
 
-def _refusals(series: Iterable[dict[str, Any]], regions: Iterable[dict[str, Any]]) -> Iterator[Refused]:
-    for row in series:
-        if row["Reason"] is not None:
-            yield Refused(row["SeriesInstanceUID"], "series", row["Reason"], row["Detail"])
-    for row in regions:
-        if row["Reason"] is not None:
-            yield Refused(row["SeriesInstanceUID"], "regions", row["Reason"], row["Detail"])
+def _refusals(
+    series: Iterable[dict[str, Any]],
+    regions: Iterable[dict[str, Any]],
+    reports: Iterable[Manifest],
+    found: Mapping[str, dict[str, Any]],
+) -> Iterator[Refused]:
+    for kind, rows in (("series", series), ("regions", regions)):
+        for row in rows:
+            if row["Reason"] is not None:
+                yield Refused(row["SeriesInstanceUID"], kind, row["Reason"], row["Detail"])
+    for manifest in reports:
+        body = found[manifest.SeriesInstanceUID]
+        if body["reason"] is not None:
+            yield Refused(manifest.SeriesInstanceUID, "dose report", str(body["reason"]), body["detail"])

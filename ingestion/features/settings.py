@@ -4,33 +4,88 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import yaml
+
+from ingestion.dicom.other_grid import INSIDE
 from ingestion.dicom.segmentation import FRACTION_INSIDE
+from ingestion.dicom.structure_set import PLANE_TOLERANCE_MM
 from ingestion.dicom.volume import MAX_VOXELS
 from ingestion.features import TOOL_VERSION
+from ingestion.features.ibsi import IbsiSettings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSettings:
-    """``percentiles``: of a series, beside those of IBSI. ``min_voxels``: smaller regions are refused."""
+    """``percentiles``: of a series, beside those of IBSI. ``min_voxels``: smaller regions are refused.
+
+    ``ibsi``: how the features of regions are computed, in IBSI's vocabulary.
+    """
 
     percentiles: tuple[int, ...] = (1, 99)
     min_voxels: int = 1
+    ibsi: IbsiSettings = field(default_factory=IbsiSettings)
 
     def __post_init__(self) -> None:
         if not all(0 <= percent <= 100 for percent in self.percentiles):
             raise ValueError("percentiles must lie between 0 and 100")
         if self.min_voxels < 1:
             raise ValueError("min_voxels must be at least 1: statistics of nothing are undefined")
+        if self.ibsi.filter is not None:
+            # The engine knows their settings, and would measure the unfiltered image.
+            raise ValueError("filter: the filters of IBSI-2 are not computed yet; leave it out")
 
     @property
     def digest(self) -> str:
-        """16 hex digits of the settings, the limits in code and the tool version: equal digests, equal values."""
+        """16 hex digits of the settings, the limits in code and the versions: equal digests, equal values."""
         said = {
-            **asdict(self),
+            "percentiles": self.percentiles,
+            "min_voxels": self.min_voxels,
+            "ibsi": self.ibsi.digest,
             "tool_version": TOOL_VERSION,
             "fraction_inside": FRACTION_INSIDE,
+            "other_grid_inside": INSIDE,
+            "contour_plane_mm": PLANE_TOLERANCE_MM,
             "max_voxels": MAX_VOXELS,
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+    def record(self) -> dict[str, Any]:
+        """The settings in words, to stand beside a table."""
+        return {
+            "percentiles": list(self.percentiles),
+            "min_voxels": self.min_voxels,
+            **self.ibsi.model_dump(mode="json"),
+            "settings_digest": self.digest,
+            "tool_version": TOOL_VERSION,
+        }
+
+    @staticmethod
+    def from_yaml(path: Path) -> FeatureSettings:
+        """Settings from a file: IBSI's own entries, and ``percentiles`` and ``min_voxels`` beside them.
+
+        Raises:
+            SettingsError: not readable as YAML, or wrong entries; the message names them.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise SettingsError(f"{path}: not readable as YAML ({type(error).__name__}); check the file") from None
+        if not isinstance(content, dict):
+            raise SettingsError(f"{path}: settings are a mapping of names to values")
+        own: dict[str, Any] = {}
+        for name in ("percentiles", "min_voxels"):
+            if name in content:
+                value = content.pop(name)
+                numbers = value if isinstance(value, list) else [value]
+                if (name == "percentiles") != isinstance(value, list) or any(type(item) is not int for item in numbers):
+                    raise SettingsError(f"{path}: {name} takes whole numbers: percentiles [1, 99], min_voxels 1")
+                own[name] = tuple(numbers) if isinstance(value, list) else value
+        ibsi = IbsiSettings.from_mapping(content, place=str(path))
+        try:
+            return FeatureSettings(**own, ibsi=ibsi)
+        except ValueError as error:
+            raise SettingsError(f"{path}: {error}") from None

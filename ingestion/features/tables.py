@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from ingestion.accounting.manifest import Manifest
-from ingestion.dicom.geometry import geometry_of
-from ingestion.features import TOOL_VERSION
+from ingestion.dicom.geometry import SeriesGeometry, geometry_of
+from ingestion.features import TOOL, TOOL_VERSION
+from ingestion.features.dose_report import COLUMNS as DOSE_REPORT
+from ingestion.features.exposure import COLUMNS as EXPOSURE
+from ingestion.features.feature_units import feature_unit
+from ingestion.features.ibsi.catalogue import Family, column, features_of
 from ingestion.features.intensity import INTENSITY_FEATURES
+from ingestion.features.series_measures import QUALITY
 from ingestion.features.settings import FeatureSettings
 
 STATISTICS: tuple[str, ...] = tuple(feature.column for feature in INTENSITY_FEATURES)
-PROVENANCE: tuple[str, ...] = ("SettingsDigest", "ToolVersion")
+PROVENANCE: tuple[str, ...] = ("SettingsDigest", "Tool", "ToolVersion")
 IDENTIFIERS: tuple[str, ...] = ("source_id", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 OUTCOME: tuple[str, ...] = ("Status", "Reason", "Detail")
 GEOMETRY: dict[str, str] = {
@@ -31,62 +35,119 @@ GEOMETRY: dict[str, str] = {
     "IrregularSteps": "irregular",
 }
 """Column and attribute of ``SeriesGeometry``; lengths in mm."""
+CODES: dict[str, str] = {
+    "Category": "category", "Type": "type", "Anatomy": "anatomy", "Laterality": "laterality",
+}  # fmt: skip
+"""Prefix of three columns (code, scheme, meaning), and attribute of ``Region``."""
+NAMED: dict[str, str] = {
+    "Algorithm": "algorithm", "Role": "role", "TrackingID": "tracking_id", "TrackingUID": "tracking_uid",
+    "MaskDigest": "mask_digest",
+}  # fmt: skip
+"""Column, and attribute of ``Region``."""
 REGION: tuple[str, ...] = (
-    "SOPInstanceUID", "ImageSeriesInstanceUID", "ImageVersion", "MaskVersion", "SegmentNumber", "SegmentLabel",
-    "CategoryCode", "CategoryScheme", "CategoryMeaning", "TypeCode", "TypeScheme", "TypeMeaning", "Voxels",
-    "PaddingVoxels", "VolumeMm3",
+    "SOPInstanceUID", "ImageSeriesInstanceUID", "ImageVersion", "ImageDigest", "MaskVersion", "SegmentNumber",
+    "SegmentLabel", *(f"{prefix}{part}" for prefix in CODES for part in ("Code", "Scheme", "Meaning")), *NAMED,
+    "Flags", "Voxels", "PaddingVoxels", "VolumeMm3", "UndefinedFeatures",
 )  # fmt: skip
-COUNTS = ("Volumes", "MissingSlices", "DuplicatePositions", "Pixels", "SegmentNumber", "Voxels", "PaddingVoxels")
-NUMBERS = ("RowSpacing", "ColumnSpacing", "SliceSpacing", "CoverageMm", "PaddingShare", "VolumeMm3", *STATISTICS)
+COUNTS = (
+    "Volumes", "MissingSlices", "DuplicatePositions", "Pixels", "SegmentNumber", "Voxels", "PaddingVoxels",
+    "UndefinedFeatures",
+)  # fmt: skip
+NUMBERS = (
+    "RowSpacing", "ColumnSpacing", "SliceSpacing", "CoverageMm", "PaddingShare", "VolumeMm3", *STATISTICS, *QUALITY,
+    *EXPOSURE, *DOSE_REPORT,
+)  # fmt: skip
+
+
+def ibsi_columns(settings: FeatureSettings) -> tuple[str, ...]:
+    """Columns of the features of regions that the settings choose, in the manual's order."""
+    return tuple(
+        column(feature, aggregation)
+        for family in Family
+        if family in settings.ibsi.families
+        for aggregation in settings.ibsi.aggregations(family) or (None,)
+        for feature in features_of(family)
+    )
 
 
 def series_columns(settings: FeatureSettings) -> tuple[str, ...]:
     """Columns of the series table, in order."""
     return (
-        *IDENTIFIERS, "ImageVersion", "Modality", *OUTCOME, *GEOMETRY, "GeometryProblems", "Unit", "SuvRefusal",
-        "Pixels", "PaddingShare", *STATISTICS, *_further(settings), *PROVENANCE,
+        *IDENTIFIERS, "ImageVersion", "Modality", "Manufacturer", *OUTCOME, *GEOMETRY, "GeometryProblems", "Unit",
+        "SuvRefusal", "Pixels", "PaddingShare", *STATISTICS, *_further(settings), *QUALITY, "QualityReason", *EXPOSURE,
+        *DOSE_REPORT, *PROVENANCE,
     )  # fmt: skip
 
 
-def region_columns() -> tuple[str, ...]:
-    """Columns of the regions table, in order. ``SeriesInstanceUID`` is the segmentation's."""
-    return (*IDENTIFIERS, *REGION, *OUTCOME, "Unit", "SuvRefusal", *STATISTICS, *PROVENANCE)
+def region_columns(settings: FeatureSettings) -> tuple[str, ...]:
+    """Columns of the regions table, in order. ``SeriesInstanceUID`` is that of the object that marks the region."""
+    return (
+        *IDENTIFIERS, *REGION, *OUTCOME, "Modality", "Manufacturer", "Unit", "SuvRefusal", *ibsi_columns(settings),
+        *PROVENANCE,
+    )  # fmt: skip
 
 
-def series_row(manifest: Manifest, body: dict[str, Any], settings: FeatureSettings) -> dict[str, Any]:
-    """One image series. Geometry comes from the manifest, so a refused series has it too."""
+def series_row(
+    manifest: Manifest, body: dict[str, Any], settings: FeatureSettings, *, dose: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """One image series. Geometry comes from the manifest, so a refused series has it too.
+
+    ``dose``: what dose reports say of the series' irradiation events.
+    """
     modality = manifest.header.get("Modality")
-    geometry = geometry_of(
-        [instance.attributes for instance in manifest.instances],
-        modality=modality if isinstance(modality, str) else None,
+    geometry = body.get("geometry") or geometry_record(
+        geometry_of(
+            [instance.attributes for instance in manifest.instances],
+            modality=modality if isinstance(modality, str) else None,
+        )
     )
     return {
         **_identifiers(manifest),
         "ImageVersion": manifest.version,
         "Modality": modality,
+        "Manufacturer": manifest.header.get("Manufacturer"),
         **_outcome(body),
-        **{column: getattr(geometry, name) for column, name in GEOMETRY.items()},
-        "GeometryProblems": ",".join(geometry.problems) or None,
+        **geometry,
         "Unit": body.get("unit"),
         "SuvRefusal": body.get("suv_refusal"),
         "Pixels": body.get("pixels"),
         "PaddingShare": body.get("padding_share"),
         **body.get("values", {}),
+        "QualityReason": body.get("quality_reason"),
+        **body.get("exposure", {}),
+        **(dose or {}),
         **_provenance(settings),
     }
 
 
-def region_rows(manifest: Manifest, body: dict[str, Any], settings: FeatureSettings) -> Iterator[dict[str, Any]]:
-    """The regions of one segmentation series; one row without a region for each object that was refused."""
+def geometry_record(geometry: SeriesGeometry) -> dict[str, Any]:
+    """The geometry as columns of the series table."""
+    return {
+        **{name: getattr(geometry, attribute) for name, attribute in GEOMETRY.items()},
+        "GeometryProblems": ",".join(geometry.problems) or None,
+    }
+
+
+def region_rows(
+    manifest: Manifest, body: dict[str, Any], settings: FeatureSettings, *, images: Mapping[str, Manifest]
+) -> Iterator[dict[str, Any]]:
+    """The regions of one series of segmentations or structure sets; one row for each object that was refused.
+
+    ``images``: the manifests of image series by UID.
+    """
     common = {**_identifiers(manifest), "MaskVersion": manifest.version, **_provenance(settings)}
     if body["reason"] is not None:
         yield {**common, **_outcome(body)}
     for entry in body["objects"]:
+        image = images.get(entry["image"] or "")
         named = {
             **common,
             "SOPInstanceUID": entry["SOPInstanceUID"],
             "ImageSeriesInstanceUID": entry["image"],
             "ImageVersion": entry["image_version"],
+            "ImageDigest": entry.get("image_digest"),
+            "Modality": None if image is None else image.header.get("Modality"),
+            "Manufacturer": None if image is None else image.header.get("Manufacturer"),
         }
         if entry["reason"] is not None:
             yield {**named, **_outcome(entry)}
@@ -94,17 +155,30 @@ def region_rows(manifest: Manifest, body: dict[str, Any], settings: FeatureSetti
             yield {
                 **named,
                 **_outcome(region),
-                "SegmentNumber": region["number"],
-                "SegmentLabel": region["label"],
-                **_code("Category", region["category"]),
-                **_code("Type", region["type"]),
-                "Voxels": region["voxels"],
-                "PaddingVoxels": region["padding_voxels"],
-                "VolumeMm3": region["volume_mm3"],
+                **region_record(region),
                 "Unit": entry["unit"],
                 "SuvRefusal": entry["suv_refusal"],
-                **region["values"],
             }
+
+
+def region_record(region: Mapping[str, Any]) -> dict[str, Any]:
+    """What a region is, and its features, as columns of the regions table. ``region``: ``asdict`` of a ``Region``."""
+    codes: dict[str, Any] = {}
+    for prefix, name in CODES.items():
+        codes |= _code(prefix, region[name])
+    return {
+        "SegmentNumber": region["number"],
+        "SegmentLabel": region["label"],
+        **codes,
+        **{name: region[attribute] for name, attribute in NAMED.items()},
+        "Flags": ",".join(region["flags"]) or None,
+        "Voxels": region["voxels"],
+        "PaddingVoxels": region["padding_voxels"],
+        "VolumeMm3": region["volume_mm3"],
+        "UndefinedFeatures": len(region["undefined"]),
+        "Undefined": region["undefined"],
+        **region["values"],
+    }
 
 
 def series_table(rows: Sequence[dict[str, Any]], settings: FeatureSettings) -> pd.DataFrame:
@@ -112,23 +186,19 @@ def series_table(rows: Sequence[dict[str, Any]], settings: FeatureSettings) -> p
     return _table(rows, series_columns(settings), numbers=(*NUMBERS, *_further(settings)))
 
 
-def regions_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def regions_table(rows: Sequence[dict[str, Any]], settings: FeatureSettings) -> pd.DataFrame:
     """The regions table: the same columns and types whatever the rows hold."""
-    return _table(rows, region_columns(), numbers=NUMBERS)
-
-
-def settings_record(settings: FeatureSettings) -> dict[str, Any]:
-    """The settings in words, to stand beside a table."""
-    return {**asdict(settings), "settings_digest": settings.digest, "tool_version": TOOL_VERSION}
+    return _table(rows, region_columns(settings), numbers=(*NUMBERS, *ibsi_columns(settings)))
 
 
 def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, numbers: Sequence[str]) -> pd.DataFrame:
-    data = {column: [row.get(column) for row in rows] for column in columns}
-    kinds = {
-        column: "Int64" if column in COUNTS else "Float64" if column in numbers else "object" for column in columns
-    }
+    data = {name: [row.get(name) for row in rows] for name in columns}
+    numeric = frozenset(numbers)
+    kinds = {name: "Int64" if name in COUNTS else "Float64" if name in numeric else "object" for name in columns}
     kinds["IrregularSteps"] = "boolean"
-    return pd.DataFrame({column: pd.Series(data[column], dtype=kinds[column]) for column in columns})
+    frame = pd.DataFrame({name: pd.Series(data[name], dtype=kinds[name]) for name in columns})
+    frame.attrs["units"] = {name: feature_unit(name) for name in columns if name in numeric or name in COUNTS}
+    return frame
 
 
 def _identifiers(manifest: Manifest) -> dict[str, Any]:
@@ -145,7 +215,7 @@ def _outcome(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _provenance(settings: FeatureSettings) -> dict[str, str]:
-    return {"SettingsDigest": settings.digest, "ToolVersion": TOOL_VERSION}
+    return {"SettingsDigest": settings.digest, "Tool": TOOL, "ToolVersion": TOOL_VERSION}
 
 
 def _code(prefix: str, code: dict[str, Any] | None) -> dict[str, Any]:

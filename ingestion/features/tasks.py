@@ -1,4 +1,4 @@
-"""The two units of work, one image series and one segmentation series: read from the store, measure, store the result.
+"""The units of work, a series of images, of regions or of dose reports: read from the store, measure, store the result.
 
 A result is one small JSON object, written once. A refusal that lies in the series itself is a result too, so that the
 next run does not read the series again; one that does not (``TRANSIENT``) is reported and not stored.
@@ -20,19 +20,31 @@ from pydicom.errors import InvalidDicomError
 from ingestion.accounting.manifest import Manifest, ManifestInstance, manifest_key
 from ingestion.dicom.geometry import STEP_TOLERANCE_MM, GeometryKind, geometry_of
 from ingestion.dicom.guard import PARSER_ERRORS
-from ingestion.dicom.segmentation import SegmentationRefusedError, referenced_instances, referenced_series
+from ingestion.dicom.region import RegionRefusedError
 from ingestion.dicom.stacks import split_by_attributes
 from ingestion.dicom.values import VolumeRefusedError
 from ingestion.dicom.volume import Volume, read_volume
+from ingestion.features.dose_report import event_doses
 from ingestion.features.refusal import TRANSIENT, FeatureRefusal, FeatureRefusedError
-from ingestion.features.regions import Region, measure_regions, volume_unit
+from ingestion.features.regions import (
+    Region,
+    image_digest,
+    iter_regions,
+    measure_regions,
+    regions_instances,
+    regions_series,
+    volume_unit,
+)
 from ingestion.features.series_measures import measure_series
 from ingestion.features.settings import FeatureSettings
+from ingestion.features.tables import geometry_record
 from ingestion.features.units import Unit
 from ingestion.storage import ObjectMissingError, ObjectStore
 
 JSON_CONTENT_TYPE = "application/json"
-REFUSALS = (VolumeRefusedError, SegmentationRefusedError, FeatureRefusedError)
+ANY_IMAGE = "*"
+"""Stands in the place of the image series of an object that names none."""
+REFUSALS = (VolumeRefusedError, RegionRefusedError, FeatureRefusedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +59,22 @@ class SeriesTask:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentationTask:
-    """Measure the regions of one segmentation series. ``images``: the patient's image series and their versions."""
+class ReportTask:
+    """Read the doses of one series of dose reports."""
+
+    source_id: str
+    series_uid: str
+    version: str
+    settings: FeatureSettings
+    research: ObjectStore = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionsTask:
+    """Measure the regions of one series of segmentations or structure sets.
+
+    ``images``: the patient's image series and their versions.
+    """
 
     source_id: str
     series_uid: str
@@ -74,7 +100,7 @@ def series_key(source_id: str, series_uid: str, version: str, settings: FeatureS
     return f"{result_prefix(source_id, series_uid, version)}{settings.digest}.json"
 
 
-def segmentation_key(
+def regions_key(
     source_id: str,
     series_uid: str,
     version: str,
@@ -84,7 +110,8 @@ def segmentation_key(
     settings: FeatureSettings,
 ) -> str:
     """The key also says which versions of the referenced images were measured, or that they were not there."""
-    pairs = [[uid, images.get(uid)] for uid in sorted(referenced)]
+    uids = sorted(images if ANY_IMAGE in referenced else referenced)
+    pairs = [[uid, images.get(uid)] for uid in uids]
     digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()[:16]
     return f"{result_prefix(source_id, series_uid, version)}{digest}.{settings.digest}.json"
 
@@ -93,7 +120,10 @@ def run_series(task: SeriesTask) -> Result:
     """Raises ``StoreError`` when the store fails; a series that cannot be measured is a refusal in the result."""
     try:
         manifest = _manifest(task.research, task.source_id, task.series_uid, task.version)
-        measures = measure_series(_datasets(task.research, manifest.instances), task.settings)
+        frames = sum(_frames(instance) for instance in manifest.instances)
+        measures = measure_series(
+            read_objects(task.research, manifest.instances), task.settings, frames_expected=frames
+        )
     except REFUSALS as refusal:
         body: dict[str, Any] = _refused(refusal)
     else:
@@ -105,11 +135,31 @@ def run_series(task: SeriesTask) -> Result:
             "pixels": measures.pixels,
             "padding_share": measures.padding_share,
             "values": measures.values,
+            "exposure": measures.exposure,
+            "events": list(measures.events),
+            "quality_reason": measures.quality_reason,
+            "geometry": None if measures.geometry is None else geometry_record(measures.geometry),
         }
     return _store(task.research, series_key(task.source_id, task.series_uid, task.version, task.settings), body)
 
 
-def run_segmentation(task: SegmentationTask) -> Result:
+def run_report(task: ReportTask) -> Result:
+    """Raises ``StoreError`` when the store fails; a report that cannot be read is a refusal in the result."""
+    doses: dict[str, dict[str, float]] = {}
+    body: dict[str, Any] = {"reason": None, "detail": None}
+    try:
+        manifest = _manifest(task.research, task.source_id, task.series_uid, task.version)
+        for dataset in read_objects(task.research, manifest.instances):
+            doses |= event_doses(dataset)
+    except REFUSALS as refusal:
+        body = _refused(refusal)
+    except PARSER_ERRORS as error:
+        body = {"reason": FeatureRefusal.MALFORMED, "detail": type(error).__name__}
+    body["doses"] = doses
+    return _store(task.research, series_key(task.source_id, task.series_uid, task.version, task.settings), body)
+
+
+def run_regions(task: RegionsTask) -> Result:
     """Raises ``StoreError`` when the store fails; what cannot be measured is a refusal in the result."""
     referenced: set[str] = set()
     objects: list[dict[str, Any]] = []
@@ -122,7 +172,7 @@ def run_segmentation(task: SegmentationTask) -> Result:
     except REFUSALS as refusal:
         refused = _refused(refusal)
     body = {**refused, "referenced": sorted(referenced), "objects": objects}
-    key = segmentation_key(
+    key = regions_key(
         task.source_id,
         task.series_uid,
         task.version,
@@ -135,60 +185,81 @@ def run_segmentation(task: SegmentationTask) -> Result:
 
 
 def _measure_object(
-    task: SegmentationTask, instance: ManifestInstance, reader: _ImageReader, referenced: set[str]
+    task: RegionsTask, instance: ManifestInstance, reader: _ImageReader, referenced: set[str]
 ) -> dict[str, Any]:
-    """One segmentation object of the series; ``referenced`` gets the image series it names."""
+    """One object of the series; ``referenced`` gets the image series that its result depends on."""
     found: dict[str, Any] = {"SOPInstanceUID": instance.SOPInstanceUID, "image": None, "image_version": None}
     try:
-        seg = next(_datasets(task.research, [instance]))
-        names = referenced_series(seg)
-        referenced.update(names)
-        image = _one_image(names, task.images)
+        marks = next(read_objects(task.research, [instance]))
+        names, used = regions_series(marks), regions_instances(marks)
+        # Without a reference any image series of the patient may turn out to hold the instances used.
+        referenced.update(names or [ANY_IMAGE])
+        image = reader.choose(names, used)
         found |= {"image": image, "image_version": task.images[image]}
-        volume, unit = reader.read(image, referenced_instances(seg))
-        regions = [_region_row(region) for region in measure_regions(seg, volume, unit, task.settings)]
+        read = reader.read(image, used)
+        found["image_digest"] = read.digest
+        segments = iter_regions(marks, read.volume)
+        regions = [region_body(region) for region in measure_regions(segments, read.volume, read.unit, task.settings)]
+        if not regions:
+            raise FeatureRefusedError(FeatureRefusal.NO_REGIONS, detail="the object describes no region")
     except REFUSALS as refusal:
         return {**found, **_refused(refusal), "regions": []}
     return {
         **found,
         "reason": None,
         "detail": None,
-        "unit": unit.name,
-        "suv_refusal": unit.suv_refusal,
+        "unit": read.unit.name,
+        "suv_refusal": read.unit.suv_refusal,
         "regions": regions,
     }
 
 
-def _one_image(names: Sequence[str], images: Mapping[str, str]) -> str:
-    if not names:
-        raise FeatureRefusedError(FeatureRefusal.NO_REFERENCE, detail="Referenced Series Sequence is missing")
-    if len(names) > 1:
-        raise FeatureRefusedError(FeatureRefusal.SEVERAL_IMAGES, detail=f"{len(names)} image series are named")
-    if names[0] not in images:
-        raise FeatureRefusedError(FeatureRefusal.IMAGE_MISSING, detail="the image series is not stored")
-    return names[0]
+@dataclass(frozen=True, slots=True)
+class _Read:
+    volume: Volume
+    unit: Unit
+    digest: str
 
 
 class _ImageReader:
-    """Reads image volumes for segmentations; keeps the last, since objects of one series share their image."""
+    """Reads image volumes for regions; keeps the last, since objects of one series share their image."""
 
-    def __init__(self, task: SegmentationTask) -> None:
+    def __init__(self, task: RegionsTask) -> None:
         self._task = task
-        self._last: tuple[tuple[str, ...], Volume, Unit] | None = None
+        self._last: tuple[tuple[str, ...], _Read] | None = None
 
-    def read(self, series_uid: str, used: frozenset[str]) -> tuple[Volume, Unit]:
+    def choose(self, names: Sequence[str], used: frozenset[str]) -> str:
+        """The image series that regions were drawn on: the one named, or of several the one that has all ``used``."""
+        images = self._task.images
+        if len(names) == 1:
+            if names[0] not in images:
+                raise FeatureRefusedError(FeatureRefusal.IMAGE_MISSING, detail="the image series is not stored")
+            return names[0]
+        holding = [name for name in names or sorted(images) if name in images and self._holds(name, used)]
+        if len(holding) == 1:
+            return holding[0]
+        if not names:
+            raise FeatureRefusedError(FeatureRefusal.NO_REFERENCE, detail="no image series is named")
+        raise FeatureRefusedError(FeatureRefusal.SEVERAL_IMAGES, detail=f"{len(names)} image series are named")
+
+    def _holds(self, name: str, used: frozenset[str]) -> bool:
+        manifest = _manifest(self._task.research, self._task.source_id, name, self._task.images[name])
+        return bool(used) and used <= {instance.SOPInstanceUID for instance in manifest.instances}
+
+    def read(self, series_uid: str, used: frozenset[str]) -> _Read:
         task = self._task
         manifest = _manifest(task.research, task.source_id, series_uid, task.images[series_uid])
         instances = _stack_of(manifest, used)
         keys = tuple(instance.key for instance in instances)
         if self._last is None or self._last[0] != keys:
             self._last = None  # frees the memory before the next volume takes it
-            datasets = list(_datasets(task.research, instances))
+            datasets = list(read_objects(task.research, instances))
             unit = volume_unit(datasets)
             if unit is None:
                 raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
-            self._last = keys, read_volume(datasets), unit
-        return self._last[1], self._last[2]
+            volume = read_volume(datasets)
+            self._last = keys, _Read(volume, unit, image_digest(volume))
+        return self._last[1]
 
 
 def _stack_of(manifest: Manifest, used: frozenset[str]) -> Sequence[ManifestInstance]:
@@ -213,7 +284,7 @@ def _manifest(research: ObjectStore, source_id: str, series_uid: str, version: s
         raise FeatureRefusedError(FeatureRefusal.OBJECT_MISSING, detail="the manifest is not in the store") from None
 
 
-def _datasets(research: ObjectStore, instances: Sequence[ManifestInstance]) -> Iterator[Dataset]:
+def read_objects(research: ObjectStore, instances: Sequence[ManifestInstance]) -> Iterator[Dataset]:
     """The stored objects, one at a time, each checked against its digest."""
     for number, instance in enumerate(instances, start=1):
         where = f"object {number} of {len(instances)}"
@@ -230,13 +301,19 @@ def _datasets(research: ObjectStore, instances: Sequence[ManifestInstance]) -> I
         yield dataset
 
 
-def _region_row(region: Region) -> dict[str, Any]:
+def _frames(instance: ManifestInstance) -> int:
+    number = instance.attributes.get("NumberOfFrames")
+    return number if isinstance(number, int) and number > 0 else 1
+
+
+def region_body(region: Region) -> dict[str, Any]:
+    """A region as it is stored: plain values by name."""
     row = asdict(region)
     row["reason"] = row.pop("refusal")
     return row
 
 
-def _refused(refusal: VolumeRefusedError | SegmentationRefusedError | FeatureRefusedError) -> dict[str, Any]:
+def _refused(refusal: VolumeRefusedError | RegionRefusedError | FeatureRefusedError) -> dict[str, Any]:
     return {"reason": refusal.reason, "detail": refusal.detail}
 
 

@@ -1,23 +1,16 @@
-"""The physical unit of an image's values, and SUVbw for PET where the header suffices by one simple rule.
-
-The rule: SUVbw = activity concentration (Bq/ml) × body weight (g) / injected dose decayed to the time that the
-concentrations are corrected to. It is applied only to Units BQML, attenuation and decay corrected, with weight, dose
-and half-life given; Decay Correction START is referred to Series Date and Time, which must not be later than any
-acquisition (later: the series was processed again, and what it is corrected to is not known), ADMIN to the injection.
-Everything else keeps its own unit, with the reason.
-"""
+"""The physical unit of an image's values: HU, SUVbw or the header's own unit for PET, else arbitrary."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from typing import TypeAlias
 
 from pydicom.dataset import Dataset
 
-HU, SUVBW, BQML, ARBITRARY = "HU", "SUVbw", "BQML", "arbitrary"
+from ingestion.features.suv import PetHeader, SuvRefusal, corrected, counts_factor, pet_header, suv_factor, values_of
+
+HU, SUVBW, BQML, LUMA, ARBITRARY = "HU", "SUVbw", "BQML", "luma", "arbitrary"
 RESCALE_TYPES = frozenset({"HU", "HU_MOD", "OD", "MGML", "PCT", "Z_EFF", "ED", "EDW"})
 """Defined terms of Rescale Type that name a quantity (PS3.3, C.11.1.1.2)."""
 PET_UNITS = frozenset(
@@ -25,34 +18,6 @@ PET_UNITS = frozenset(
      "PROPCNTS", "PROPCPS", "MLMINML", "MLML", "GML", "STDDEV"}
 )  # fmt: skip
 """Defined terms of Units (PS3.3, C.8.9.1.1.3)."""
-WEIGHTS_KG = (0.5, 400.0)
-"""Outside, the weight is a placeholder, or in grams or pounds."""
-DOSES_BQ = (1e5, 1e11)
-"""A dose below is in MBq, as older scanners wrote it."""
-MAX_HALF_LIVES = 10.0
-"""After ten half-lives a thousandth is left: no image is taken so late, a date is wrong."""
-CLOCKS_AGREE_S = 1.0
-"""Start Time and Start DateTime may differ by rounding."""
-SAME_MOMENT_S = 0.01
-"""Scanners write one moment as 12:35:15 and as 12:35:14.999995; even rubidium-82 decays by less than 0.01 % between."""
-
-
-class SuvRefusal(StrEnum):
-    """Why SUVbw was not computed."""
-
-    UNITS_NOT_BQML = "units_not_bqml"
-    SUV_TYPE_NOT_BODY_WEIGHT = "suv_type_not_body_weight"
-    NOT_CORRECTED = "not_corrected"
-    DECAY_CORRECTION_UNKNOWN = "decay_correction_unknown"
-    WEIGHT_UNKNOWN = "weight_unknown"
-    DOSE_UNKNOWN = "dose_unknown"
-    SEVERAL_INJECTIONS = "several_injections"
-    HALF_LIFE_UNKNOWN = "half_life_unknown"
-    INJECTION_TIME_UNKNOWN = "injection_time_unknown"
-    SCAN_TIME_UNKNOWN = "scan_time_unknown"
-    TIMES_CONFLICT = "times_conflict"
-    SERIES_AFTER_ACQUISITION = "series_after_acquisition"
-    VARIES = "varies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +30,39 @@ class Unit:
     activity: bool = False
 
 
-def unit_of(dataset: Dataset) -> Unit:
-    """The unit of an instance's rescaled values."""
+UnitFacts: TypeAlias = Unit | PetHeader
+"""What one instance says of its unit: small, hashable, and enough without the instance."""
+
+__all__ = ["Unit", "UnitFacts", "common_unit", "series_unit", "unit_facts", "unit_of"]
+
+
+def unit_facts(dataset: Dataset) -> UnitFacts:
+    """The unit of an instance's rescaled values, or for PET what the unit of its series depends on."""
     modality = dataset.get("Modality")
     if modality == "PT":
-        return _pet(dataset)
+        return pet_header(dataset)
     rescale_type = str(dataset.get("RescaleType") or "").strip()
     if modality == "CT":
-        image_type = [str(value) for value in _values(dataset.get("ImageType"))]
+        image_type = [str(value) for value in values_of(dataset.get("ImageType"))]
         if "LOCALIZER" in image_type[2:3]:
             return Unit(ARBITRARY)
         # Rescale Type may be left out where it would be HU (PS3.3, C.8.2.1).
         return Unit(rescale_type or HU) if rescale_type in RESCALE_TYPES | {""} else Unit(ARBITRARY)
     return Unit(rescale_type if rescale_type in RESCALE_TYPES else ARBITRARY)
+
+
+def series_unit(facts: Iterable[UnitFacts]) -> Unit | None:
+    """The unit of all instances of a series; None when their values cannot be put together."""
+    listed = list(facts)
+    pets = [fact for fact in listed if isinstance(fact, PetHeader)]
+    units = {fact for fact in listed if isinstance(fact, Unit)}
+    return common_unit(units | {_pet(header, pets) for header in dict.fromkeys(pets)})
+
+
+def unit_of(dataset: Dataset) -> Unit:
+    """The unit of an instance's rescaled values, taken by itself."""
+    facts = unit_facts(dataset)
+    return _pet(facts, [facts]) if isinstance(facts, PetHeader) else facts
 
 
 def common_unit(units: set[Unit]) -> Unit | None:
@@ -90,93 +75,28 @@ def common_unit(units: set[Unit]) -> Unit | None:
     return None
 
 
-def _pet(dataset: Dataset) -> Unit:
-    units = str(dataset.get("Units") or "").strip()
-    if units == "GML":
-        kind = str(dataset.get("SUVType") or "BW").strip()  # absent means body weight (PS3.3, C.8.9.1)
+def _pet(header: PetHeader, series: list[PetHeader]) -> Unit:
+    if header.units == "GML":
+        kind = header.suv_type or "BW"  # absent means body weight (PS3.3, C.8.9.1)
         return Unit(SUVBW) if kind == "BW" else Unit("GML", suv_refusal=SuvRefusal.SUV_TYPE_NOT_BODY_WEIGHT)
-    if units != "BQML":
-        name = units if units in PET_UNITS else ARBITRARY
-        return Unit(name, suv_refusal=SuvRefusal.UNITS_NOT_BQML)
-    factor = _suv_factor(dataset)
+    if header.units == "BQML":
+        factor = suv_factor(header, series)
+        if isinstance(factor, SuvRefusal):
+            return Unit(BQML, suv_refusal=factor, activity=True)
+        return Unit(SUVBW, factor=factor, activity=True)
+    if header.units == "CNTS":
+        return _counts(header, series)
+    return Unit(header.units if header.units in PET_UNITS else ARBITRARY, suv_refusal=SuvRefusal.UNITS_NOT_BQML)
+
+
+def _counts(header: PetHeader, series: list[PetHeader]) -> Unit:
+    """Counts, as Philips stores them; another scanner's cannot be turned into anything."""
+    to_suv, to_activity = counts_factor(header)
+    if to_suv is not None:
+        return Unit(SUVBW, factor=to_suv) if corrected(header) else Unit("CNTS", suv_refusal=SuvRefusal.NOT_CORRECTED)
+    if to_activity is None:
+        return Unit("CNTS", suv_refusal=SuvRefusal.UNITS_NOT_BQML)
+    factor = suv_factor(header, series)
     if isinstance(factor, SuvRefusal):
-        return Unit(BQML, suv_refusal=factor, activity=True)
-    return Unit(SUVBW, factor=factor, activity=True)
-
-
-def _suv_factor(dataset: Dataset) -> float | SuvRefusal:
-    """SUVbw for one Bq/ml, in g/ml per Bq/ml."""
-    if not {"ATTN", "DECY"} <= {str(value) for value in _values(dataset.get("CorrectedImage"))}:
-        return SuvRefusal.NOT_CORRECTED
-    weight = _number(dataset.get("PatientWeight"))
-    if weight is None or not WEIGHTS_KG[0] <= weight <= WEIGHTS_KG[1]:
-        return SuvRefusal.WEIGHT_UNKNOWN
-    injections = _values(dataset.get("RadiopharmaceuticalInformationSequence"))
-    if len(injections) != 1:
-        return SuvRefusal.SEVERAL_INJECTIONS if injections else SuvRefusal.DOSE_UNKNOWN
-    dose = _number(injections[0].get("RadionuclideTotalDose"))
-    if dose is None or not DOSES_BQ[0] <= dose <= DOSES_BQ[1]:
-        return SuvRefusal.DOSE_UNKNOWN
-    correction = dataset.get("DecayCorrection")
-    if correction == "ADMIN":
-        return weight * 1000 / dose
-    if correction != "START":
-        return SuvRefusal.DECAY_CORRECTION_UNKNOWN
-    half_life = _number(injections[0].get("RadionuclideHalfLife"))
-    if half_life is None or half_life <= 0:
-        return SuvRefusal.HALF_LIFE_UNKNOWN
-    delay = _delay(dataset, injections[0])
-    if isinstance(delay, SuvRefusal):
-        return delay
-    if not 0 <= delay <= MAX_HALF_LIVES * half_life:
-        return SuvRefusal.TIMES_CONFLICT
-    return weight * 1000 / (dose * math.pow(2.0, -delay / half_life))
-
-
-def _delay(dataset: Dataset, injection: Dataset) -> float | SuvRefusal:
-    """Seconds from the injection to the time that the values are corrected to."""
-    scan = _moment(dataset.get("SeriesDate"), dataset.get("SeriesTime"))
-    acquired = _moment(dataset.get("AcquisitionDate"), dataset.get("AcquisitionTime"))
-    if scan is None or acquired is None:
-        return SuvRefusal.SCAN_TIME_UNKNOWN
-    if (scan - acquired).total_seconds() > SAME_MOMENT_S:
-        return SuvRefusal.SERIES_AFTER_ACQUISITION
-    by_clock = _moment(dataset.get("SeriesDate"), injection.get("RadiopharmaceuticalStartTime"))
-    written = str(injection.get("RadiopharmaceuticalStartDateTime") or "").strip()
-    if not written:
-        return SuvRefusal.INJECTION_TIME_UNKNOWN if by_clock is None else (scan - by_clock).total_seconds()
-    injected = _moment(written[:8], written[8:])
-    if injected is None:  # not a time, or one with an offset from UTC, which the other times do not have
-        return SuvRefusal.INJECTION_TIME_UNKNOWN
-    if by_clock is not None:
-        apart = abs((injected - by_clock).total_seconds()) % 86_400
-        if min(apart, 86_400 - apart) > CLOCKS_AGREE_S:
-            return SuvRefusal.TIMES_CONFLICT
-    return (scan - injected).total_seconds()
-
-
-def _moment(date: Any, time: Any) -> datetime | None:
-    """A date (YYYYMMDD) and time (HHMMSS.FFFFFF, from HHMM on) as a moment; None when either is not that."""
-    day, clock = str(date or "").strip(), str(time or "").strip()
-    whole, _, fraction = clock.partition(".")
-    if not (day + whole + (fraction or "0")).isdecimal() or len(whole) not in {4, 6}:
-        return None
-    try:
-        moment = datetime.strptime(day + whole.ljust(6, "0"), "%Y%m%d%H%M%S")
-    except ValueError:
-        return None
-    return moment + timedelta(microseconds=int(fraction[:6].ljust(6, "0") or 0))
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _values(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else list(value)
+        return Unit("CNTS", suv_refusal=factor)
+    return Unit(SUVBW, factor=factor * to_activity)

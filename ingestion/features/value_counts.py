@@ -21,6 +21,14 @@ class ValueCounts:
     @staticmethod
     def of(values: NDArray[Any]) -> ValueCounts:
         """The distinct values of an array of any shape."""
+        if values.dtype.kind in "iu" and values.dtype.itemsize <= 2 and values.size:
+            # Counting is ten times faster than sorting. Signed values follow the unsigned ones as 65535 follows -1.
+            unsigned = np.ascontiguousarray(values).view(f"u{values.dtype.itemsize}")
+            tally = np.bincount(unsigned.ravel())
+            present = np.flatnonzero(tally)
+            found, counts = present.astype(unsigned.dtype).view(values.dtype), tally[present]
+            order = np.argsort(found, kind="stable")
+            return ValueCounts(found[order].astype(np.float64), counts[order].astype(np.int64))
         found, counts = np.unique(values, return_counts=True)
         return ValueCounts(found.astype(np.float64), counts.astype(np.int64))
 

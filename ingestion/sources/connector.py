@@ -5,6 +5,7 @@ A connector is small and can be pickled: workers read from the source themselves
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
@@ -28,6 +29,8 @@ class SourceObject:
     name: str = field(repr=False)
     size: int
     fingerprint: str
+    written: dt.date | None = None
+    """The day (UTC) it was last written at the source, where the source tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ that doesn't is a refused object, so that it is accounted for. Links are not fol
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import stat
 import struct
@@ -139,11 +140,16 @@ class FolderConnector:
                     rule="archive.kind", detail="of the archives only zip files are opened",
                 )  # fmt: skip
             elif entry.name.lower().endswith(".zip"):
-                yield from self._archive(Path(entry.path), name, _fingerprint(facts))
+                yield from self._archive(Path(entry.path), name, facts)
             else:
-                yield SourceObject(name=str(name), size=facts.st_size, fingerprint=_fingerprint(facts))
+                yield SourceObject(
+                    name=str(name), size=facts.st_size, fingerprint=_fingerprint(facts), written=_written(facts)
+                )
 
-    def _archive(self, path: Path, name: PurePosixPath, fingerprint: str) -> Iterator[SourceObject | RefusedObject]:
+    def _archive(
+        self, path: Path, name: PurePosixPath, facts: os.stat_result
+    ) -> Iterator[SourceObject | RefusedObject]:
+        fingerprint = _fingerprint(facts)
         try:
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
@@ -171,7 +177,7 @@ class FolderConnector:
                 reason, rule, detail = problem
                 yield RefusedObject(name=full, fingerprint=own, reason=reason, rule=rule, detail=detail)
             else:
-                yield SourceObject(name=full, size=member.file_size, fingerprint=own)
+                yield SourceObject(name=full, size=member.file_size, fingerprint=own, written=_written(facts))
 
     def _member_problem(self, member: zipfile.ZipInfo) -> tuple[Reason, str, str] | None:
         path = PurePosixPath(member.filename.replace("\\", "/"))
@@ -262,6 +268,10 @@ def _opened(path: str, fingerprint: str) -> tuple[zipfile.ZipFile, tuple[zipfile
 
 def _fingerprint(facts: os.stat_result) -> str:
     return f"{facts.st_size}-{facts.st_mtime_ns}"
+
+
+def _written(facts: os.stat_result) -> dt.date:
+    return dt.datetime.fromtimestamp(facts.st_mtime, tz=dt.UTC).date()
 
 
 def _changed() -> InstanceRefusedError:

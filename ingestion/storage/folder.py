@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import secrets
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ class FolderStore:
     """Objects as files below ``root``, linked into place when they are whole: none is ever half-written."""
 
     root: Path
+    durable: bool = True
+    """Whether a write waits for the disk; not needed of what is thrown away."""
 
     def create(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
         path = self._path(key)
@@ -29,8 +32,9 @@ class FolderStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("xb") as stream:
                 stream.write(body)
-                stream.flush()
-                os.fsync(stream.fileno())
+                if self.durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
             try:
                 os.link(temporary, path)  # atomic, and fails where the key exists
             except FileExistsError:
@@ -66,7 +70,9 @@ class FolderStore:
                 path = Path(folder) / name
                 key = path.relative_to(self.root).as_posix()
                 if key.startswith(prefix) and key > after:
-                    found.append(StoredObject(key=key, size=path.stat().st_size))
+                    facts = path.stat()
+                    written = dt.datetime.fromtimestamp(facts.st_mtime, tz=dt.UTC)
+                    found.append(StoredObject(key=key, size=facts.st_size, written=written))
         yield from sorted(found, key=lambda item: item.key)
 
     def _path(self, key: str) -> Path:

@@ -5,6 +5,9 @@ Nothing is overwritten, so a reader sees either the old state or the new one, an
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
+
 from ingestion.storage.protocol import ObjectStore
 
 _DIGITS = 8
@@ -17,6 +20,23 @@ def read_latest(store: ObjectStore, prefix: str) -> tuple[int, bytes] | None:
         return None
     latest = max(keys)
     return int(latest[len(prefix) :].removesuffix(".json")), store.read(latest)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a log. ``written``: when, by the store's clock, where it tells."""
+
+    number: int
+    body: bytes
+    written: dt.datetime | None
+
+
+def read_last(store: ObjectStore, prefix: str, *, count: int) -> tuple[Entry, ...]:
+    """The last ``count`` entries, the oldest of them first."""
+    listed = {stored.key: stored for stored in store.list(prefix) if _number(stored.key, prefix) is not None}
+    return tuple(
+        Entry(_number(key, prefix) or 0, store.read(key), listed[key].written) for key in sorted(listed)[-count:]
+    )
 
 
 def append(store: ObjectStore, prefix: str, body: bytes) -> tuple[int, bool]:

@@ -6,6 +6,7 @@ so a write of a key that exists is a no-op that reports ``False`` (RFC 9110, sec
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,11 +22,12 @@ class ObjectMissingError(KeyError):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One row of a listing. ``size`` is in bytes."""
+    """One row of a listing. ``size`` is in bytes; ``written``: when, by the store's clock, where it tells."""
 
     key: str
     size: int
     etag: str | None = None
+    written: dt.datetime | None = None
 
 
 class ObjectStore(Protocol):

@@ -90,7 +90,9 @@ class S3Store:
             )
             for page in pages:
                 for row in page.get("Contents", []):
-                    yield StoredObject(key=row["Key"], size=row["Size"], etag=row.get("ETag"))
+                    yield StoredObject(
+                        key=row["Key"], size=row["Size"], etag=row.get("ETag"), written=row.get("LastModified")
+                    )
 
     def ensure_bucket(self) -> None:
         """Make the bucket if it isn't there.

@@ -49,23 +49,26 @@ _COMBINED = {
 
 @cache
 def body_parts() -> dict[str, BodyPart]:
-    """All known parts by label."""
+    """All known parts by label: those kept by hand, then the further anatomic regions of DICOM PS3.16."""
+    rows = [*read_table("body_part_dicom.csv"), *read_table("body_part.csv")]
     return {
         row["label"]: BodyPart(
             label=row["label"],
             code=CodedTerm(Scheme.SNOMED_CT, row["code"], row["label"]),
-            within=row["within"] or None,
+            within=row.get("within") or None,
         )
-        for row in read_table("body_part.csv")
+        for row in rows
     }
 
 
 @cache
 def _by_spelling() -> dict[str, str]:
     found: dict[str, str] = {}
-    for row in read_table("body_part.csv"):
+    # later rows go before: what is kept by hand is surest
+    for row in (*read_table("body_part_dicom.csv"), *read_table("body_part_met.csv"), *read_table("body_part.csv")):
         for spelling in (row["label"], *row["spellings"].split("|")):
-            found["".join(words(spelling))] = row["label"]
+            if spelling:
+                found["".join(words(spelling))] = row["label"]
     return found
 
 

@@ -16,6 +16,12 @@ def _by_beginning() -> dict[tuple[str, ...], str]:
     }
 
 
+@cache
+def manufacturers() -> frozenset[str]:
+    """All known names."""
+    return frozenset(row["name"] for row in read_table("manufacturer.csv"))
+
+
 def normalise_manufacturer(delivered: str | None) -> str | None:
     """The maker's one name; None for an unknown or empty value. Compares whole words, the longest beginning wins."""
     spelt = words(delivered)

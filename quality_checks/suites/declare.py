@@ -76,6 +76,7 @@ def rule(
     reason: str = WARN_REASON,
     version: str = "1",
     unit: str | None = None,
+    excludes: bool = False,
 ) -> Rule:
     """A rule; by default every failing row is a warning and none an error."""
     return Rule(
@@ -91,6 +92,7 @@ def rule(
         error_below=error_below,
         threshold_reason=reason,
         unit=unit,
+        excludes=excludes,
     )
 
 

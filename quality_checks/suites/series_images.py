@@ -38,8 +38,6 @@ KVP_KV = (15.0, 160.0)
 TIME_MS = (0.0, 60000.0)
 """Milliseconds. The longest repetition times met are some 20 s."""
 _VOLUMES = Where(modalities=frozenset({"CT", "MR", "PT"}))
-_PLACED = Where(modalities=_VOLUMES.modalities, present="SliceSpacing")
-"""Where slices have positions: without them none can be seen to be missing, so the rule must not pass."""
 _CT, _MR, _PT, _MG = (Where(modalities=frozenset({value})) for value in ("CT", "MR", "PT", "MG"))
 
 
@@ -125,28 +123,6 @@ _WHOLE = (
         meaning="A partial series lacks images that the scanner made; volumes and lesion counts from it are wrong.",
         fault="instances in quarantine",
         remedy="Work off the quarantine of the series named: each reason says who has to act.",
-    ),
-    _range(
-        "series_no_missing_slices",
-        "MissingSlices",
-        between(0, 0),
-        dimension=Dimension.INTEGRITY,
-        title="No slice is missing from the volume",
-        meaning="A gap in otherwise regular positions is an image lost in the export; resampling would invent it.",
-        fault="gaps between otherwise regular slice positions",
-        remedy="Have the series exported again from the archive.",
-        where=_PLACED,
-    ),
-    _range(
-        "series_no_duplicate_positions",
-        "DuplicatePositions",
-        between(0, 0),
-        dimension=Dimension.UNIQUENESS,
-        title="No two slices lie at one position",
-        meaning="Several images at one position are phases or b-values in one series, or the same image twice.",
-        fault="several slices at one position",
-        remedy="Split dynamic or diffusion series, or withdraw the repeated images at the source.",
-        where=_VOLUMES,
     ),
     _range(
         "series_agrees_with_itself",

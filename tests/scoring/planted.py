@@ -16,6 +16,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from . import documents
 from .key import Action, Box, Check
 
 ROOT = "1.2.826.0.1.3680043.10.1338"
@@ -26,8 +27,10 @@ CLASSES = {
     "US": "1.2.840.10008.5.1.4.1.1.6.1",
     "MG": "1.2.840.10008.5.1.4.1.1.1.2",
     "SC": "1.2.840.10008.5.1.4.1.1.7",
+    **documents.CLASSES,
 }
 IMAGES = {"CT": 3, "MR": 3, "PT": 2, "US": 1, "MG": 1, "SC": 1}
+DOCUMENTS = {"SR": 1, "PR": 1}
 SCREEN = (480, 640)
 REGION: Box = (80, 80, 560, 440)
 """Of the ultrasound's screen: the image proper."""
@@ -64,6 +67,8 @@ DESCRIPTIONS = {
     "US": ("p4 {date}", "p4"),
     "MG": ("{upper}_L MLO TomoHD", "L MLO TomoHD"),
     "SC": ("Screen Save {given} {family}", "Screen Save"),
+    "SR": ("TID 1500 {family} Measurements", "TID 1500"),
+    "PR": ("Annotations for {given} {family}", "Annotations for"),
 }
 PROTOCOLS = {
     "CT": ("5.8 TAP : 4 HELICES {upper}", "5.8 TAP : 4 HELICES"),
@@ -72,7 +77,22 @@ PROTOCOLS = {
     "US": ("Abdomen C+/Abdomen {id}", "Abdomen C+/Abdomen"),
     "MG": ("R MLO TomoHD {given}", "R MLO TomoHD"),
     "SC": ("Rapport dose {accession}", "Rapport dose"),
+    "SR": ("White matter lesions {family}", "White matter lesions"),
+    "PR": ("Suivi métastases hépatiques {accession}", "Suivi métastases hépatiques"),
 }
+HARD = (
+    ("PerformedProcedureStepDescription", "White matter protocol, born {born}", "White matter protocol", ("{born}",)),
+    ("AcquisitionProtocolDescription", "KRK4471 Leberzirrhose Verlaufskontrolle", "Leberzirrhose Verlaufskontrolle",
+     ("KRK4471", "4471")),
+    ("RequestedProcedureDescription", "Mr Long 胸部単純撮影 {upper}", "胸部単純撮影", ("Long", "{upper}")),
+    ("AdmittingDiagnosesDescription", "Brown tumour mandible, J.S., {given}. {family}", "Brown tumour mandible",
+     ("J.S.", "{family}")),
+    ("ReasonForStudy", "Suivi de métastases hépatiques, Dr {doctor}, 06 12 34 56 78", "Suivi de métastases hépatiques",
+     ("{doctor}", "34 56")),
+    ("DerivationDescription", "t1_vibe_dixon_tra_bh_W {id} BRAVO", "t1_vibe_dixon_tra_bh_W", ("{id}",)),
+    ("VisitComments", "{called} waits outside", "", ("{family}", "{given}")),
+)  # fmt: skip
+"""Attribute, text, what must stay of it, what must go: what independent testers found the hardest."""
 
 
 @dataclass
@@ -103,7 +123,7 @@ def make_delivery(folder: Path) -> list[Check]:
     """Write the objects below ``folder`` and return their key."""
     checks: list[Check] = []
     for person in PEOPLE:
-        for series, (modality, count) in enumerate(IMAGES.items(), start=1):
+        for series, (modality, count) in enumerate((IMAGES | DOCUMENTS).items(), start=1):
             for number in range(1, count + 1):
                 maker = _instance(person, modality, series, number)
                 place = folder / f"p{person.number}" / modality / f"{number}.dcm"
@@ -131,7 +151,12 @@ def _instance(person: Person, modality: str, series: int, number: int) -> _Maker
     _descriptions(maker, modality)
     _device(maker, modality)
     _private(maker, modality)
-    _pixels(maker, modality, number)
+    if modality == "SR":
+        documents.add_report(maker)
+    elif modality == "PR":
+        documents.add_graphics(maker)
+    else:
+        _pixels(maker, modality, number)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ImplicitVRLittleEndian if modality == "PT" else ExplicitVRLittleEndian
@@ -213,6 +238,10 @@ def _descriptions(maker: _Maker, modality: str) -> None:
     maker.text(path_of("StudyDescription"), kept="TDM THORAX / ABD", gone=(birth,), category="description")
     dataset.ImageComments = f"see {dataset.StudyInstanceUID} of {person.called}"
     maker.text(path_of("ImageComments"), gone=(str(dataset.StudyInstanceUID), person.family), category="description")
+    words["born"] = f"{int(person.born[6:])} {int(person.born[4:6])} {person.born[2:4]}"
+    for keyword, pattern, kept, gone in HARD:
+        setattr(dataset, keyword, pattern.format(**words))
+        maker.text(path_of(keyword), kept=kept, gone=tuple(one.format(**words) for one in gone), category="hard")
     item = Dataset()
     item.RequestedProcedureDescription = f"CT Thorax nativ {person.family}, {person.given}"
     item.ScheduledProcedureStepDescription = f"AX T1 FS POST {person.accession}"
@@ -267,6 +296,9 @@ def _private(maker: _Maker, modality: str) -> None:
         header = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
         header.add_new(0x0C, "IS", "800")
         header.add_new(0x0D, "CS", "DIRECTIONAL")
+        phase = dataset.private_block(0x0051, "SIEMENS MR HEADER", create=True)
+        phase.add_new(0x08, "CS", "COL PHASE_ENCOD")
+        maker.text("0051[SIEMENS MR HEADER]08", kept="COL PHASE_ENCOD", category="private")
         header.add_new(0x0E, "FD", [0.1, 0.7, -0.7])
         maker.text("0019[SIEMENS MR HEADER]0C", kept="800", category="private")
         maker.text("0019[SIEMENS MR HEADER]0D", kept="DIRECTIONAL", category="private")

@@ -1,8 +1,10 @@
 """Boxes set to black in an object's own encoding, with no other pixel changed and no other frame touched.
 
 Native pixels are written in place. A compressed frame that a box concerns is decoded, blanked, encoded without loss in
-the same transfer syntax, decoded again and compared; frames without a box keep their bytes. Syntaxes whose pixels
-cannot be encoded again exactly (JPEG baseline and its like, video) are refused: nothing is changed silently.
+the same transfer syntax, decoded again and compared; frames without a box keep their bytes. In JPEG baseline and
+extended, which have no encoding without loss, blocks of coefficients are set to black (``jpeg_blank``): the boxes grow
+to blocks, all else is compared as decoded before and after. Other syntaxes whose pixels cannot be encoded again
+exactly (progressive JPEG, JPEG XL, video) are refused: nothing is changed silently.
 """
 
 from __future__ import annotations
@@ -21,10 +23,13 @@ from pydicom.pixels import get_decoder, get_encoder, iter_pixels
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify.pixels.boxes import Box, mask_of
+from ingestion.deidentify.pixels.jpeg_blank import blank_blocks, reached
+from ingestion.deidentify.pixels.jpeg_head import JpegRefusedError, read_frame
 from ingestion.deidentify.pixels.jpeg_lossless import encode_lossless, read_head
 from ingestion.dicom.guard import PARSER_ERRORS
 
 _JPEG_LOSSLESS = frozenset({uid.JPEGLossless, uid.JPEGLosslessSV1})
+_JPEG_BLOCKS = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit})
 _ENCODED_AS = {
     uid.RLELossless: uid.RLELossless,
     uid.JPEGLSLossless: uid.JPEGLSLossless,
@@ -36,9 +41,9 @@ _ENCODED_AS = {
 _PLUGINS = {uid.RLELossless: "pydicom", uid.JPEGLSLossless: "pyjpegls", uid.JPEG2000Lossless: "pylibjpeg"}
 BLANKABLE = frozenset({
     uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian,
-    uid.DeflatedExplicitVRLittleEndian, *_JPEG_LOSSLESS, *_ENCODED_AS,
+    uid.DeflatedExplicitVRLittleEndian, *_JPEG_LOSSLESS, *_JPEG_BLOCKS, *_ENCODED_AS,
 })  # fmt: skip
-"""Transfer syntaxes in which boxes are blanked exactly."""
+"""Transfer syntaxes in which boxes are blanked exactly, in JPEG baseline and extended to the block."""
 _NATIVE_BITS = (1, 8, 16, 32, 64)
 _CODEC_ERRORS = (RuntimeError, OSError, *PARSER_ERRORS)
 
@@ -47,7 +52,8 @@ _CODEC_ERRORS = (RuntimeError, OSError, *PARSER_ERRORS)
 class BlankedPixels:
     """New values of Pixel Data and, where the object has them, of the Extended Offset Table and its lengths.
 
-    ``boxes``: as blanked. In native YBR_FULL_422, where two pixels share their colour, they start and end on pairs.
+    ``boxes``: as blanked, in the order asked for. In native YBR_FULL_422, where two pixels share their colour, they
+    start and end on pairs; in JPEG baseline and extended on blocks, with the pixels beside whose colour may shift.
     """
 
     pixel_data: bytes
@@ -63,8 +69,10 @@ class BlankedPixels:
             dataset.ExtendedOffsetTableLengths = self.extended_offset_table_lengths
 
 
-def blank(dataset: Dataset, boxes: Sequence[Box]) -> BlankedPixels:
-    """Black boxes: 0 in colour, in grey the darkest value of the frame, so that no new value comes in.
+def blank(dataset: Dataset, boxes: Sequence[Box], *, exact: bool = False) -> BlankedPixels:
+    """Black boxes: 0 in colour and in blocks of JPEG, else the darkest grey of the frame, so that no value comes in.
+
+    ``exact``: refuse where boxes would have to grow to blocks.
 
     Raises:
         InstanceRefusedError: BURNED_IN_ANNOTATION where the encoding does not allow it exactly, or a box is not in
@@ -73,7 +81,7 @@ def blank(dataset: Dataset, boxes: Sequence[Box]) -> BlankedPixels:
     syntax = dataset.file_meta.TransferSyntaxUID
     frames = int(dataset.get("NumberOfFrames") or 1)
     rows, columns = int(dataset.Rows), int(dataset.Columns)
-    if "PixelData" not in dataset or syntax not in BLANKABLE:
+    if "PixelData" not in dataset or syntax not in BLANKABLE or (exact and syntax in _JPEG_BLOCKS):
         raise _cannot("pixels.encoding", "boxes cannot be blanked exactly in this encoding")
     if any(not box.within(rows=rows, columns=columns) or (box.frame or 0) >= frames for box in boxes):
         raise _cannot("pixels.box", "a box lies outside the image")
@@ -87,11 +95,7 @@ def blank(dataset: Dataset, boxes: Sequence[Box]) -> BlankedPixels:
         ) from None
 
 
-def fitted(box: Box, dataset: Dataset) -> Box:
-    """The box that is blanked for ``box``: in native YBR_FULL_422 it is widened to pairs of pixels."""
-    native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
-    if not native or dataset.get("PhotometricInterpretation") != "YBR_FULL_422":
-        return box
+def _to_pairs(box: Box) -> Box:
     left, right = box.left - box.left % 2, box.right + box.right % 2
     return Box(left, box.top, right - left, box.height, box.frame)
 
@@ -118,7 +122,7 @@ def _native(dataset: Dataset, boxes: tuple[Box, ...], *, frames: int) -> Blanked
         raw = _pairs_swapped(raw)
     kind = "i" if dataset.get("PixelRepresentation") == 1 else "u"
     values = np.frombuffer(raw, dtype=f"{'>' if big else '<'}{kind}{bits // 8}")
-    boxes = tuple(fitted(box, dataset) for box in boxes)
+    boxes = tuple(_to_pairs(box) for box in boxes) if shared else boxes
     planar = samples > 1 and not shared and dataset.get("PlanarConfiguration") == 1
     for number in range(frames):
         wanted = [box for box in boxes if box.concerns(number)]
@@ -175,8 +179,6 @@ def _fill(pixels: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
 
 def _encapsulated(dataset: Dataset, boxes: tuple[Box, ...], *, frames: int) -> BlankedPixels:
     syntax = dataset.file_meta.TransferSyntaxUID
-    if dataset.get("PhotometricInterpretation") in ("YBR_ICT", "YBR_PARTIAL_420"):
-        raise _cannot("pixels.encoding", "its colours are coded with loss and cannot be written again exactly")
     offsets = None
     if "ExtendedOffsetTable" in dataset:
         offsets = (bytes(dataset.ExtendedOffsetTable), bytes(dataset.ExtendedOffsetTableLengths))
@@ -184,6 +186,20 @@ def _encapsulated(dataset: Dataset, boxes: tuple[Box, ...], *, frames: int) -> B
     if len(parts) != frames:
         raise InstanceRefusedError(Reason.PIXELS_UNREADABLE, rule="pixels.frames", detail="frames are missing")
     wanted = [number for number in range(frames) if any(box.concerns(number) for box in boxes)]
+    if syntax in _JPEG_BLOCKS:
+        boxes = _blank_blocks(parts, wanted, dataset, boxes)
+    else:
+        _blank_samples(parts, wanted, dataset, boxes)
+    if offsets is not None:
+        data, table, lengths = encapsulate_extended(parts)
+        return BlankedPixels(data, boxes, table, lengths)
+    return BlankedPixels(encapsulate(parts, has_bot=_has_offset_table(dataset.PixelData)), boxes)
+
+
+def _blank_samples(parts: list[bytes], wanted: list[int], dataset: Dataset, boxes: tuple[Box, ...]) -> None:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if dataset.get("PhotometricInterpretation") in ("YBR_ICT", "YBR_PARTIAL_420"):
+        raise _cannot("pixels.encoding", "its colours are coded with loss and cannot be written again exactly")
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     decoded = iter_pixels(dataset, indices=wanted, raw=True, correct_unused_bits=False)
     for number, frame in zip(wanted, decoded, strict=True):
@@ -196,10 +212,31 @@ def _encapsulated(dataset: Dataset, boxes: tuple[Box, ...], *, frames: int) -> B
         again = _decode(parts[number], dataset)
         if again.dtype != blanked.dtype or not np.array_equal(again, blanked):
             raise _cannot("pixels.encoding", f"the frame does not survive {syntax.name} unchanged")
-    if offsets is not None:
-        data, table, lengths = encapsulate_extended(parts)
-        return BlankedPixels(data, boxes, table, lengths)
-    return BlankedPixels(encapsulate(parts, has_bot=_has_offset_table(dataset.PixelData)), boxes)
+
+
+def _blank_blocks(parts: list[bytes], wanted: list[int], dataset: Dataset, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+    """The boxes as they grew; ``parts`` changed in place."""
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    photometric = str(dataset.get("PhotometricInterpretation") or "")
+    grown: dict[Box, Box] = {}
+    for number in wanted:
+        old, concerned = parts[number], [box for box in boxes if box.concerns(number)]
+        try:
+            frame = read_frame(old)
+            if (frame.rows, frame.columns) != (rows, columns):
+                raise JpegRefusedError("a JPEG frame of another size than its header says")
+            now = {box: reached(frame, box) for box in concerned}
+            if any(grown.setdefault(box, found) != found for box, found in now.items()):
+                raise JpegRefusedError("JPEG frames of one object with blocks of different sizes")
+            new = blank_blocks(old, concerned, rgb=photometric == "RGB", inverted=photometric == "MONOCHROME1")
+        except JpegRefusedError as refused:
+            raise _cannot("pixels.encoding", str(refused)) from None
+        outside = ~mask_of(now.values(), rows=rows, columns=columns, frame=number)
+        before, after = _decode(old, dataset), _decode(new, dataset)
+        if before.dtype != after.dtype or not np.array_equal(before[outside], after[outside]):
+            raise _cannot("pixels.encoding", "a pixel outside the boxes would change")
+        parts[number] = new
+    return tuple(grown[box] for box in boxes)
 
 
 def _has_offset_table(encapsulated: bytes) -> bool:

@@ -17,15 +17,16 @@ from pydicom.dataset import Dataset
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify.pixels.assess import ULTRASOUND, Assessment, Hint
-from ingestion.deidentify.pixels.blank import BLANKABLE, blank, fitted
+from ingestion.deidentify.pixels.blank import BLANKABLE, blank
 from ingestion.deidentify.pixels.boxes import mask_of, outside
 from ingestion.deidentify.pixels.decision import PixelDecision, box_to_text, sorted_boxes
-from ingestion.deidentify.pixels.detector import TextDetector
+from ingestion.deidentify.pixels.detector import TextBox, TextDetector
 from ingestion.deidentify.pixels.evidence import Finding, Look, Method, PixelEvidence
 from ingestion.deidentify.pixels.layouts import layout_boxes
-from ingestion.deidentify.pixels.looking import Seen, has_strokes, look, merged
+from ingestion.deidentify.pixels.looking import Seen, look, merged
 from ingestion.deidentify.pixels.policy import OnText, PixelPolicy
 from ingestion.deidentify.pixels.regions import ultrasound_regions
+from ingestion.deidentify.pixels.screening import Screened, screen_parts
 
 FURTHER_LOOKS = 4
 """Blanking a line brings out a fainter one beside it; an object that is not silent after so many looks is refused."""
@@ -42,8 +43,10 @@ def clean_burned_in(
     policy: PixelPolicy,
     detector: TextDetector | None,
     decision: PixelDecision | None = None,
+    screened: Screened | None = None,
 ) -> PixelEvidence:
     """Blank in place what must be blanked. ``decision``: a person's, which goes before everything that is found.
+    ``screened``: what the screen saw of these pixels, where it looked already.
 
     Raises:
         InstanceRefusedError: BURNED_IN_ANNOTATION where it stays uncertain; the detail holds boxes, never text.
@@ -53,7 +56,7 @@ def clean_burned_in(
     if decision is not None:
         return _decided(dataset, assessment, policy, decision)
     if assessment.look is Look.SCREEN:
-        return _screened(dataset, policy, detector)
+        return _screened(dataset, policy, detector, screened)
     return _looked_at(dataset, assessment, policy, detector)
 
 
@@ -82,14 +85,34 @@ def _decided(dataset: Dataset, assessment: Assessment, policy: PixelPolicy, deci
     return PixelEvidence(Look.FULL, _blank(dataset, findings))
 
 
-def _screened(dataset: Dataset, policy: PixelPolicy, detector: TextDetector | None) -> PixelEvidence:
-    compressed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
-    if (compressed and not policy.screen_compressed) or not has_strokes(dataset):
+def screened_evidence(seen: Screened) -> PixelEvidence:
+    """Of a scanner's image without strokes of one value.
+
+    Raises:
+        InstanceRefusedError: BURNED_IN_ANNOTATION where screen and detector both found lettering: it may stand over
+            anatomy, so that no rule blanks it, and where one line was found another may have been missed.
+    """
+    if seen.findings:
+        raise _refused("pixels.text_found", f"text is likely at {_told(seen.findings)}")
+    return PixelEvidence(Look.SCREEN, screen=seen.version)
+
+
+def _screened(
+    dataset: Dataset, policy: PixelPolicy, detector: TextDetector | None, seen: Screened | None
+) -> PixelEvidence:
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated and not policy.screen_compressed:
         return PixelEvidence(Look.SCREEN)
-    seen = look(dataset, _needed(detector))
-    if not seen.findings:
-        return _evidence(Look.SCREEN, (), detector, seen.frames)
-    return _text_found(dataset, (), seen, _needed(detector), policy.unmapped_screens, look_=Look.SCREEN)
+    needed = detector or _NoDetector()
+    seen = seen or screen_parts((dataset,), detector=needed)
+    if not seen.strokes:
+        return screened_evidence(seen)
+    looked = look(dataset, _needed(detector))
+    if not looked.findings:
+        evidence = _evidence(Look.SCREEN, (), detector, looked.frames)
+    else:
+        evidence = _text_found(dataset, (), looked, needed, policy.unmapped_screens, look_=Look.SCREEN)
+        seen = screen_parts((dataset,), detector=needed)
+    return replace(evidence, screen=screened_evidence(seen).screen)
 
 
 def _looked_at(
@@ -103,12 +126,25 @@ def _looked_at(
     in_picture = bool(rules) or str(dataset.get("SOPClassUID")) in ULTRASOUND
     treatment = policy.inside_regions if in_picture else policy.unmapped_screens
     if seen.findings:
-        return _text_found(dataset, rules, seen, needed, treatment, look_=Look.FULL)
+        evidence = _text_found(dataset, rules, seen, needed, treatment, look_=Look.FULL)
+        return _also_screened(dataset, assessment, needed, evidence)
     if assessment.expects_text and not rules and (treatment is OnText.QUARANTINE or Hint.DECLARED in assessment.hints):
         raise _refused("pixels.silent", "of a kind that shows text, or declared to; no text was found")
     if assessment.expects_text and seen.strokes and not rules:
         raise _refused("pixels.strokes", "strokes of lettering that the detector did not take for text")
-    return _evidence(Look.FULL, _blank(dataset, rules), needed, seen.frames)
+    return _also_screened(
+        dataset, assessment, needed, _evidence(Look.FULL, _blank(dataset, rules), needed, seen.frames)
+    )
+
+
+def _also_screened(
+    dataset: Dataset, assessment: Assessment, detector: TextDetector, evidence: PixelEvidence
+) -> PixelEvidence:
+    """What a scanner made is screened too: over a body, which it takes for one large text, the detector sees less."""
+    if Hint.SCREEN_KIND in assessment.hints:
+        return evidence
+    seen = screen_parts((dataset,), detector=detector)
+    return replace(evidence, screen=screened_evidence(seen).screen)
 
 
 def _text_found(
@@ -147,14 +183,25 @@ def _in_all_frames(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 def _blank(dataset: Dataset, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    if findings:
-        blank(dataset, [finding.box for finding in findings]).put(dataset)
-    return tuple(replace(finding, box=fitted(finding.box, dataset)) for finding in findings)
+    if not findings:
+        return ()
+    done = blank(dataset, [finding.box for finding in findings])
+    done.put(dataset)
+    return tuple(replace(finding, box=box) for finding, box in zip(findings, done.boxes, strict=True))
 
 
 def _mask(dataset: Dataset, findings: tuple[Finding, ...]) -> NDArray[np.bool_] | None:
     boxes = [finding.box for finding in findings]
     return mask_of(boxes, rows=int(dataset.Rows), columns=int(dataset.Columns)) if boxes else None
+
+
+class _NoDetector:
+    """In the place of a detector that is not installed: refuses what it should look at."""
+
+    name = version = "none"
+
+    def find(self, grey: NDArray[np.uint8], *, enlarge: bool = True) -> tuple[TextBox, ...]:
+        raise _refused("pixels.no_detector", "must be looked at for text, and no text detector is installed")
 
 
 def _needed(detector: TextDetector | None) -> TextDetector:

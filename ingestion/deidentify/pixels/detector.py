@@ -29,6 +29,8 @@ OVERLAP = 128
 """Pixels that neighbouring tiles share: more than the height of any line of a screen."""
 MARGIN = 32
 """Black pixels around the image: letters that touch the edge of the network's input are missed."""
+THIN_MARGIN = 8
+"""The same around a cut-out, which shows the surroundings of its letters itself: a wide one makes it a white page."""
 SMALL_SIDE = 400
 """Images with a shorter side are looked at twice as large: their letters are six pixels high."""
 STRIDE = 32
@@ -58,8 +60,9 @@ class TextDetector(Protocol):
     @property
     def version(self) -> str: ...
 
-    def find(self, grey: NDArray[np.uint8]) -> tuple[TextBox, ...]:
-        """All places where text may be, in the frame's own pixels."""
+    def find(self, grey: NDArray[np.uint8], *, enlarge: bool = True) -> tuple[TextBox, ...]:
+        """All places where text may be, in the frame's own pixels. ``enlarge``: as a whole picture, small ones larger;
+        False: as a cut-out with its surroundings."""
 
 
 @dataclass(frozen=True)
@@ -70,23 +73,23 @@ class NetworkDetector:
     version: str
     name: str = "PP-OCRv6 small, detection"
 
-    def find(self, grey: NDArray[np.uint8]) -> tuple[TextBox, ...]:
-        scale = 2 if min(grey.shape) < SMALL_SIDE else 1
+    def find(self, grey: NDArray[np.uint8], *, enlarge: bool = True) -> tuple[TextBox, ...]:
+        scale = 2 if enlarge and min(grey.shape) < SMALL_SIDE else 1
         enlarged = np.repeat(np.repeat(grey, scale, axis=0), scale, axis=1) if scale > 1 else grey
         probability = np.zeros(enlarged.shape, dtype=np.float32)
         for rows, columns in _tiles(*enlarged.shape):
-            seen = self._look(enlarged[rows, columns])
+            seen = self._look(enlarged[rows, columns], margin=MARGIN if enlarge else THIN_MARGIN)
             np.maximum(probability[rows, columns], seen, out=probability[rows, columns])
         return _boxes(probability, scale=scale, shape=grey.shape)
 
-    def _look(self, tile: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _look(self, tile: NDArray[np.uint8], *, margin: int) -> NDArray[np.float32]:
         rows, columns = tile.shape
-        padded = np.zeros((_padded(rows), _padded(columns)), dtype=np.float32)
-        padded[MARGIN : MARGIN + rows, MARGIN : MARGIN + columns] = tile
+        padded = np.zeros((_padded(rows, margin), _padded(columns, margin)), dtype=np.float32)
+        padded[margin : margin + rows, margin : margin + columns] = tile
         plane = padded / np.float32(127.5) - np.float32(1)  # mean and deviation 0.5, as the model was trained
         batch = np.broadcast_to(plane, (1, 3, *plane.shape))
         (answer,) = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(batch)})
-        seen: NDArray[np.float32] = answer[0, 0, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns]
+        seen: NDArray[np.float32] = answer[0, 0, margin : margin + rows, margin : margin + columns]
         return seen
 
 
@@ -114,8 +117,8 @@ def _model_file() -> Path | None:
     return None
 
 
-def _padded(size: int) -> int:
-    return -(-(size + 2 * MARGIN) // STRIDE) * STRIDE
+def _padded(size: int, margin: int) -> int:
+    return -(-(size + 2 * margin) // STRIDE) * STRIDE
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:

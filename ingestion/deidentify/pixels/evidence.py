@@ -47,6 +47,8 @@ class PixelEvidence:
     engine: str | None = None
     engine_version: str | None = None
     frames_looked_at: int = 0
+    screen: str | None = None
+    """The network that screened every frame, by its name and digest; None where none was due."""
 
     @property
     def burned_in_annotation(self) -> str | None:
@@ -66,6 +68,7 @@ class PixelEvidence:
             "engine": self.engine,
             "engine_version": self.engine_version,
             "frames_looked_at": self.frames_looked_at,
+            "screen": self.screen,
         }
 
 

@@ -81,16 +81,6 @@ def grey(plane: NDArray[np.generic], *, inverted: bool) -> NDArray[np.uint8]:
     return (255 - stretched if inverted else stretched).astype(np.uint8)
 
 
-def has_strokes(dataset: Dataset) -> bool:
-    """The cheap screen: whether lettering of one value is likely in any frame."""
-    photometric = str(dataset.get("PhotometricInterpretation") or "")
-    lossy = dataset.file_meta.TransferSyntaxUID in LOSSY
-    return any(
-        count_strokes(one_plane(frame, photometric=photometric), lossy=lossy).suspicious
-        for frame in stored_pictures(dataset)
-    )
-
-
 def look(dataset: Dataset, detector: TextDetector, *, blanked: NDArray[np.bool_] | None = None) -> Seen:
     """Text in all frames, except where ``blanked`` is True: there, every frame is black anyway."""
     photometric = str(dataset.get("PhotometricInterpretation") or "")

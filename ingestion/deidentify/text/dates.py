@@ -56,6 +56,14 @@ _NAMED = re.compile(
     re.VERBOSE,
 )
 _PARTIAL = re.compile(rf"(?<![\d.])(?:{_MM}[-./]{_Y4}|{_Y4}[-./]{_MM})(?![\d]|[-./]\d)")
+_LOOSE = re.compile(
+    rf"""(?<![\d.]) (?<!\d[-/\s]) (?<![vV]) (?<![vV]\.)
+    (?: {_D}(?P<s>[-./])(?:{_M})(?P=s)\d\d | {_D}[ ]{{1,2}}{_M}[ ]{{1,2}}(?:19\d\d|200[1-9]|20[1-4]\d|\d\d)
+      | {_Y4}(?P<t>[-./ ])(?:{_M})(?P=t)(?:{_D}) )
+    (?![\d]|[-/.\s]\d|[ ]?(?:mm|cm|min|mins|sec|secs|s|ms|deg|mgy|mm2)(?![^\W_]))""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""A day without its zeros, or with blanks between: 14 3 57. A person reads it as one, no program can be sure."""
 _PLACED_BY_ORDER = {1: "ymd", 2: "dmy", 3: "mdy", 4: "dmy", 5: "mdy", 6: "dmy", 7: "mdy", 8: "ymd"}
 _GUESSED = frozenset({2, 4, 6})
 """Forms that are written day first in Europe and month first elsewhere."""
@@ -80,8 +88,14 @@ def dates_in(text: str, *, kind: TextKind, days: int | None) -> list[Found]:
     if len(low) == len(text) and any(character.isalpha() for character in low):
         for match in _NAMED.finditer(low):
             found.append((match.start(), match.end(), None if days is None else _named(match, text, days)))
+    if kind is TextKind.DESCRIPTOR:
+        found.extend((match.start(), match.end(), None) for match in _LOOSE.finditer(text) if not _within(match, found))
     found.extend((match.start(), match.end(), None) for match in _PARTIAL.finditer(text))
     return found
+
+
+def _within(match: re.Match[str], found: list[Found]) -> bool:
+    return any(start <= match.start() and match.end() <= end for start, end, _ in found)
 
 
 def _moved(match: re.Match[str], form: int, days: int) -> str | None:

@@ -21,6 +21,10 @@ _SPREAD_NAME = 5
 _SHORT_CODE = 5
 """Characters up to which a blank within is no separator of an identifier: a station CT1 is not in 'CT 1 of 2'."""
 _BLANK = re.compile(r"\s")
+_BEFORE = re.compile(r"(?<![^\W_])(?P<word>[^\W\d_]+)(?P<apart>[.,]?[\s^_-]{0,2}|[.,'’])$")
+_BEHIND = re.compile(r"(?P<apart>[.,]?[\s^_-]{1,2})(?P<word>[^\W\d_]+)(?P<dot>\.?)(?![^\W_])")
+MOST_BESIDE = 24
+"""Characters before a name in which its particles and initials are looked for."""
 _LONG_CODE = 8
 """Characters from which an identifier counts within a longer word as well."""
 
@@ -36,6 +40,8 @@ class IdentityFinder:
                 continue
             chosen[needle.text] = min(needle.match, chosen.get(needle.text, needle.match))
         self.needles = chosen
+        self._particles = frozenset(word for word in known.beside if len(word) > 1)
+        self._initials = frozenset(word for word in known.beside if len(word) == 1)
         self._automaton = ahocorasick.Automaton()
         for text, match in chosen.items():
             self._automaton.add_word(text, (len(text), match))
@@ -45,9 +51,12 @@ class IdentityFinder:
 
     def _stays_word(self, needle: Needle) -> bool:
         if needle.match is Match.BEGINNING or needle.common:
-            words = self._vocabulary.words
-            return needle.text in words or (bool(needle.parts) and all(part in words for part in needle.parts))
+            return self._ordinary(needle.text) or (bool(needle.parts) and all(map(self._ordinary, needle.parts)))
         return False
+
+    def _ordinary(self, word: str) -> bool:
+        """A word that names no place: of Hammer Hospital, the first one does."""
+        return word in self._vocabulary.words and word not in self._vocabulary.half_names
 
     def spans(self, text: str) -> list[Span]:
         """Where known identities stand in ``text``."""
@@ -62,8 +71,29 @@ class IdentityFinder:
             start, end = places[last - length + 1], places[last] + 1
             span = self._judged(text, start, end, match)
             if span is not None:
-                found.append(span)
+                found.append(span if match is Match.CODE else self._with_beside(text, *span))
         return found
+
+    def _with_beside(self, text: str, start: int, end: int) -> Span:
+        """A name with its particles (van der) and initials (D. or, behind a comma, D)."""
+        while True:
+            before = _BEFORE.search(text, max(0, start - MOST_BESIDE), start)
+            if before is None or not self._belongs(before["word"], dotted="." in before["apart"]):
+                break
+            start = before.start("word")
+        while True:
+            behind = _BEHIND.match(text, end)
+            if behind is None:
+                break
+            dotted = bool(behind["dot"]) or "," in behind["apart"]
+            if not self._belongs(behind["word"], dotted=dotted):
+                break
+            end = behind.end()
+        return start, end
+
+    def _belongs(self, word: str, *, dotted: bool) -> bool:
+        folded = fold(word)
+        return folded in self._particles or (dotted and folded in self._initials)
 
     def occurs(self, text: str) -> bool:
         """Whether any stands there."""

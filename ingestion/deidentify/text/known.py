@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -54,13 +54,17 @@ class Needle:
 
 @dataclass(frozen=True, slots=True)
 class KnownIdentities:
-    """All needles of one study. ``written``: spellings with letters beyond ASCII, as they stood. Shows nothing."""
+    """All needles of one study. ``written``: spellings with letters beyond ASCII, as they stood. Shows nothing.
+
+    ``beside``: particles of names and initials (of one letter), which mean something beside a name only.
+    """
 
     needles: frozenset[Needle] = field(repr=False, default=frozenset())
     written: frozenset[str] = field(repr=False, default=frozenset())
+    beside: frozenset[str] = field(repr=False, default=frozenset())
 
     def __or__(self, other: KnownIdentities) -> KnownIdentities:
-        return KnownIdentities(self.needles | other.needles, self.written | other.written)
+        return KnownIdentities(self.needles | other.needles, self.written | other.written, self.beside | other.beside)
 
 
 def _tags(*keywords: str) -> frozenset[int]:
@@ -94,9 +98,11 @@ _ADDRESSES = re.compile(r"[\w.+-]+@[\w.-]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _RUNS = re.compile(r"[^\W\d_]+|\d+")
 _PARTICLES = word_set(
-    "van von der den de del della di da do dos das du des la le el al ten ter te zu zum zur vom und y e bin ibn "
-    "ben bint st san santa mac mc o d l af av ing mag sig med priv doz dra drs habil dipl jr sr ii iii iv"
+    "van von der den de del della di da do dos das du des la le el al den ten ter te zu zum zur vom und y e bin ibn "
+    "ben bint st san santa mac mc o d l af av"
 )
+"""What stands before a name: looked for beside it. One that ends a component is the name: Lê, Do, An."""
+_ADDED = word_set("ing mag sig med priv doz dra drs habil dipl jr sr ii iii iv")
 _TITLES = word_set(
     "dr prof professor md phd mr mrs ms miss herr frau rn bsc msc dott dottssa mme mlle facharzt arzt doctor"
 )
@@ -108,6 +114,8 @@ _NOBODY = word_set(
     "us mg cr dx nm xa rf sc rt ot io px es seg sr"
 )
 """What stands in the fields of names where no one is named. The modalities: 'CT' as an operator is no person."""
+
+_SHORT = word_set("na no nil yes io ot es anon")
 
 
 class IdentityCollector:
@@ -130,16 +138,19 @@ class IdentityCollector:
         """All that was added, as needles."""
         needles: set[Needle] = set()
         written: set[str] = set()
+        beside: set[str] = set()
         for tag, vr, text in self._seen:
             for value in text.split("\\"):
                 stripped = value.strip(" \0")
                 if not stripped:
                     continue
                 needles.update(_needles(tag, vr, stripped))
+                if vr == "PN":
+                    beside.update(_beside(stripped))
                 written.update(
                     word for word in _LETTERS.findall(stripped) if not word.isascii() and len(word) >= LONG_NAME - 2
                 )
-        return KnownIdentities(frozenset(needles), frozenset(written))
+        return KnownIdentities(frozenset(needles), frozenset(written), frozenset(beside))
 
     def __repr__(self) -> str:
         return f"IdentityCollector({len(self._seen)} values)"
@@ -170,8 +181,11 @@ def _person(group: str) -> Iterator[Needle]:
         yield from _code(group)
         return
     components = [_words(component) for component in group.split("^")[:3]]
-    for words in components:
-        yield from _name(words)
+    if any(components):
+        # Beside a real name these are names: Li Na.
+        components = [_words(component, but=_NOBODY - _SHORT) for component in group.split("^")[:3]]
+    for place, words in enumerate(components):
+        yield from _name(words, whole=place < 2)
     whole = [("".join(words), words) for words in components if words]
     family = whole[0][0] if whole else ""
     for given, words in whole[1:]:
@@ -187,18 +201,26 @@ def _match(spelling: str) -> Match:
     return Match.PART if len(spelling) >= LONG_NAME else Match.WORD
 
 
-def _words(component: str) -> list[str]:
+def _words(component: str, *, but: frozenset[str] = _NOBODY) -> list[str]:
+    """The words of one component that are no titles and not in ``but``."""
     joined = re.sub(r"['’`´]", "", component)
-    words = [word for word in _LETTERS.findall(joined) if fold(word) not in _TITLES | _NOBODY]
-    # A particle that is all there is, is the name: Lê, Do, An.
-    people = [word for word in words if fold(word) not in _PARTICLES]
-    return words if people else words[:1]
+    return [word for word in _LETTERS.findall(joined) if fold(word) not in _TITLES | but | _ADDED]
 
 
-def _name(words: Iterable[str]) -> Iterator[Needle]:
-    words = list(words)
-    people = [word for word in words if fold(word) not in _PARTICLES] or words
-    for word in people:
+def _people(words: list[str], *, whole: bool = True) -> list[str]:
+    """Those of ``words`` that are names. ``whole``: of a family or given name, which a particle alone can be.
+
+    Văn isn't van: what carries a mark is no particle.
+    """
+    last = len(words) - 1 if whole else len(words)
+    found = [
+        word for place, word in enumerate(words) if fold(word) not in _PARTICLES or not word.isascii() or place == last
+    ]
+    return words if whole and not any(fold(word) not in _PARTICLES for word in words) else found
+
+
+def _name(words: list[str], *, whole: bool) -> Iterator[Needle]:
+    for word in _people(words, whole=whole):
         alone = len(word) == 1 and word.isascii()
         for spelling in () if alone else spellings(word):
             if not spelling.isascii():
@@ -210,6 +232,19 @@ def _name(words: Iterable[str]) -> Iterator[Needle]:
     joined = "".join(words)
     if len(words) > 1 and len(joined) >= LONG_NAME:
         yield from (Needle(spelling, Match.PART) for spelling in spellings(joined) if len(spelling) >= LONG_NAME)
+
+
+def _beside(text: str) -> Iterator[str]:
+    """Particles and initials of a person's name."""
+    for group in text.split("="):
+        if sum(letter.isdigit() for letter in group) >= CODED_NAME:
+            continue
+        for component in group.split("^"):
+            for word in _words(component):
+                folded = fold(word)
+                if folded in _PARTICLES:
+                    yield folded
+                yield folded[:1]
 
 
 def _code(text: str) -> Iterator[Needle]:

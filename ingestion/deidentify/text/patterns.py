@@ -17,8 +17,10 @@ LONGEST_NUMBER = {TextKind.DESCRIPTOR: 4, TextKind.TECHNICAL: 5}
 writes counts of up to five."""
 HARMLESS_NUMBERS = frozenset({"10000", "16384", "32767", "32768", "65535", "65536"})
 """Bounds of integer types and round doses, met in texts of devices and people alike."""
+SMALL_NUMBER = 3
+"""Digits that a number with zeros before it may have (I00010): as many as any number that stays."""
 _WORD = r"[^\W\d_][^\W\d_'’.-]*(?:['’-][^\W\d_]+)*"
-_MAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*")
+_MAIL = re.compile(r"[\w.+%-]+@[\w-]{2,}(?:\.[\w-]+)*")
 _WEB = re.compile(r"(?:https?|ftp|s3|file)://\S+|(?<!\w)www\.\S+|(?<!\w)[A-Za-z]:\\\S+|\\\\\w+\\\S+", re.IGNORECASE)
 _UID = re.compile(r"(?<![\d.])[012](?:\.\d+){4,}(?![\d.])")
 SHORTEST_UID = 16
@@ -75,7 +77,7 @@ _ITALIAN_CODE = re.compile(r"(?<![^\W_])[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z](?![
 _STREET = re.compile(
     r"""(?<![^\W_])(?:
       [^\W\d_]+(?:stra(?:ß|ss)e|str\.|gasse|platz|allee|weg|straat|laan|gatan|vägen|vej|gade)\s*\d+\s?[a-z]?(?![^\W_])
-      | \d{1,5}\s+(?:[A-Z][\w'’]+\s+){1,3}
+      | (?<![\d.])\d{1,5}\s+(?P<called>(?:[A-Z][^\W\d_][\w'’]*\s+){1,3})
         (?:street|road|avenue|lane|drive|close|court|square|boulevard|st|rd|ave|dr|ln|blvd)\b\.?
       | (?:rue|avenue|av\.|boulevard|bd|via|viale|piazza|calle|c/|avenida|plaza|rua|ulica|ul\.|aleja|al\.)\s+
         (?:(?:de|du|des|la|le|del|della|d')\s*)*(?:[A-Z][\w'’]+\.?\s*){1,3},?\s*(?:n[°º.]\s*)?\d+
@@ -115,6 +117,14 @@ _ROLE = re.compile(
 _FOR_SOMEONE = re.compile(
     r"(?<![^\W_])(?i:for|from|by|to|für|von|pour|per|para|voor|dla)\s+"
     r"(?P<name>[A-ZÀ-ÞŁŚŻŹĆŠČŽ][\w'’-]+\.?(?:\s+[A-ZÀ-ÞŁŚŻŹĆŠČŽ][\w'’-]+)+)"
+)
+_ADDRESSED = re.compile(rf"(?<![^\W_])(?:Mr|Ms|Hr|Fr|Sr|Pan)[\s_]+(?P<name>{_WORD})")
+"""As a person writes it before a name; MR and mr are the modality."""
+_INITIALS = re.compile(r"(?<![^\W_])[A-Z]\.(?:[ -]?[A-Z]\.){0,2}[ -]?[A-Z](?:\.|(?![^\W_]))")
+_BORN = re.compile(
+    r"(?<![^\W_])(?:born|geb|geboren|née?|d\.?o\.?b|nat[oa]|nacid[oa]|nascid[oa]|født|född|geboren|narozen[aý]?|urodzon[ay])"
+    r"\.?\s*[:=]?\s*(?:in\s|im\s|en\s|el\s|il\s|le\s)?\s*(?P<gone>\d{2}(?:\d\d)?)(?![^\W_])",
+    re.IGNORECASE,
 )
 _NEXT = re.compile(rf"(?:[\s,^_]+|\.\s*)(?P<name>{_WORD}\.?)")
 _CARETS = re.compile(rf"(?<![^\W_]){_WORD}\^{_WORD}(?:\^{_WORD})*")
@@ -169,18 +179,29 @@ def _numbers(text: str, kind: TextKind, words: frozenset[str], vocabulary: Vocab
         yield from (match.span() for match in _RECORD.finditer(text) if not _sizes(match.group(), vocabulary))
         yield from _whole(_ITALIAN_CODE, text)
     if any(word.endswith(_STREETS) for word in words):
-        yield from _whole(_STREET, text)
+        yield from (match.span() for match in _STREET.finditer(text) if not _says_words(match, vocabulary))
     if kind is TextKind.DESCRIPTOR:
-        yield from _whole(_ZIP_AND_TOWN, text)
+        for match in _ZIP_AND_TOWN.finditer(text):
+            if not all(fold(word) in vocabulary.words for word in _LETTER_RUNS.findall(match.group()) if len(word) > 2):
+                yield match.span()
         yield from _whole(_YEAR, text)
+        yield from (match.span("gone") for match in _BORN.finditer(text))
     for match in _DIGITS.finditer(text):
         start, end = match.span()
         fraction = start > 1 and text[start - 1] == "." and text[start - 2].isdigit()
-        if end - start <= LONGEST_NUMBER[kind] or match.group() in HARMLESS_NUMBERS or not match.group().strip("0"):
+        if end - start <= LONGEST_NUMBER[kind] or match.group() in HARMLESS_NUMBERS:
+            continue
+        if len(match.group().lstrip("0")) <= SMALL_NUMBER:
             continue
         if fraction and text[max(0, start - 20) : start].rstrip(".").rstrip("0123456789")[-1:] != ".":
             continue
         yield start, end
+
+
+def _says_words(street: re.Match[str], vocabulary: Vocabulary) -> bool:
+    """What looks like a street of words that are all known: 3 Axial Recon St, the last one soft tissue."""
+    called = street.group("called")
+    return called is not None and all(vocabulary.plain(fold(word)) for word in called.split())
 
 
 def _sizes(record: str, vocabulary: Vocabulary) -> bool:
@@ -199,6 +220,14 @@ def _named(text: str, kind: TextKind, vocabulary: Vocabulary, words: frozenset[s
         for match in _WEAK.finditer(text):
             for _, end in _names_from(text, match.span("name"), vocabulary, homographs_go=True):
                 yield match.start(), end
+        for match in _ADDRESSED.finditer(text):
+            if match.group("name")[0].isupper():
+                for _, end in _names_from(text, match.span("name"), vocabulary, homographs_go=True):
+                    yield match.start(), end
+    if kind is TextKind.DESCRIPTOR and "." in text:
+        for match in _INITIALS.finditer(text):
+            if fold("".join(filter(str.isalpha, match.group()))) not in vocabulary.words:
+                yield match.span()
     if not words.isdisjoint(_ROLES):
         for match in _ROLE.finditer(text):
             yield from _names_from(text, match.span("name"), vocabulary, homographs_go=":" in match.group("mark"))

@@ -44,10 +44,22 @@ def written(day: str) -> Iterator[str]:
         if (m, d) != (month, date):
             yield from (sign.join((year, m, d)), sign.join((d, m, year)), sign.join((m, d, year)))
     yield " ".join((year, month, date))
+    yield " ".join((date, month, year))
+    if (m, d) != (month, date):
+        yield from (" ".join((year, m, d)), " ".join((d, m, year)))
     for day_text in {date, d}:
         for month_text in {name, name[:3]}:
             yield from (sign.join((day_text, month_text, year)) for sign in ("-", " ", ". ", ""))
             yield from (f"{month_text} {day_text}, {year}", f"{month_text} {day_text} {year}")
+
+
+def loosely_written(day: str) -> Iterator[str]:
+    """Forms of a birth date that would be met by chance for any other day: 14 3 57, 14/3/57."""
+    year, m, d = day[2:4], str(int(day[4:6])), str(int(day[6:]))
+    for parts in {(d, m, year), (day[6:], day[4:6], year)}:
+        yield " ".join(parts)
+    if len(m) + len(d) < 4:
+        yield from (sign.join((d, m, year)) for sign in "-./")
 
 
 def shifted(day: str, days: int) -> str | None:

@@ -13,7 +13,7 @@ from pydicom.datadict import tag_for_keyword
 
 from ingestion.deidentify.verification.dates import day_of
 from ingestion.deidentify.verification.findings import Kind
-from ingestion.deidentify.verification.walk import Layout
+from ingestion.deidentify.verification.walk import Layout, Path
 
 STANDARD_UIDS = b"1.2.840.10008."
 """Classes, syntaxes and well-known frames of the standard (PS3.6 annex A): never a patient's object."""
@@ -55,6 +55,22 @@ _KINDS_OF_THINGS = _tags("""
     MappingResourceUID ReferencedSOPClassUIDInFile EncryptedContentTransferSyntaxUID
 """)
 """Private classes, programs and coding schemes have UIDs too: they name what many objects have in common."""
+_CONCEPT_NAME, _TEXT_VALUE, _CODE_VALUE = 0x0040A043, 0x0040A160, 0x00080100
+_TEXTS_OF_REPORTS = {
+    **dict.fromkeys(("121008", "113870", "121029", "121036", "121114", "121152", "128774"), Kind.PERSON),
+    **dict.fromkeys((
+        "121030", "121022", "121020", "121021", "121041", "121040", "121043", "111705", "111700", "125010", "113871",
+        "128775", "113516", "121124",
+    ), Kind.IDENTIFIER),
+    **dict.fromkeys((
+        "121009", "113873", "121434", "122128", "121017", "121197", "121121", "113872", "110190", "111706", "111724",
+    ), Kind.PLACE),
+    **dict.fromkeys((
+        "121016", "121196", "113880", "121000", "121148", "121122", "122143", "121013", "121193", "113877", "110119",
+        "113832",
+    ), Kind.DEVICE),
+}  # fmt: skip
+"""Concepts (PS3.16 annex D) under which a report's text names someone or something."""
 _UID_SHAPE = re.compile(rb"^[0-2](?:\.\d+){4,}$")
 _DATE_VALUE = re.compile(rb"^(\d{4})[.]?(\d{2})[.]?(\d{2})")
 
@@ -99,9 +115,14 @@ def identities_in(layout: Layout) -> Identities:
     dates: set[str] = set()
     births: set[str] = set()
     charset = ""
-    for tag, vr, start, length, _path in layout.leaves:
+    named: dict[Path, Kind] = {}
+    for tag, vr, start, length, path in layout.leaves:
         if not length:
             continue
+        if tag == _CODE_VALUE and len(path) > 1 and path[-2] == _CONCEPT_NAME:
+            code = bytes(buffer[start : start + length]).decode("latin-1").strip(" \0")
+            if code in _TEXTS_OF_REPORTS:
+                named[path[:-2]] = _TEXTS_OF_REPORTS[code]
         if vr == b"UI":
             if tag in _KINDS_OF_THINGS:
                 continue
@@ -114,6 +135,9 @@ def identities_in(layout: Layout) -> Identities:
                     dates.add(day)
                     if tag == _BIRTH_DATE:
                         births.add(day)
+        elif tag == _TEXT_VALUE and path in named:
+            value_of = bytes(buffer[start : start + min(length, MAX_VALUE)])
+            values.add(RawValue(named[path], tag, value_of, charset))
         elif tag in _IDENTIFIERS or tag in _PLACES or tag in _DEVICES:
             kind = Kind.IDENTIFIER if tag in _IDENTIFIERS else Kind.PLACE if tag in _PLACES else Kind.DEVICE
             values.add(RawValue(kind, tag, bytes(buffer[start : start + min(length, MAX_VALUE)]), charset))

@@ -22,7 +22,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from ingestion.deidentify.verification.charsets import encoded, readings, spellings
-from ingestion.deidentify.verification.dates import written
+from ingestion.deidentify.verification.dates import loosely_written, written
 from ingestion.deidentify.verification.findings import Kind
 from ingestion.deidentify.verification.identities import Identities, RawValue
 from ingestion.deidentify.verification.romanised import romanised
@@ -200,7 +200,8 @@ def _number(digits: str, kind: Kind) -> Iterator[Needle]:
 
 
 def _of_day(day: str, kind: Kind) -> Iterator[Needle]:
-    for form in written(day):
+    loose = loosely_written(day) if kind is Kind.BIRTH_DATE else ()
+    for form in (*written(day), *loose):
         yield Needle(kind, Reach.DAY, normalised(form.encode("ascii")), day)
 
 

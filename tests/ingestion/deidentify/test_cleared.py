@@ -41,6 +41,7 @@ def test_only_findings_that_lie_in_elements_are_mended() -> None:
     assert tags_to_clear([named, nested]) == {0x0008103E, 0x00400007}
     assert tags_to_clear([named, Finding("verify.uid", "(0008,0018)")]) == frozenset()
     assert tags_to_clear([Finding("verify.identity", None)]) == frozenset()
+    assert tags_to_clear([Finding("verify.unchanged", "(0040,0560)[0](0040,A160)")]) == {0x0040A160}
     assert tags_to_clear([]) == frozenset()
 
 

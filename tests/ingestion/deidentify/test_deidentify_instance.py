@@ -1,5 +1,6 @@
 """One instance through the de-identification, with identities planted where they hide."""
 
+import struct
 from io import BytesIO
 
 import pydicom
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from ingestion.accounting.refusal import InstanceRefusedError
@@ -241,3 +243,38 @@ def test_a_uid_written_as_a_number_goes() -> None:
     assert uid.encode() in raw
     assert uid.encode() not in _done(raw).body
     assert _read(_done(raw))[0x7005, 0x1008].value == 1.5
+
+
+@pytest.mark.parametrize("value", [b"0.66\\Nowak", b"Nowak\\0.66", b"0.66 mm Nowak "])
+@pytest.mark.parametrize(("keyword", "required"), [("PixelSpacing", True), ("SpacingBetweenSlices", False)])
+def test_a_name_in_a_number_goes_with_its_neighbours_and_a_required_number_is_not_made_up(
+    keyword: str, required: bool, value: bytes
+) -> None:
+    def change(dataset: Dataset) -> None:
+        del dataset[keyword]
+        dataset.add_new(keyword, "LO", value.decode())
+
+    raw = _raw(change)
+    tag = struct.pack("<HH", *divmod(tag_for_keyword(keyword), 1 << 16))
+    assert raw.count(tag + b"LO") == 1
+    raw = raw.replace(tag + b"LO", tag + b"DS")
+    if required:
+        with pytest.raises(InstanceRefusedError) as refused:
+            _done(raw)
+        assert (refused.value.reason, refused.value.rule) == (Reason.UNCLEANABLE_CONTENT, "value.number")
+        assert "nowak" not in str(refused.value).lower()
+    else:
+        assert not _read(_done(raw))[keyword].value
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112"])
+def test_jpeg_xl_is_named_and_refused(syntax: str) -> None:
+    raw = _raw()
+    old = b"UI\x14\x00" + b"1.2.840.10008.1.2.1\0"
+    assert raw.count(old) == 1
+    value = syntax.encode() + b"\0" * (len(syntax) % 2)
+    raw = raw.replace(old, b"UI" + struct.pack("<H", len(value)) + value)
+    with pytest.raises(InstanceRefusedError) as refused:
+        _done(raw)
+    assert refused.value.reason is Reason.UNSUPPORTED_TRANSFER_SYNTAX
+    assert "JPEG XL" in refused.value.detail

@@ -57,6 +57,26 @@ def test_explain_tells_treatment_reason_and_row(words: list[str], treatment: str
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], ("screened for lettering", "becomes black, and the object goes on", "stays and is flagged")),
+        (["--policy", "strict-basic"], ("quarantined, unlooked at", "holds the series back")),
+        (["--policy", "reference-node", "--sop-class", "UltrasoundImageStorage"], ("outside the ultrasound regions",)),
+        (["--sop-class", "SecondaryCaptureImageStorage"], ("takes for text becomes black",)),
+        (["--policy", "strict-basic", "--sop-class", "SecondaryCaptureImageStorage"], ("usually shows text",)),
+        (["--sop-class", "EncapsulatedPDFStorage"], ("quarantined (object.document)",)),
+        (["--sop-class", "SegmentationStorage"], ("not looked at",)),
+    ],
+)
+def test_explain_tells_what_becomes_of_the_pixels(words: list[str], said: tuple[str, ...]) -> None:
+    told = " ".join(json.loads(_run("explain", "PixelData", *words, "--json"))["pixels"])
+    shown = " ".join(_run("explain", "7FE0,0010", *words).split())
+    for sentence in said:
+        assert sentence in told and sentence in shown
+    assert json.loads(_run("explain", "KVP", "--json"))["pixels"] == []
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["explain", "NoSuchAttribute"],

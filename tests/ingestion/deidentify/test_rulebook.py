@@ -211,6 +211,28 @@ def test_private_attributes(creator: str, group: int, offset: int, vr: str, trea
         assert _book().keeps_block(creator, group)
 
 
+@pytest.mark.parametrize(
+    ("creator", "group", "offset", "vr", "text"),
+    [
+        ("SIEMENS MR HEADER", 0x0051, 0x0B, "SH", TextKind.TECHNICAL),  # a matrix as text
+        ("SIEMENS MEDCOM HEADER2", 0x0029, 0x60, "LO", TextKind.TECHNICAL),  # series workflow status
+        ("GEMS_ACQU_01", 0x0019, 0x9C, "LO", TextKind.DESCRIPTOR),  # name of the pulse sequence
+        ("Philips MR Imaging DD 001", 0x2005, 0x6F, "CS", TextKind.TECHNICAL),
+    ],
+)
+def test_private_codes_of_devices_are_trusted_as_codes_and_what_people_type_is_not(
+    creator: str, group: int, offset: int, vr: str, text: TextKind
+) -> None:
+    rule = _book().private(creator, group, offset, vr)
+    assert (rule.treatment, rule.text) == (Treatment.CLEAN, text)
+
+
+def test_what_the_steps_of_a_specimen_say_goes_and_other_content_items_are_cleaned() -> None:
+    steps = (0x00400560, 0x00400610, 0x00400612)
+    assert _book().rule(0x0040A160, "UT", path=steps).treatment is Treatment.DUMMY
+    assert _book().rule(0x0040A160, "UT", path=(0x00400555,)).treatment is Treatment.CLEAN
+
+
 def test_private_values_of_unknown_vr_are_read_as_the_list_says() -> None:
     rule = _book().private("SIEMENS MR HEADER", 0x0019, 0x0C, "UN")
     assert (rule.treatment, rule.vr) == (Treatment.KEEP, "IS")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from reports import body, image, item, report
 from typer.testing import CliRunner
 
 from ingestion.cli import build_app
@@ -41,6 +42,20 @@ def test_a_physician_of_the_second_instance_of_another_series_is_known(tmp_path:
     _write(tmp_path / "in", "2", 2, PerformingPhysicianName="Pietrzykowska^Ewa")
     results = _result(tmp_path)
     assert len(results) == 3
+    assert not [element for result in results for element in result.iterall() if "ietrzyk" in str(element.value)]
+    assert {str(result.get("SeriesDescription") or "") for result in results} >= {"abdomen"}
+
+
+def test_a_name_in_the_content_of_a_report_is_known_in_the_images(tmp_path: Path) -> None:
+    slice_ = image()
+    slice_.SoftwareVersions, slice_.SeriesDescription = "V2 Pietrzykowska", "abdomen"
+    told = report(item("TEXT", ("121008", "DCM", "Person Observer Name"), TextValue="Pietrzykowska"))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    slice_.save_as(folder / "1.dcm")
+    (folder / "2.dcm").write_bytes(body(told))
+    results = _result(tmp_path)
+    assert {result.Modality for result in results} == {"CT", "SR"}
     assert not [element for result in results for element in result.iterall() if "ietrzyk" in str(element.value)]
     assert {str(result.get("SeriesDescription") or "") for result in results} >= {"abdomen"}
 

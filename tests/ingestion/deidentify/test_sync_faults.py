@@ -154,7 +154,7 @@ def test_a_source_that_goes_away_in_the_middle_loses_nothing(world: World, undis
 @pytest.mark.parametrize("room", [0, 1, 9])
 def test_a_full_store_loses_nothing(world: World, undisturbed: SourceState, room: int) -> None:
     with pytest.raises(StoreError, match="No space left"):
-        world.sync(research=FullStore(world.scratch / "research", [room]))
+        world.sync(research=FullStore(world.scratch / "research", room=[room]))
     assert world.problems(), "an unfinished sync must not look finished"
     assert world.sync() == undisturbed
     assert world.problems() == ()

@@ -35,7 +35,7 @@ WORDS = (
 )  # fmt: skip
 NEEDED = {
     "hu", "ma", "le", "do", "an", "head", "long", "short", "sharp", "post", "hand", "foot", "day", "stone", "per",
-    "max", "ray", "art", "pat",
+    "max", "ray", "art", "pat", "bravo",
 }  # fmt: skip
 JOINTS = (" ", "_", "/", " - ", ", ", ": ")
 
@@ -191,6 +191,13 @@ def test_what_stands_for_no_one_takes_nothing_away() -> None:
     for text in ("CT patient 1", "PROSTATE T2", "CT 1 of 2", "CT ABDOMEN", "Thorax MR"):
         assert _descriptor(text, cleaner) == text
     assert _descriptor("PROSTATE-01-0001 CT1 T2", cleaner) == "T2"
+
+
+def test_a_place_named_by_a_word_that_is_a_name_too_goes() -> None:
+    cleaner = StudyCleaner(_known(("InstitutionName", "LO", "Hammer Hospital")), shift_days=None)
+    for kind in TextKind:
+        assert cleaner.clean("CT Hammer liver", kind=kind) == "CT liver"
+        assert cleaner.clean("CT hospital liver", kind=kind) == "CT hospital liver"
 
 
 def test_nothing_is_shown() -> None:

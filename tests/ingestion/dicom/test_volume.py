@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from ingestion.dicom.geometry import GeometryProblem
-from ingestion.dicom.volume import VolumeRefusal, VolumeRefusedError, read_volume
+from ingestion.dicom.volume import VolumeRefusal, VolumeRefusedError, read_volume, read_volumes
 
 STORED = np.arange(6 * 4 * 5, dtype=np.int16).reshape(6, 4, 5)
 
@@ -97,7 +97,20 @@ def _several_frames(slices: list[Dataset]) -> None:
     slices[0].NumberOfFrames = 2
 
 
+def _alternating_gaps(slices: list[Dataset]) -> None:
+    for k, dataset in enumerate(slices):
+        dataset.ImagePositionPatient = [0, 0, 3 * (k // 2) + k % 2]  # steps of 1 and 2 in turn
+
+
+def _localizer_among_slices(slices: list[Dataset]) -> None:
+    slices[0].ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    slices[0].ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+
+
 CASES: list[tuple[Callable[[list[Dataset]], object], VolumeRefusal]] = [
+    (_alternating_gaps, VolumeRefusal.MISSING_SLICES),
+    (_localizer_among_slices, VolumeRefusal.MIXED_ORIENTATION),
+    (_set("ImageType", ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), VolumeRefusal.MOSAIC),
     (lambda slices: slices.clear(), VolumeRefusal.NO_INSTANCES),
     (lambda slices: slices.__delitem__(slice(1, None)), VolumeRefusal.SINGLE_SLICE),
     (lambda slices: slices.pop(2), VolumeRefusal.MISSING_SLICES),
@@ -184,3 +197,36 @@ def test_padding_beyond_the_bits_stored_is_masked_not_cut() -> None:
     del slices[0].PixelPaddingValue
     with pytest.raises(VolumeRefusedError, match="out_of_range"):
         read_volume(slices)
+
+
+def test_micrometre_jitter_is_no_gap() -> None:
+    slices = make_slices(STORED)
+    for k, dataset in enumerate(slices):
+        x, y, z = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [x, y, z + 0.004 * (-1) ** k]
+        dataset.InstanceNumber = len(slices) - k  # reversed: nothing may use it
+    volume = read_volume(slices)
+    assert np.array_equal(volume.array, read_volume(make_slices(STORED)).array)
+    assert volume.spacing[0] == pytest.approx(2.5, abs=0.002)
+
+
+def test_several_volumes_are_read_one_by_one() -> None:
+    slices = make_slices(STORED)
+    _two_b_values(slices)
+    first, second = read_volumes(slices)
+    assert np.array_equal(first.array, STORED[::2] - np.float32(1024))
+    assert np.array_equal(second.array, STORED[1::2] - np.float32(1024))
+    (only,) = read_volumes(make_slices(STORED))
+    assert only.array.shape == STORED.shape
+    slices[0].ImagePositionPatient = [0, 0, 7]
+    with pytest.raises(VolumeRefusedError):
+        read_volumes(slices)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1, -1024), (-2, 7), (0.37, 0.1), (1e-9, 0), (200, 3000)])
+def test_values_are_rounded_once(slope: float, intercept: float) -> None:
+    """By whichever way: the exact result, rounded to float32."""
+    stored = np.random.default_rng(3).integers(-32768, 32767, (3, 9, 9)).astype(np.int16)
+    slices = make_slices(stored, slopes=[slope] * 3, intercept=intercept)
+    expected = (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+    assert np.array_equal(read_volume(slices).array, expected)

@@ -182,10 +182,10 @@ def _seg(slices: list[Dataset], masks: NDArray[np.generic]) -> Dataset:
 
 
 @pytest.fixture
-def structure_set(make_ct: Callable[..., list[Dataset]]) -> Dataset:
+def plan(make_ct: Callable[..., list[Dataset]]) -> Dataset:
     """An object without pixels."""
     dataset = _slices(np.zeros((1, 2, 2), dtype=np.int16))[0]
-    dataset.SOPClassUID, dataset.Modality = "1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT"
+    dataset.SOPClassUID, dataset.Modality = "1.2.840.10008.5.1.4.1.1.481.5", "RTPLAN"
     for keyword in ("PixelData", "Rows", "Columns"):
         delattr(dataset, keyword)
     assert dataset.SOPClassUID != SegmentationStorage

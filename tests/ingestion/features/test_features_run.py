@@ -37,16 +37,16 @@ def _masks(*boxes: tuple[slice, slice, slice]) -> np.ndarray:
 BOXES = (slice(1, 3), slice(0, 2), slice(2, 5)), (slice(0, 1), slice(0, 1), slice(0, 1))
 
 
-def test_series_and_regions_of_a_source(made: Any, make_ct: Any, make_seg: Any, structure_set: Dataset) -> None:
+def test_series_and_regions_of_a_source(made: Any, make_ct: Any, make_seg: Any, plan: Dataset) -> None:
     slices = make_ct(STORED)
     image = made.add(slices)
     mask = made.add([make_seg(slices, _masks(*BOXES))])
-    made.add([structure_set])
+    made.add([plan])
     found = _run(made)
     assert (found.computed, found.reused, found.not_applicable, found.objects_written) == (2, 0, 1, 2)
     assert found.refused == ()
     assert tuple(found.series.columns) == series_columns(FeatureSettings())
-    assert tuple(found.regions.columns) == region_columns()
+    assert tuple(found.regions.columns) == region_columns(FeatureSettings())
     (row,) = found.series.to_dict("records")
     values = STORED.astype(float) - 1000
     assert row["SeriesInstanceUID"] == image.SeriesInstanceUID
@@ -183,6 +183,8 @@ def test_refused_segmentations_keep_a_row(made: Any, make_ct: Any, make_seg: Any
     made.add(present)
     segs["no_reference"] = make_seg(present, _masks(*BOXES))
     del segs["no_reference"].ReferencedSeriesSequence
+    for group in segs["no_reference"].PerFrameFunctionalGroupsSequence:
+        del group.DerivationImageSequence
     made.add(foreign, patient="P2")
     segs["frame_of_reference_differs"] = make_seg(present, _masks(*BOXES))
     segs["frame_of_reference_differs"].FrameOfReferenceUID = generate_uid()
@@ -195,9 +197,10 @@ def test_refused_segmentations_keep_a_row(made: Any, make_ct: Any, make_seg: Any
     expected = {seg.SeriesInstanceUID: reason for reason, seg in segs.items()}
     assert reasons == expected | {wrong_patient.SeriesInstanceUID: "image_missing"}
     assert _run(made).computed == 0
-    made.add(absent)  # the image comes later: only it and its regions are measured
+    # The image comes later: only it, its regions, and what names no image (any new one may be its own) are measured.
+    made.add(absent)
     later = _run(made)
-    assert later.computed == 2
+    assert later.computed == 3
     mine = later.regions[later.regions["SeriesInstanceUID"] == segs["image_missing"].SeriesInstanceUID]
     assert mine["Status"].tolist() == ["measured", "measured"]
 

@@ -8,14 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from pydicom import dcmread
 from typer.testing import CliRunner
 
 from ingestion.commands.features import register
+from ingestion.features.intensity import INTENSITY_FEATURES
 
 STORED = (np.arange(4 * 5 * 6, dtype=np.int16) * 3).reshape(4, 5, 6)
 MASKS = np.zeros((4, 5, 6, 1), dtype=bool)
 MASKS[1:3, 0:2, 2:5, 0] = True
 INSIDE = (STORED.astype(float) - 1000)[MASKS[..., 0]]
+
+
+FILTER = "filter: {name: mean, support: 5}"  # known, but not computed yet: never silently left out
 
 
 @pytest.fixture
@@ -62,17 +67,50 @@ def test_out_writes_the_rows(cie: Any, series: tuple[Path, Path], tmp_path: Path
 
 
 def test_settings_file(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
-    settings = tmp_path / "settings.toml"
-    settings.write_text("percentiles = [5]\nmin_voxels = 13\n")
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("percentiles: [5]\nmin_voxels: 13\nfamilies: [intensity_statistics]\n")
     (whole,) = json.loads(cie(series[0], "--settings", settings, "--json").stdout)
     assert whole["Percentile5"] == pytest.approx(np.percentile(STORED - 1000.0, 5))
+    refused = cie(*series, "--settings", settings, "--json")
+    assert refused.exit_code == 1
+    assert "too_few_voxels" in refused.output
+    settings.write_text("families: [intensity_statistics]\n")
     (region,) = json.loads(cie(*series, "--settings", settings, "--json").stdout)
-    assert region["Reason"] == "too_few_voxels"
-    for wrong in ("percentile = 3", "percentiles = ['a']", "min_voxels = 0", "percentiles = ["):
+    assert {name.rpartition("_")[2] for name in region if "_" in name} == {
+        feature.code for feature in INTENSITY_FEATURES
+    }
+    for wrong in ("percentile: 3", "percentiles: [a]", "percentiles: 5", "min_voxels: 0", "a: [", "- 1", FILTER):
         settings.write_text(wrong)
         result = cie(*series, "--settings", settings)
         assert result.exit_code == 2
-        assert "settings.toml" in result.output
+        assert "settings.yaml" in result.output.replace("\n", "")
+
+
+def test_list_of_features(cie: Any) -> None:
+    rows = json.loads(cie("--list", "--json").stdout)
+    mean = next(row for row in rows if row["Code"] == "Q4LE")
+    assert (mean["Name"], mean["Unit"], mean["Section"]) == ("Mean intensity", "u", "3.3.1")
+    assert len({row["Column"] for row in rows}) == len(rows)
+    assert "Q4LE" in cie("--list").output
+    assert cie().exit_code == 2
+
+
+def test_long_rows(cie: Any, series: tuple[Path, Path]) -> None:
+    rows = json.loads(cie(*series, "--long", "--json").stdout)
+    mean = next(row for row in rows if row["Code"] == "Q4LE")
+    assert (mean["Region"], mean["Unit"], mean["Family"]) == ("1 lesion 1", "HU", "UHIW")
+    assert mean["Value"] == pytest.approx(INSIDE.mean())
+    assert len(mean["ImageDigest"]) == len(mean["MaskDigest"]) == 24
+    whole = json.loads(cie(series[0], "--long", "--json").stdout)
+    assert {row["Region"] for row in whole} == {"whole image"}
+
+
+def test_structured_report(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "report.dcm"
+    assert cie(*series, "--sr", out).exit_code == 0
+    report = dcmread(out)
+    assert (report.Modality, report.SOPClassUID.name) == ("SR", "Comprehensive 3D SR Storage")
+    assert cie(series[0], "--sr", out).exit_code == 2
 
 
 def test_a_gap_is_refused(cie: Any, series: tuple[Path, Path]) -> None:
@@ -93,7 +131,7 @@ def test_wrong_input_is_named(cie: Any, series: tuple[Path, Path], tmp_path: Pat
 def test_mask_that_is_no_segmentation_is_named(cie: Any, series: tuple[Path, Path]) -> None:
     result = cie(series[0], series[0] / "0.dcm")
     assert result.exit_code == 2
-    assert "must be a SEG" in result.output.replace("\n", " ")
+    assert "no RT Structure Set" in result.output.replace("\n", " ")
 
 
 def _nifti(path: Path, array: np.ndarray, *, spacing: tuple[float, float, float] = (0.5, 0.5, 2.0)) -> Path:
@@ -112,13 +150,23 @@ def test_nifti_image_and_labels(cie: Any, tmp_path: Path) -> None:
     assert (row["Region"], row["Voxels"], row["VolumeMm3"]) == ("3", 12, pytest.approx(6))
     assert row["Mean_Q4LE"] == pytest.approx(INSIDE.mean() + 1000)
     assert cie(image).exit_code == 0
-    shifted = _nifti(tmp_path / "off.nii", labels, spacing=(0.5, 0.5, 2.5))
-    assert cie(image, shifted).exit_code == 2
+    shifted = _nifti(tmp_path / "off.nii", np.repeat(labels, 2, axis=0), spacing=(0.5, 0.5, 1.0))
+    (resampled,) = json.loads(cie(image, shifted, "--json").stdout)
+    assert (resampled["Flags"], resampled["Voxels"]) == ("resampled", 12)
+    outside = np.zeros((9, 5, 6), dtype=np.uint8)
+    outside[7:] = 1
+    beyond = cie(image, _nifti(tmp_path / "beyond.nii", outside))
+    assert beyond.exit_code == 1
+    assert "outside_image" in beyond.output
+    assert cie(image, _nifti(tmp_path / "empty.nii", np.zeros_like(labels))).exit_code == 2
     halves = _nifti(tmp_path / "halves.nii", labels.astype(np.float32) / 2)
     assert cie(image, halves).exit_code == 2
 
 
-def test_nifti_mask_on_dicom_is_refused(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
-    result = cie(series[0], _nifti(tmp_path / "mask.nii.gz", MASKS[..., 0].astype(np.uint8)))
-    assert result.exit_code == 2
-    assert "DICOM SEG" in result.output.replace("\n", " ")
+def test_nifti_mask_on_dicom(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    (row,) = json.loads(
+        cie(series[0], _nifti(tmp_path / "mask.nii.gz", MASKS[..., 0].astype(np.uint8)), "--json").stdout
+    )
+    (other,) = json.loads(cie(*series, "--json").stdout)
+    assert row["MaskDigest"] == other["MaskDigest"]
+    assert row["Mean_Q4LE"] == pytest.approx(INSIDE.mean())

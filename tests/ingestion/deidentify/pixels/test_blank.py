@@ -22,6 +22,7 @@ from ingestion.deidentify.pixels.jpeg_lossless import LosslessHead, encode_lossl
 from ingestion.dicom.guard import PARSER_ERRORS
 from tests.ingestion.deidentify.pixels.pictures import dataset_of, written_and_read
 
+BLOCKS = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
 ROWS, COLUMNS = 36, 44  # openjpeg needs 32 for its five decompositions
 CT = str(uid.CTImageStorage)
 _PLUGINS = {uid.RLELossless: "pydicom", uid.JPEGLSLossless: "pyjpegls", uid.JPEG2000Lossless: "pylibjpeg"}
@@ -177,7 +178,7 @@ def _offsets(dataset: Dataset) -> tuple[bytes, bytes] | None:
     return dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths
 
 
-@pytest.mark.parametrize("syntax", [uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.MPEG2MPML, uid.HTJ2KLossless])
+@pytest.mark.parametrize("syntax", [uid.MPEG2MPML, uid.MPEG4HP41, uid.HTJ2KLossless])
 def test_what_cannot_be_encoded_again_exactly_is_refused(syntax: str) -> None:
     dataset = dataset_of(noise(ROWS, COLUMNS), sop_class=CT, modality="US")
     dataset.file_meta.TransferSyntaxUID = uid.UID(syntax)
@@ -236,8 +237,8 @@ def test_real_files_of_every_lossless_syntax(shared: Path) -> None:
             continue  # not an image, or one that pydicom cannot decode: nothing to compare with
         if dataset.file_meta.TransferSyntaxUID not in BLANKABLE or before.size > 1 << 22:
             continue
-        if dataset.PhotometricInterpretation == "YBR_ICT":
-            continue
+        if dataset.PhotometricInterpretation == "YBR_ICT" or dataset.file_meta.TransferSyntaxUID in BLOCKS:
+            continue  # JPEG baseline and extended have tests of their own
         rows, columns, frames = int(dataset.Rows), int(dataset.Columns), int(dataset.get("NumberOfFrames") or 1)
         box = Box(columns // 5, rows // 7, max(columns // 3, 1), max(rows // 4, 1), frames - 1)
         done = blank(dataset, [box])

@@ -39,6 +39,7 @@ from ingestion.deidentify.pixels.detector import TextBox
 from ingestion.deidentify.pixels.layouts import known_layouts, layout_boxes
 from ingestion.deidentify.pixels.regions import ultrasound_regions
 from ingestion.deidentify.pixels.strokes import count_strokes
+from ingestion.deidentify.pixels.text_screen import find_screen
 from tests.ingestion.deidentify.pixels.pictures import (
     LINES,
     NAME,
@@ -157,7 +158,7 @@ def test_a_scanner_image_goes_on_without_a_detector() -> None:
     dataset = ct(slice_of_body(512))
     before = bytes(dataset.PixelData)
     evidence = clean(dataset, detector=None)
-    assert evidence == PixelEvidence(Look.SCREEN)
+    assert evidence == PixelEvidence(Look.SCREEN, screen=find_screen().version)
     assert dataset.PixelData == before
     assert (evidence.burned_in_annotation, evidence.method_code) == (None, None)
 
@@ -241,7 +242,7 @@ def test_masks_are_not_looked_at() -> None:
 
 def test_a_screen_in_a_lossy_encoding_is_refused_not_changed() -> None:
     dataset = ultrasound()
-    dataset.file_meta.TransferSyntaxUID = uid.JPEGBaseline8Bit
+    dataset.file_meta.TransferSyntaxUID = uid.MPEG2MPML
     assert refusal(dataset).rule == "pixels.encoding"
 
 

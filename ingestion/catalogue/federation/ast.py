@@ -1,0 +1,143 @@
+"""The federation's query, an abstract syntax tree in JSON, into a query of the catalogue.
+
+``{"ast": {"operand": "OR", "children": [{"operand": "AND", "children": [...]}]}, "id": "..."}``; a leaf is
+``{"key": "...", "type": "EQUALS", "system": "...", "value": "..."}``. The shape is samply/focus's (``src/ast.rs``).
+A criterion that this node can't answer is an error that names it, never left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ingestion.catalogue.federation.terms import CATEGORIES, FIELDS, values_of
+from ingestion.catalogue.search.query import EVERYTHING, MAX_DEPTH, MAX_NODES, AllOf, QueryError, parse_query
+from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
+
+MAX_BYTES = 256_000
+"""A query of the Explorer has some thousand."""
+
+
+class UnsupportedError(QueryError):
+    """The query asks what this node can't answer. ``problems`` names each criterion and says why."""
+
+
+def decode(body: bytes) -> AllOf:
+    """The query in a request's body: JSON, or JSON in base64.
+
+    Raises:
+        QueryError: it is neither, too large, or of another shape; all problems with their places.
+        UnsupportedError: it is well formed, and this node can't answer it.
+    """
+    if len(body) > MAX_BYTES:
+        raise QueryError([f"a query has at most {MAX_BYTES:,} bytes, this one {len(body):,}"])
+    said = _json(body)
+    tree = said.get("ast") if isinstance(said, Mapping) else None
+    if not isinstance(tree, Mapping):
+        raise QueryError(["the query is an object with the member 'ast'"])
+    reader = _Reader()
+    read = reader.read(tree, "ast", depth=1)
+    if reader.malformed:
+        raise QueryError(reader.malformed)
+    if reader.unsupported:
+        raise UnsupportedError(reader.unsupported)
+    return parse_query(read, RELEASE_SCHEMA)
+
+
+def _json(body: bytes) -> Any:
+    for text in (body, _unpacked(body)):
+        if text is not None:
+            try:
+                return json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+    raise QueryError(["the body is neither JSON nor JSON in base64"])
+
+
+def _unpacked(body: bytes) -> bytes | None:
+    try:
+        return base64.b64decode(body.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+class _Reader:
+    """Turns a tree into the catalogue's JSON form."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+        self.malformed: list[str] = []
+        self.unsupported: list[str] = []
+
+    def read(self, said: Any, place: str, *, depth: int) -> dict[str, Any]:
+        self._nodes += 1
+        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
+            problem = f"more than {MAX_NODES} criteria, or groups nested deeper than {MAX_DEPTH}"
+            if problem not in self.malformed:
+                self.malformed.append(problem)
+            return {"all": []}
+        if not isinstance(said, Mapping):
+            return self._wrong(place, "is no object")
+        if "operand" in said:
+            children = said.get("children")
+            if said["operand"] not in ("AND", "OR") or not isinstance(children, list):
+                return self._wrong(place, "a group has the operand AND or OR and a list of children")
+            if not children:
+                return {"all": []}  # the Explorer asks for everything by a group without children
+            read = [
+                self.read(child, f"{place}.children[{at}]", depth=depth + 1)
+                for at, child in enumerate(children[: MAX_NODES + 1])
+            ]
+            return {"all" if said["operand"] == "AND" else "any": read}
+        return self._criterion(said, place)
+
+    def _criterion(self, said: Mapping[str, Any], place: str) -> dict[str, Any]:
+        key, kind, value = said.get("key"), said.get("type"), said.get("value")
+        if not isinstance(key, str) or not isinstance(kind, str) or value is None:
+            return self._wrong(place, "a criterion has key, type and value")
+        category = CATEGORIES.get(key)
+        if category is None:
+            return self._cannot(place, f"nothing is held here about {key[:80]!r}")
+        if kind not in ("EQUALS", "NOT_EQUALS", "IN"):
+            return self._cannot(place, f"{category} can be EQUALS, NOT_EQUALS or IN, not {kind[:40]!r}")
+        asked = value if isinstance(value, list) else [value]
+        if not asked or not all(isinstance(one, str) for one in asked):
+            return self._wrong(place, f"the value of {category} is a code, or a list of codes")
+        found: set[str] = set()
+        for one in asked:
+            values = values_of(category, one)
+            if values is None:
+                return self._cannot(place, f"the code {one[:80]!r} of {category} is not known here")
+            found.update(values)
+        criterion = {"field": FIELDS[category], "in": sorted(found)}
+        return {"not": criterion} if kind == "NOT_EQUALS" else criterion
+
+    def _wrong(self, place: str, what: str) -> dict[str, Any]:
+        self.malformed.append(f"{place}: {what}")
+        return {"all": []}
+
+    def _cannot(self, place: str, what: str) -> dict[str, Any]:
+        self.unsupported.append(f"{place}: {what}")
+        return {"all": []}
+
+
+def from_parameters(pairs: list[tuple[str, str]]) -> AllOf:
+    """The query in the parameters that Focus sends to a node's own API: ``?gender=male&modality=MR``.
+
+    Raises:
+        UnsupportedError: a parameter or value that this node doesn't know.
+    """
+    problems, children = [], []
+    for name, value in pairs:
+        category = CATEGORIES.get(name)
+        values = values_of(category, value) if category else None
+        if category is None or values is None:
+            problems.append(f"{name[:40]}={value[:80]}: nothing is held here about it")
+        else:
+            children.append({"field": FIELDS[category], "in": list(values)})
+    if problems:
+        raise UnsupportedError(problems)
+    return parse_query({"all": children}, RELEASE_SCHEMA) if children else EVERYTHING

@@ -1,0 +1,82 @@
+"""What of a source's rows goes into a release: all but the series that a quality check leaves out.
+
+The catalogue keeps those series, with status and reason. What is counted of the source is counted anew from what is
+left, so that a release adds up in itself: series in the catalogue = series released + series left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from sqlalchemy import Connection, Table
+
+from ingestion.catalogue import tables as t
+from ingestion.catalogue.collection import Row, contents_row
+from ingestion.catalogue.frames import frame_of
+from ingestion.catalogue.release_manifest import SeriesExclusion
+from ingestion.catalogue.results import plain
+from ingestion.catalogue.rows import people_and_studies
+from ingestion.catalogue.writer import read_rows
+
+BY_SOURCE: tuple[Table, ...] = tuple(table for table in t.ROW_TABLES if table is not t.collection)
+"""The tables that a release holds by source."""
+LEFT_OUT = "error"
+"""Of ``series.QualityStatus``."""
+_OF_SERIES = {
+    t.feature.name: ("SeriesInstanceUID",),
+    t.segmentation.name: ("SeriesInstanceUID", "ImageSeriesInstanceUID"),
+}
+"""Columns that name the series that a row is about; a row goes with any of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRelease:
+    """The rows of a source that are released, by table, and the series that are not."""
+
+    collection: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
+    left_out: tuple[SeriesExclusion, ...]
+
+
+def source_release(connection: Connection, collection: pd.DataFrame, source_id: str) -> SourceRelease:
+    """Read the source's rows and take the series out that quality leaves out.
+
+    Args:
+        collection: the one row of the source.
+    """
+    frames = {table.name: read_rows(connection, table, source_id=source_id) for table in BY_SOURCE}
+    series = frames[t.series.name]
+    out = series[series["QualityStatus"] == LEFT_OUT]
+    if out.empty:
+        return SourceRelease(collection, frames, ())
+    left_out = tuple(
+        SeriesExclusion(source_id, uid, because or "")
+        for uid, because in out[["SeriesInstanceUID", "LeftOutBecause"]].itertuples(index=False)
+    )
+    gone = {one.SeriesInstanceUID for one in left_out}
+    kept = series[~series["SeriesInstanceUID"].isin(gone)].reset_index(drop=True)
+    rows = _rows(kept)
+    patients, studies = people_and_studies(rows)
+    frames[t.series.name] = kept
+    frames[t.patient.name] = frame_of(t.patient, patients)
+    frames[t.study.name] = frame_of(t.study, studies)
+    for name, columns in _OF_SERIES.items():
+        frames[name] = _without(frames[name], columns, gone)
+    [declared] = _rows(collection)
+    counted = frame_of(t.collection, [declared | contents_row(patients=patients, studies=studies, series=rows)])
+    return SourceRelease(counted, frames, left_out)
+
+
+def _without(frame: pd.DataFrame, columns: tuple[str, ...], gone: set[str]) -> pd.DataFrame:
+    named = frame[list(columns)].isin(gone).any(axis=1)
+    return frame[~named].reset_index(drop=True)
+
+
+def _rows(frame: pd.DataFrame) -> list[Row]:
+    names = [str(name) for name in frame.columns]
+    return [
+        dict(zip(names, (plain(value) for value in values), strict=True))
+        for values in frame.itertuples(index=False, name=None)
+    ]

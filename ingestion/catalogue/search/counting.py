@@ -1,0 +1,110 @@
+"""Counts of series, studies and people under a mask of rows, for every value of a field.
+
+The rows of a value rise, and rows of one study and of one person stand together: a new study, or a new person, begins
+wherever the number of the row's study, or person, differs from the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.catalogue.search.index import FieldIndex, SearchIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many under one predicate."""
+
+    people: int
+    studies: int
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCounts:
+    """(V,) each: the counts of every value of a field."""
+
+    people: NDArray[np.int64]
+    studies: NDArray[np.int64]
+    series: NDArray[np.int64]
+
+    def at(self, code: int) -> Counts:
+        return Counts(int(self.people[code]), int(self.studies[code]), int(self.series[code]))
+
+
+Kernel: TypeAlias = Callable[..., None]
+"""``kernels.count_postings``: the same counts, compiled."""
+
+
+def count_rows(index: SearchIndex, mask: NDArray[np.bool_] | None) -> Counts:
+    """The counts of the rows under ``mask`` ((N,); None: all)."""
+    if mask is None:
+        return Counts(index.people, index.studies, index.series)
+    study = index.study_of_row[mask]
+    first = _first(study)
+    person = index.person_of_study[study[first]]
+    return Counts(int(_first(person).sum()), int(first.sum()), len(study))
+
+
+def count_field(
+    index: SearchIndex,
+    field: FieldIndex,
+    mask: NDArray[np.bool_] | None,
+    *,
+    kernel: Kernel | None,
+) -> FieldCounts:
+    """The counts of every value of ``field`` under ``mask`` ((N,); None: all rows)."""
+    if kernel is not None:
+        return _compiled(index, field, mask, kernel)
+    postings, bounds = field.postings, np.asarray(field.offsets)
+    if mask is not None:
+        chosen = mask[postings]
+        before = np.concatenate(([0], np.cumsum(chosen, dtype=np.int64)))
+        postings, bounds = postings[chosen], before[bounds]
+    series = np.diff(bounds)
+    study = index.study_of_row[postings]
+    first = _first(study, bounds)
+    bounds = _summed(first)[bounds]
+    studies = np.diff(bounds)
+    person = index.person_of_study[study[first]]
+    first = _first(person, bounds)
+    return FieldCounts(np.diff(_summed(first)[bounds]), studies, series)
+
+
+def _compiled(
+    index: SearchIndex,
+    field: FieldIndex,
+    mask: NDArray[np.bool_] | None,
+    kernel: Kernel,
+) -> FieldCounts:
+    values = len(field.offsets) - 1
+    found = FieldCounts(*(np.zeros(values, dtype=np.int64) for _ in range(3)))
+    kernel(
+        np.asarray(field.postings),
+        np.asarray(field.offsets),
+        np.asarray(index.study_of_row),
+        np.asarray(index.person_of_row),
+        np.ones(0, dtype=np.bool_) if mask is None else mask,
+        found.people,
+        found.studies,
+        found.series,
+    )
+    return found
+
+
+def _first(ordinals: NDArray[np.int32], bounds: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+    """Where a new ordinal begins; always at the bounds."""
+    first = np.ones(len(ordinals), dtype=bool)
+    np.not_equal(ordinals[1:], ordinals[:-1], out=first[1:])
+    if bounds is not None:
+        first[bounds[bounds < len(ordinals)]] = True
+    return first
+
+
+def _summed(values: NDArray[np.generic]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(values, dtype=np.int64)))

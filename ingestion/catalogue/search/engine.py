@@ -1,0 +1,158 @@
+"""Answers to queries: the rows that match, how many they are, and the counts of every value beside them.
+
+People, studies and series are counted under one predicate. A source that can't answer a criterion, since it states
+that field nowhere, is left out of the counts and named with the reason: never counted as zero, and the criterion never
+dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.catalogue.search.counting import Counts, FieldCounts, Kernel, count_field, count_rows
+from ingestion.catalogue.search.evaluate import Evaluator, both
+from ingestion.catalogue.search.fields import NOT_STATED
+from ingestion.catalogue.search.index import FieldIndex, SearchIndex
+from ingestion.catalogue.search.query import EVERYTHING, AllOf, AnyOfValues, Between, Node, fields_of
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedSource:
+    """A source that can't answer the query: it states ``fields`` for none of its series."""
+
+    source_id: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The values of one field with their counts."""
+
+    name: str
+    terms: tuple[str, ...]
+    counts: FieldCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The exact answer. What leaves the platform goes through ``protection`` first."""
+
+    total: Counts
+    facets: tuple[Facet, ...]
+    refused: tuple[RefusedSource, ...]
+
+
+class SearchEngine:
+    """Answers queries on one open index. Safe to use from several threads."""
+
+    def __init__(self, index: SearchIndex) -> None:
+        self.index = index
+        self._kernel: Kernel | None = None
+        self._stated: NDArray[np.bool_] | None = None
+        self._lock = threading.Lock()
+
+    def compile(self) -> None:
+        """Load the compiled counting loop; until then the same counts are made without it, several times slower."""
+        from ingestion.catalogue.search.kernels import count_postings
+
+        count_field(self.index, self._any_counted(), None, kernel=count_postings)
+        self._kernel = count_postings
+
+    def answer(
+        self,
+        query: AllOf = EVERYTHING,
+        *,
+        facets: Sequence[str] | None = None,
+        refused: tuple[RefusedSource, ...] | None = None,
+        cross_filtered: bool = True,
+    ) -> Answer:
+        """The counts of ``query`` and of the values of ``facets`` (names; None: every counted field).
+
+        Args:
+            refused: the sources to leave out; None: those that can't answer this very query.
+            cross_filtered: values of a field are counted without the query's criteria on that field.
+        """
+        names = [one.field.name for one in self.index.fields.values() if one.field.counted]
+        wanted = names if facets is None else [name for name in names if name in set(facets)]
+        if refused is None:
+            refused = self.refused(query)
+        evaluator = Evaluator(self.index)
+        # one mask for each field that the query asks of by itself, and one for the rest
+        own: dict[str, list[Node]] = {}
+        shared: list[Node] = []
+        for child in query.children:
+            name = child.field if isinstance(child, (AnyOfValues, Between)) else None
+            (own.setdefault(name, []) if cross_filtered and name in wanted else shared).append(child)
+        base = both(evaluator.every(shared), self.answering(refused))
+        masks = {name: evaluator.every(children) for name, children in own.items()}
+        everything = both(base, *masks.values())
+        found = []
+        for name in wanted:
+            mask = everything
+            if name in masks:
+                mask = both(base, *(other for field, other in masks.items() if field != name))
+            found.append(Facet(name, self.index.fields[name].terms, self._count(self.index.fields[name], mask)))
+        return Answer(count_rows(self.index, everything), tuple(found), refused)
+
+    def rows(self, query: AllOf) -> NDArray[np.intp]:
+        """The numbers of the rows that match, rising; rows of refused sources are not among them."""
+        mask = both(Evaluator(self.index).every(query.children), self.answering(self.refused(query)))
+        return np.arange(self.index.series) if mask is None else np.flatnonzero(mask)
+
+    def refused(self, query: AllOf) -> tuple[RefusedSource, ...]:
+        """The sources that state a field of the query for none of their series."""
+        asked = sorted(set(fields_of(query)) - {self.index.schema.source})
+        if not asked:
+            return ()
+        stated = self._stated_by_source()
+        columns = [list(self.index.fields).index(name) for name in asked]
+        terms = self.index.fields[self.index.schema.source].terms
+        refused = []
+        for code in range(1, len(terms)):
+            lacking = tuple(name for name, at in zip(asked, columns, strict=True) if not stated[code, at])
+            if lacking:
+                refused.append(RefusedSource(terms[code], lacking))
+        return tuple(refused)
+
+    def _stated_by_source(self) -> NDArray[np.bool_]:
+        """(sources, fields): whether any series of the source states the field."""
+        with self._lock:
+            if self._stated is None:
+                source = self.index.fields[self.index.schema.source]
+                stated = np.zeros((len(source.terms), len(self.index.fields)), dtype=bool)
+                code_of_row = np.zeros(self.index.series, dtype=np.int32)
+                for code in range(len(source.terms)):
+                    code_of_row[source.rows_of(code)] = code
+                for at, field in enumerate(self.index.fields.values()):
+                    stated[np.unique(code_of_row[field.postings[field.offsets[1] :]]), at] = True
+                self._stated = stated
+            return self._stated
+
+    def answering(self, refused: tuple[RefusedSource, ...]) -> NDArray[np.bool_] | None:
+        """(N,) the rows of all sources but those; None: all rows."""
+        if not refused:
+            return None
+        source = self.index.fields[self.index.schema.source]
+        mask = np.ones(self.index.series, dtype=bool)
+        for one in refused:
+            mask[source.rows_of(source.code_of[one.source_id])] = False
+        return mask
+
+    def _count(self, field: FieldIndex, mask: NDArray[np.bool_] | None) -> FieldCounts:
+        if mask is None:
+            series, studies, people = field.totals
+            return FieldCounts(people, studies, series)
+        return count_field(self.index, field, mask, kernel=self._kernel)
+
+    def _any_counted(self) -> FieldIndex:
+        return self.index.fields[self.index.schema.source]
+
+
+def facet_value(term: str) -> str:
+    """What a value is called where people read it."""
+    return "not stated" if term == NOT_STATED else term

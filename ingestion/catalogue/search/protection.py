@@ -1,0 +1,126 @@
+"""What a visitor may see of a count: nothing of small groups, rounded numbers of others, the same at every repeat.
+
+How a number is rounded depends on a secret, the release and the settled question (``settle``), and on nothing else:
+asking again, or in other words, gives the same number, so repeats don't average out; two questions with the same
+people get numbers of their own, so equal numbers don't tell that two groups are the same. Rounding goes up or down in
+proportion to the remainder (as Statistics New Zealand's random rounding does), and the bound under which a count is
+hidden is blurred, so one person more or less doesn't move a number at a place that could be searched for.
+docs/decisions/0007-small-counts.md says what that withstands, measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ingestion.catalogue.search.counting import Counts
+
+HIDDEN_BELOW = 10
+"""The least that a visitor learns a number of: what European federations of clinical data use."""
+ROUNDED_TO = 10
+BLUR = 0.5
+"""Groups of up to 1.5 times the bound are hidden at times, so that the bound itself tells nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountPolicy:
+    """How numbers of a source are shown. ``noise``: scale of a Laplace distribution, in people; 0: none."""
+
+    hidden_below: int = HIDDEN_BELOW
+    rounded_to: int = ROUNDED_TO
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.hidden_below < 1 or self.rounded_to < 1 or not 0 <= self.noise < math.inf:
+            raise ValueError("a count policy has hidden_below and rounded_to of 1 or more, and noise of 0 or more")
+
+
+def strictest(policies: Iterable[CountPolicy]) -> CountPolicy:
+    """Of numbers that mix sources, the strictest of each."""
+    known = list(policies)
+    if not known:
+        return CountPolicy()
+    return CountPolicy(
+        hidden_below=max(one.hidden_below for one in known),
+        rounded_to=max(one.rounded_to for one in known),
+        noise=max(one.noise for one in known),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCounts:
+    """What is shown of one set of people. ``hidden``: fewer than ``below``, perhaps nobody; numbers are None then."""
+
+    people: int | None
+    studies: int | None
+    series: int | None
+    below: int | None = None
+
+    @property
+    def hidden(self) -> bool:
+        return self.people is None
+
+
+class Protection:
+    """Turns exact counts of one release into public ones."""
+
+    def __init__(self, *, secret: bytes, release: str) -> None:
+        """Raises ``ValueError`` for a secret of under 32 bytes."""
+        if len(secret) < 32:
+            raise ValueError("the secret of the public counts has at least 32 bytes")
+        self._key = hashlib.blake2b(release.encode(), key=secret[:64], digest_size=32).digest()
+
+    def public(self, exact: Counts, policy: CountPolicy, *, question: str) -> PublicCounts:
+        """What may be shown of ``exact``. ``question``: digest of the settled question that it answers."""
+        blurred = policy.hidden_below * (1 + BLUR * self._uniform(question, "bound"))
+        if exact.people < policy.hidden_below or exact.people < blurred:
+            return PublicCounts(None, None, None, below=math.ceil(policy.hidden_below * (1 + BLUR)))
+        people = self._shown(question, exact.people, "people", policy)
+        # a group that is shown is never smaller than the bound says
+        return PublicCounts(
+            people=max(people, policy.rounded_to),
+            studies=max(self._shown(question, exact.studies, "studies", policy), policy.rounded_to),
+            series=max(self._shown(question, exact.series, "series", policy), policy.rounded_to),
+        )
+
+    def public_facet(
+        self, exact: Iterable[Counts], policies: Iterable[CountPolicy], *, questions: Iterable[str]
+    ) -> tuple[PublicCounts, ...]:
+        """What may be shown of the values of one field.
+
+        Where rounding is finer than the bound, a value that alone is hidden could be had from the total; then the
+        smallest value that is shown is hidden with it.
+        """
+        counts, rules = list(exact), list(policies)
+        shown = [
+            self.public(one, rule, question=question)
+            for one, rule, question in zip(counts, rules, questions, strict=True)
+        ]
+        hidden = [at for at, one in enumerate(shown) if one.hidden]
+        fine = any(rule.rounded_to < rule.hidden_below for rule in rules)
+        if fine and len(hidden) == 1 and len(shown) > 1:
+            open_ones = [at for at in range(len(shown)) if at not in hidden]
+            also = min(open_ones, key=lambda at: (counts[at].people, at))
+            shown[also] = PublicCounts(None, None, None, below=None)
+        return tuple(shown)
+
+    def _shown(self, question: str, number: int, what: str, policy: CountPolicy) -> int:
+        value = float(number)
+        if policy.noise:
+            value += _laplace(self._uniform(question, f"{what} noise"), policy.noise)
+        low = math.floor(value / policy.rounded_to)
+        rest = value / policy.rounded_to - low
+        up = self._uniform(question, what) < rest
+        return max((low + up) * policy.rounded_to, 0)
+
+    def _uniform(self, question: str, what: str) -> float:
+        """In [0, 1), by the secret, the release and the question, and by which of its numbers it is for."""
+        said = f"{what}|{question}".encode()
+        return int.from_bytes(hashlib.blake2b(said, key=self._key, digest_size=8).digest(), "little") / 2**64
+
+
+def _laplace(uniform: float, scale: float) -> float:
+    centred = min(max(uniform, 2**-60), 1 - 2**-53) - 0.5
+    return -scale * math.copysign(math.log1p(-2 * abs(centred)), centred)

@@ -1,0 +1,109 @@
+"""Answers for everybody: the counts of the settled question as far as they may be shown, and who can't answer it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ingestion.catalogue.search.engine import Facet, RefusedSource, SearchEngine
+from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest, normal
+from ingestion.catalogue.search.settle import settle
+
+
+@dataclass(frozen=True, slots=True)
+class PublicValue:
+    """One value of a field and what may be shown of its counts."""
+
+    value: str
+    counts: PublicCounts
+
+
+@dataclass(frozen=True, slots=True)
+class PublicFacet:
+    """The values of one field that anything may be shown of, most people first; ``hidden``: how many others there are.
+
+    Values of the field that nobody has are among the hidden ones: that nobody has them is not told either.
+    """
+
+    name: str
+    values: tuple[PublicValue, ...]
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAnswer:
+    """What a visitor gets. ``release``: the answer never changes for it."""
+
+    release: str
+    total: PublicCounts
+    facets: tuple[PublicFacet, ...]
+    refused: tuple[RefusedSource, ...]
+
+
+class PublicSearch:
+    """Answers queries on one release by the count policies of its sources."""
+
+    def __init__(
+        self, engine: SearchEngine, protection: Protection, policies: Mapping[str, CountPolicy] | None = None
+    ) -> None:
+        """``policies``: by source id; a source without one has the default."""
+        self.engine = engine
+        self._protection = protection
+        source = engine.index.fields[engine.index.schema.source]
+        self._policies = {term: (policies or {}).get(term, CountPolicy()) for term in source.terms if term}
+        self._strictest = strictest(self._policies.values())
+
+    def answer(self, query: AllOf, *, facets: Sequence[str] | None = None, cross_filtered: bool = True) -> PublicAnswer:
+        """The public answer.
+
+        Args:
+            facets: names of the fields whose values are wanted; None: all.
+            cross_filtered: values of a field are counted without the query's criteria on that field.
+        """
+        refused = self.engine.refused(query)
+        among = self.engine.answering(refused)
+        settled = settle(self.engine.index, query, fewest=self._strictest.hidden_below, among=among)
+        exact = self.engine.answer(settled, facets=facets, refused=refused, cross_filtered=cross_filtered)
+        left_out = ",".join(one.source_id for one in refused)
+        total = self._protection.public(exact.total, self._strictest, question=_question(settled, left_out))
+        return PublicAnswer(
+            release=self.engine.index.release,
+            total=total,
+            facets=tuple(
+                self._facet(facet, settled, left_out, cross_filtered=cross_filtered) for facet in exact.facets
+            ),
+            refused=refused,
+        )
+
+    def _facet(self, facet: Facet, settled: AllOf, left_out: str, *, cross_filtered: bool) -> PublicFacet:
+        others = tuple(child for child in settled.children if not (cross_filtered and _is_on(child, facet.name)))
+        of_source = facet.name == self.engine.index.schema.source
+        codes = [code for code in range(len(facet.terms)) if facet.counts.people[code]]
+        shown = self._protection.public_facet(
+            [facet.counts.at(code) for code in codes],
+            [
+                self._policies.get(facet.terms[code], self._strictest) if of_source else self._strictest
+                for code in codes
+            ],
+            questions=[
+                _question(normal(AllOf((*others, AnyOfValues(facet.name, (facet.terms[code],))))), left_out)
+                for code in codes
+            ],
+        )
+        values = [
+            PublicValue(facet.terms[code], counts)
+            for code, counts in zip(codes, shown, strict=True)
+            if not counts.hidden
+        ]
+        values.sort(key=lambda one: (-(one.counts.people or 0), one.value))
+        return PublicFacet(facet.name, tuple(values), hidden=len(facet.terms) - len(values))
+
+
+def _is_on(node: Node, field: str) -> bool:
+    return isinstance(node, (AnyOfValues, Between)) and node.field == field
+
+
+def _question(settled: AllOf, left_out: str) -> str:
+    return hashlib.sha256(f"{digest(settled)}|{left_out}".encode()).hexdigest()[:32]

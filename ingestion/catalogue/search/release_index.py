@@ -1,0 +1,110 @@
+"""The search index of a platform release: its series rows, joined with what their collections and annotations say."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from ingestion.catalogue.release_manifest import ReleaseFile, ReleaseManifest, release_key
+from ingestion.catalogue.search.build import build_index
+from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
+from ingestion.catalogue.search.index import FORMAT, IndexUnusableError, SearchIndex, open_index
+from ingestion.storage import ObjectStore
+
+_AGES = tuple(range(0, 95, 5))
+_THICKNESSES = (0, 1, 1.5, 2, 3, 4, 5, 7, 10)
+"""Millimetres, from thin-section to thick: the steps at which protocols differ."""
+_FIELDS = (0, 1, 1.4, 2, 3.1)
+"""Tesla: low field, 1.0, 1.5, 3.0, above."""
+
+RELEASE_SCHEMA = SearchSchema(
+    fields=(
+        SearchField("CancerType", FieldKind.TERM, "Cancer"),
+        SearchField("BodyPart", FieldKind.TERM, "Body part"),
+        SearchField("Modality", FieldKind.TERM, "Modality"),
+        SearchField("ManufacturerName", FieldKind.TERM, "Manufacturer"),
+        SearchField("ManufacturerModelName", FieldKind.TERM, "Model"),
+        SearchField("PatientSex", FieldKind.TERM, "Sex"),
+        SearchField("AgeAtStudy", FieldKind.NUMBER, "Age at study", unit="year", edges=_AGES),
+        SearchField("StudyYear", FieldKind.NUMBER, "Year of study (shifted)", edges=tuple(range(1990, 2031))),
+        SearchField("HolderCountries", FieldKind.TERMS, "Country of the holder", separator=","),
+        SearchField("source_id", FieldKind.TERM, "Source"),
+        SearchField("SliceThickness", FieldKind.NUMBER, "Slice thickness", unit="mm", edges=_THICKNESSES),
+        SearchField("MagneticFieldStrength", FieldKind.NUMBER, "Field strength", unit="T", edges=_FIELDS),
+        SearchField("Segmented", FieldKind.TERM, "Has a segmentation"),
+        SearchField("State", FieldKind.TERM, "Completeness"),
+        SearchField("AccessMode", FieldKind.TERM, "Access"),
+        SearchField("DataUse", FieldKind.TERMS, "Data use condition", separator=","),
+        SearchField("SeriesDescription", FieldKind.TEXT, "Series description"),
+    )
+)
+"""What can be searched in a release. Study years are of shifted dates: exact to within the shift, up to five years."""
+
+_JOIN = """
+select series.* replace (
+         case when series."PatientSex" in ('F', 'M', 'O') then series."PatientSex" end as "PatientSex"
+       ),
+       try_cast(left(series."StudyDate", 4) as integer) as "StudyYear",
+       case when regions.image is null then 'no' else 'yes' end as "Segmented",
+       collection."CancerType", collection."HolderCountries", collection."AccessMode", collection."DataUse"
+from read_parquet($series, union_by_name=true) as series
+join read_parquet($collection) as collection using (source_id)
+left join (
+  select distinct source_id, "ImageSeriesInstanceUID" as image
+  from read_parquet($segmentation, union_by_name=true) where "Status" = 'measured'
+) as regions on regions.source_id = series.source_id and regions.image = series."SeriesInstanceUID"
+"""
+
+
+class ReleaseDamagedError(RuntimeError):
+    """A file of a release is not the one that its manifest names."""
+
+
+def open_release(research: ObjectStore, release: ReleaseManifest, folder: Path) -> SearchIndex:
+    """The index of ``release``, made in ``folder`` the first time.
+
+    Raises:
+        StoreError: the store failed.
+        ReleaseDamagedError: a file has another checksum than the manifest says.
+        IndexUnusableError: the release holds no series, or was made by a version whose tables differ.
+    """
+    place = folder / f"{release.version}-{release.content_digest}-{FORMAT}-{_schema_digest()}"
+    try:
+        return open_index(place)
+    except IndexUnusableError:
+        return _make(research, release, place)
+
+
+def _make(research: ObjectStore, release: ReleaseManifest, place: Path) -> SearchIndex:
+    with tempfile.TemporaryDirectory(prefix="cie-search-") as scratch:
+        tables: dict[str, list[str]] = {"series": [], "collection": [], "segmentation": []}
+        for number, file in enumerate(release.files):
+            if file.table in tables:
+                tables[file.table].append(_fetch(research, release.version, file, Path(scratch) / f"{number}.parquet"))
+        if not tables["series"]:
+            raise IndexUnusableError(f"release {release.version} holds no series: nothing can be searched")
+        joined = Path(scratch) / "joined.parquet"
+        with duckdb.connect() as connection:
+            try:
+                connection.execute(f"copy ({_JOIN}) to '{joined}' (format parquet)", tables)
+            except duckdb.Error as error:
+                raise IndexUnusableError(
+                    f"release {release.version} lacks a column that the search needs ({type(error).__name__}): "
+                    "build a release with this version"
+                ) from None
+        return build_index([joined], place, schema=RELEASE_SCHEMA, release=release.version)
+
+
+def _fetch(research: ObjectStore, version: str, file: ReleaseFile, target: Path) -> str:
+    body = research.read(release_key(version, file.path))
+    if hashlib.sha256(body).hexdigest() != file.sha256:
+        raise ReleaseDamagedError(f"release {version}: {file.path} is not the file that the manifest names")
+    target.write_bytes(body)
+    return str(target)
+
+
+def _schema_digest() -> str:
+    return hashlib.sha256(repr(RELEASE_SCHEMA).encode()).hexdigest()[:12]

@@ -1,0 +1,84 @@
+"""Answers of the newest release, kept until there is a newer one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingestion.catalogue.search.engine import SearchEngine
+from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.protection import Protection
+from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
+from ingestion.catalogue.search.query import AllOf, digest
+
+KEPT_ANSWERS = 2_000
+"""Of a panel some 20 kB each: the questions of a busy day."""
+LOOK_AGAIN_SECONDS = 30.0
+"""How often the store is asked for a newer release."""
+
+
+class NothingReleasedError(LookupError):
+    """There is no release to search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The release that is searched."""
+
+    search: PublicSearch
+
+    @property
+    def index(self) -> SearchIndex:
+        return self.search.engine.index
+
+
+class SearchService:
+    """Opens the newest release and answers from it. Safe to use from several threads."""
+
+    def __init__(
+        self, newest: Callable[[], str | None], opened: Callable[[str], SearchIndex], *, secret: bytes,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        """``newest``: the newest version or None; ``opened``: the index of a version."""
+        self._newest, self._opened, self._secret, self._clock = newest, opened, secret, clock
+        self._lock = threading.Lock()
+        self._current: Current | None = None
+        self._looked = float("-inf")
+        self._answers: OrderedDict[tuple[str, str, str], PublicAnswer] = OrderedDict()
+
+    def current(self) -> Current:
+        """Raises ``NothingReleasedError`` where there is no release, and what opening it raises."""
+        with self._lock:
+            now = self._clock()
+            if self._current is None or now - self._looked >= LOOK_AGAIN_SECONDS:
+                version = self._newest()
+                if version is None:
+                    raise NothingReleasedError("there is no release yet: sync a source, then build one")
+                if self._current is None or self._current.index.release != version:
+                    self._current = self._open(version)
+                self._looked = now
+            return self._current
+
+    def answer(self, query: AllOf, *, facets: tuple[str, ...] | None = None) -> PublicAnswer:
+        """The public answer of the newest release."""
+        current = self.current()
+        key = (current.index.release, digest(query), "*" if facets is None else ",".join(sorted(facets)))
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+        answer = current.search.answer(query, facets=facets)
+        with self._lock:
+            self._answers[key] = answer
+            while len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        return answer
+
+    def _open(self, version: str) -> Current:
+        engine = SearchEngine(self._opened(version))
+        # the compiled loop loads beside the first answers, which are counted without it
+        threading.Thread(target=engine.compile, name="search-kernel", daemon=True).start()
+        return Current(PublicSearch(engine, Protection(secret=self._secret, release=version)))

@@ -1,0 +1,183 @@
+"""``cie check``: the quality checks on a folder before anything is sent; no service needed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from ingestion.accounting.states import Reason, ReasonGroup
+from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.deidentify_names import write_names
+from ingestion.deidentify.folder import FolderUseError, check_folders
+from ingestion.deidentify.policy import PolicyError, load_policy
+from ingestion.fanout import Fanout
+from ingestion.identity.keys import KEY_BYTES, SourceKey, load_key
+from ingestion.identity.linkage import LINKAGE_KEY_ID
+from ingestion.settings import Settings
+from ingestion.sources.registry import SourceEntry, UnknownSourceError, load_registry
+from quality_checks import documents as d
+from quality_checks.folder_check import FolderCheck, check_folder
+from quality_checks.model import Severity
+from quality_checks.report_findings import worst_rules
+
+DEFAULT_POLICY = "platform-default"
+FOLDER_ID = "FOLDER-CHECK"
+"""Stands for a folder that is no source of the registry."""
+WORST_SHOWN = 10
+"""Rules told in the terminal; the report has all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(check)
+
+
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of raw DICOM, zips too. It is only read.")],
+    report: Annotated[
+        Path, typer.Option("--report", help="Folder for the report, made if missing; its files are replaced.")
+    ] = Path("cie-check"),
+    source: Annotated[
+        str | None, typer.Option("--source", help="The source's id in the registry; judges by what it declares.")
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option("--key-file", help="64 hex digits, for the platform's pseudonyms; default: a throw-away key."),
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option("--policy", help="Name or YAML file; default: the source's, or platform-default.")
+    ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option("--names", help="Write which file ended where to this CSV file. Keep it: it holds file names."),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report's JSON.")] = False,
+) -> None:
+    """Check a folder as the platform would, on this machine, and write a report that names nobody.
+
+    Nothing is sent, nothing is kept of the images. Exit code 1 when a rule ends in error, a series would be left out,
+    or an object is held back that someone must act on.
+
+    Example: cie check delivery/ --report check/
+    """
+    try:
+        entry = _entry(source)
+        check_folders(folder, report)
+        if names is not None and names.resolve().is_relative_to(report.resolve()):
+            raise FolderUseError("--names must not lie in the report's folder: it holds file names")
+        chosen = load_policy(policy or entry.policy)
+    except (FolderUseError, PolicyError, UnknownSourceError) as error:
+        errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    key = _key(entry.id, key_file)
+    with (
+        tempfile.TemporaryDirectory(prefix="cie-check-") as scratch,
+        Fanout(workers=workers) as fanout,
+        Progress(console=errors, transient=True) as bar,
+    ):
+        line = bar.add_task("series", total=None)
+        found = check_folder(
+            folder,
+            entry=entry,
+            registered=source is not None,
+            key=key,
+            linkage=_linkage(key),
+            policy=chosen,
+            fanout=fanout,
+            scratch=Path(scratch),
+            progress=lambda done, total: bar.update(line, completed=done, total=total),
+        )
+    report.mkdir(parents=True, exist_ok=True)
+    for document in found.documents:
+        (report / document.name).write_bytes(document.body)
+    if names is not None:
+        write_names(names, found.outcome)
+    if as_json:
+        print_json(json.loads((report / d.SUMMARY).read_bytes()))
+    else:
+        _show(found, report)
+    if found.verdict.blocks or found.verdict.excluded or _held_back(found):
+        raise typer.Exit(1)
+
+
+def _show(found: FolderCheck, report: Path) -> None:
+    verdict, counts = found.verdict, found.state.counts
+    columns = [("delivered", True), ("would be accepted", True), ("duplicate", True), ("held back", True)]
+    row = (counts.delivered, counts.accepted, counts.duplicate, counts.quarantined)
+    print_whole(make_table(f"{found.series} series", columns, [row]))
+    for reason, number in found.state.reasons.items():
+        facts = Reason(reason).facts
+        console.print(
+            f"{number} × [bold]{reason}[/]: {facts.meaning}. To do: {facts.remedy}.", highlight=False, soft_wrap=True
+        )
+    worst = worst_rules(verdict)
+    shown = [one for one in worst if one.severity is not Severity.INFO][:WORST_SHOWN]
+    for one in shown:
+        colour = "red" if one.severity is Severity.ERROR else "yellow"
+        console.print(
+            f"[bold {colour}]{one.severity.value}[/] {one.rule.title}: {one.result.message}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    more = sum(one.severity is not Severity.INFO for one in worst) - len(shown)
+    if more:
+        console.print(f"and {more} more rules; the report has them all", highlight=False)
+    verdict_line = "[bold red]would be blocked[/]" if verdict.blocks else "[bold green]would be taken in[/]"
+    console.print(
+        f"{verdict_line}: {len(verdict.of(Severity.ERROR))} errors, {len(verdict.of(Severity.WARNING))} warnings; "
+        f"{len(verdict.excluded)} series would be left out of releases; tier {int(found.tier.tier)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"report: {report / d.REPORT}", highlight=False, soft_wrap=True)
+
+
+def _held_back(found: FolderCheck) -> bool:
+    return any(Reason(reason).group is not ReasonGroup.COMPANION for reason in found.state.reasons)
+
+
+def _key(source_id: str, key_file: Path | None) -> SourceKey:
+    if key_file is None:
+        return SourceKey(source_id, secrets.token_bytes(KEY_BYTES))
+    return load_key(source_id, keys_dir=key_file.parent, key_file=key_file)
+
+
+def _linkage(key: SourceKey) -> SourceKey:
+    """Nothing is compared beyond the folder, so any secret does; one made of the key gives equal reports."""
+    return SourceKey(LINKAGE_KEY_ID, hmac.new(key.secret, b"cie/check/linkage", hashlib.sha256).digest())
+
+
+def _entry(source: str | None) -> SourceEntry:
+    if source is not None:
+        return load_registry(Settings().registry).get(source)
+    today = dt.datetime.now(dt.UTC).date()
+    values = {
+        "id": FOLDER_ID,
+        "project": "A folder",
+        "holder_countries": ["XX"],
+        "cancer_type": "lung",
+        "modalities": ["CT", "MR", "PT", "MG", "US", "CR", "DX", "NM", "SEG", "RTSTRUCT", "SR", "XA", "RF"],
+        "figures": {"individuals": 0, "studies": 0, "series": 0, "as_of": today, "provenance": "a folder"},
+        "connector": {"kind": "folder", "path": "."},
+        "policy": DEFAULT_POLICY,
+        "agreement": {
+            "kind": "data_sharing_agreement",
+            "signed_on": None,
+            "valid_until": None,
+            "data_use": ["DUO:0000042"],
+            "access_mode": "remote_processing",
+        },
+        "contact": {"name": "Whoever holds the folder", "email": "holder@example.org"},
+    }
+    return SourceEntry.model_validate(values)

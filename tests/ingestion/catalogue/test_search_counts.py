@@ -1,0 +1,240 @@
+"""Every count of the search against a plain count of the rows, for queries that Hypothesis makes up."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingestion.catalogue.search.build import build_index
+from ingestion.catalogue.search.engine import SearchEngine
+from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
+from ingestion.catalogue.search.index import IndexUnusableError, open_index
+from ingestion.catalogue.search.kernels import count_postings
+from ingestion.catalogue.search.query import AllOf, QueryError, digest, normal, parse_query, to_json
+
+SCHEMA = SearchSchema(
+    fields=(
+        SearchField("source_id", FieldKind.TERM, "Source"),
+        SearchField("Modality", FieldKind.TERM, "Modality"),
+        SearchField("Countries", FieldKind.TERMS, "Country", separator=","),
+        SearchField("AgeAtStudy", FieldKind.NUMBER, "Age", unit="year", edges=(0, 40, 60, 80)),
+        SearchField("SeriesDescription", FieldKind.TEXT, "Description"),
+    ),
+    person=("Person",),
+)
+MODALITIES = ["CT", "MR", "PT", None]
+COUNTRIES = ["NL", "NL,DE", "DE,FR", None]
+TEXTS = ["T2 TSE axial", "t1 sag", "Thorax  5.0", None]
+
+
+def make_rows(seed: int = 1, *, rows: int = 400) -> pd.DataFrame:
+    """Series of people who may be in several sources; source C states no age."""
+    rng = np.random.default_rng(seed)
+    people = rng.integers(0, 60, rows)
+    frame = pd.DataFrame(
+        {
+            "source_id": [("A", "B", "C")[number] for number in rng.integers(0, 3, rows)],
+            "Person": [f"p{number}" for number in people],
+            "StudyInstanceUID": [
+                f"2.25.{person}{study}" for person, study in zip(people, rng.integers(0, 4, rows), strict=True)
+            ],
+            "SeriesInstanceUID": [f"2.25.9{number}" for number in rng.permutation(rows)],
+            "Modality": [MODALITIES[number] for number in rng.integers(0, 4, rows)],
+            "Countries": [COUNTRIES[number] for number in rng.integers(0, 4, rows)],
+            "AgeAtStudy": rng.integers(20, 95, rows).astype(float),
+            "SeriesDescription": [TEXTS[number] for number in rng.integers(0, 4, rows)],
+        }
+    )
+    frame.loc[frame["source_id"] == "C", "AgeAtStudy"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    return make_rows()
+
+
+@pytest.fixture(scope="module")
+def engine(rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
+    folder = tmp_path_factory.mktemp("search")
+    rows.to_parquet(folder / "series.parquet")
+    index = build_index([folder / "series.parquet"], folder / "index", schema=SCHEMA, release="2026.11.0")
+    return SearchEngine(index)
+
+
+def matches(row: dict[str, Any], node: dict[str, Any]) -> bool:
+    """Whether a row matches, said in the plainest way."""
+    if "all" in node:
+        return all(matches(row, child) for child in node["all"])
+    if "any" in node:
+        return any(matches(row, child) for child in node["any"])
+    if "not" in node:
+        return not matches(row, node["not"])
+    if "text" in node:
+        return all(word.casefold() in (row["SeriesDescription"] or "").casefold() for word in node["text"].split())
+    value = row[node["field"]]
+    if "in" in node:
+        has = (value or "").split(",") if node["field"] == "Countries" else [value or ""]
+        return bool(set(has) & set(node["in"]))
+    if value is None or math.isnan(value):
+        return False
+    return node.get("from", -math.inf) <= value <= node.get("to", math.inf)
+
+
+leaves = st.one_of(
+    st.builds(
+        lambda v: {"field": "Modality", "in": v}, st.lists(st.sampled_from(["CT", "MR", "PT", "", "XX"]), min_size=1)
+    ),
+    st.builds(lambda v: {"field": "Countries", "in": v}, st.lists(st.sampled_from(["NL", "DE", "FR", ""]), min_size=1)),
+    st.builds(lambda v: {"field": "source_id", "in": v}, st.lists(st.sampled_from(["A", "B", "C"]), min_size=1)),
+    st.builds(
+        lambda a, b: {"field": "AgeAtStudy", "from": min(a, b), "to": max(a, b)},
+        st.integers(10, 99),
+        st.integers(10, 99),
+    ),
+    st.builds(lambda a: {"field": "AgeAtStudy", "from": a}, st.integers(10, 99)),
+    st.builds(lambda t: {"text": t}, st.sampled_from(["t2", "TSE t2", "sag", "5.0", "thorax x"])),
+)
+queries = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(lambda c: {"all": c}, st.lists(inner, max_size=3)),
+        st.builds(lambda c: {"any": c}, st.lists(inner, max_size=3)),
+        st.builds(lambda c: {"not": c}, inner),
+    ),
+    max_leaves=6,
+)
+
+
+def counted(rows: list[dict[str, Any]]) -> tuple[int, int, int]:
+    people = {row["Person"] for row in rows}
+    return len(people), len({row["StudyInstanceUID"] for row in rows}), len(rows)
+
+
+def bin_of(age: float | None) -> str:
+    if age is None or math.isnan(age):
+        return ""
+    return ["0 to 40", "40 to 60", "60 to 80", "80 and more"][sum(age >= edge for edge in (40, 60, 80))]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=queries)
+def test_all_counts_are_those_of_a_plain_count(engine: SearchEngine, rows: pd.DataFrame, said: dict[str, Any]) -> None:
+    query = parse_query(said, SCHEMA)
+    records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    asks_age = "AgeAtStudy" in str(said)
+    usable = [row for row in records if not (asks_age and row["source_id"] == "C")]
+    answer = engine.answer(query)
+    assert [one.source_id for one in answer.refused] == (["C"] if asks_age else [])
+    found = [row for row in usable if matches(row, said)]
+    assert (answer.total.people, answer.total.studies, answer.total.series) == counted(found)
+    for facet in answer.facets:
+        children = [child for child in query.children if getattr(child, "field", None) != facet.name]
+        others = [row for row in usable if matches(row, to_json(AllOf(tuple(children))))]
+        for code, term in enumerate(facet.terms):
+            having = [row for row in others if term in values_of(row, facet.name)]
+            one = facet.counts.at(code)
+            assert (one.people, one.studies, one.series) == counted(having), (facet.name, term)
+    uids = {row["SeriesInstanceUID"] for row in found}
+    assert len(engine.rows(query)) == len(uids)
+
+
+def values_of(row: dict[str, Any], name: str) -> list[str]:
+    if name == "AgeAtStudy":
+        return [bin_of(row[name])]
+    return (row[name] or "").split(",") if name == "Countries" else [row[name] or ""]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=queries)
+def test_the_compiled_loop_counts_the_same(engine: SearchEngine, said: dict[str, Any]) -> None:
+    query = parse_query(said, SCHEMA)
+    plain = engine.answer(query)
+    engine._kernel = count_postings
+    try:
+        compiled = engine.answer(query)
+    finally:
+        engine._kernel = None
+    assert plain.total == compiled.total
+    for one, other in zip(plain.facets, compiled.facets, strict=True):
+        for name in ("people", "studies", "series"):
+            assert (getattr(one.counts, name) == getattr(other.counts, name)).all(), (one.name, name)
+
+
+@settings(max_examples=100, deadline=None)
+@given(said=queries)
+def test_a_query_survives_its_normal_form(said: dict[str, Any]) -> None:
+    query = parse_query(said, SCHEMA)
+    assert parse_query(to_json(query), SCHEMA) == query == normal(query)
+    assert digest(query) == digest(parse_query(to_json(query), SCHEMA))
+
+
+def test_order_and_repeats_do_not_make_another_query() -> None:
+    one, two = {"field": "Modality", "in": ["CT", "MR"]}, {"field": "source_id", "in": ["A"]}
+    forms = [
+        {"all": list(order)} for order in itertools.permutations([one, two, dict(one, **{"in": ["MR", "CT", "CT"]})])
+    ]
+    assert len({digest(parse_query(form, SCHEMA)) for form in forms}) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ([], "a criterion is an object"),
+        ({"field": "Modality"}, "has field"),
+        ({"field": "Modality'; drop table series; --", "in": ["CT"]}, "is no field with values"),
+        ({"field": "Modality", "in": []}, "list of 1 to"),
+        ({"field": "Modality", "in": [7]}, "values are strings"),
+        ({"field": "AgeAtStudy", "in": ["5"]}, "is no field with values"),
+        ({"field": "AgeAtStudy", "from": "x"}, "finite numbers"),
+        ({"field": "AgeAtStudy", "from": float("inf")}, "finite numbers"),
+        ({"field": "AgeAtStudy", "from": 60, "to": 50}, "swap the ends"),
+        ({"text": "  "}, "holds no word"),
+        ({"all": {"field": "Modality"}}, "is a list"),
+        ({"any": [{"not": {"stage": "IV"}}]}, "query.any[0].not: has stage"),
+        ({"all": [{"text": "x"}] * 300}, "more than 200 criteria"),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_its_place(said: Any, problem: str) -> None:
+    with pytest.raises(QueryError) as error:
+        parse_query(said, SCHEMA)
+    assert problem in str(error.value)
+
+
+def test_deep_nesting_is_refused_and_does_not_recurse_on() -> None:
+    said: dict[str, Any] = {"text": "x"}
+    for _ in range(5000):
+        said = {"not": said}
+    with pytest.raises(QueryError, match="nested deeper"):
+        parse_query(said, SCHEMA)
+
+
+def test_a_series_is_looked_up_by_its_uid(engine: SearchEngine, rows: pd.DataFrame) -> None:
+    wanted = rows["SeriesInstanceUID"].iloc[17]
+    row = engine.index.row(wanted)
+    stored = pd.read_parquet(engine.index.rows_file)
+    assert row is not None and stored["SeriesInstanceUID"].iloc[row] == wanted
+    assert engine.index.row("2.25.404") is None and engine.index.row("é") is None
+
+
+def test_a_broken_or_foreign_folder_is_no_index(tmp_path: Path) -> None:
+    with pytest.raises(IndexUnusableError, match="build it again"):
+        open_index(tmp_path)
+    (tmp_path / "index.json").write_text('{"format": 99}')
+    with pytest.raises(IndexUnusableError, match="format 99"):
+        open_index(tmp_path)
+
+
+def test_a_table_without_a_column_is_named(tmp_path: Path) -> None:
+    make_rows().drop(columns="Countries").to_parquet(tmp_path / "series.parquet")
+    with pytest.raises(IndexUnusableError, match="Countries"):
+        build_index([tmp_path / "series.parquet"], tmp_path / "index", schema=SCHEMA, release="1")
+    assert not (tmp_path / "index").exists() and not list(tmp_path.glob(".index*"))

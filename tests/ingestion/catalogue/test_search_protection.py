@@ -1,0 +1,85 @@
+"""How single numbers are hidden, rounded and blurred."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ingestion.catalogue.search.counting import Counts
+from ingestion.catalogue.search.protection import CountPolicy, Protection, strictest
+
+SECRET = bytes(range(32))
+DEFAULT = CountPolicy()
+
+
+def protection(release: str = "2026.11.0") -> Protection:
+    return Protection(secret=SECRET, release=release)
+
+
+def test_small_groups_are_hidden_and_nobody_looks_like_few() -> None:
+    for people in range(10):
+        shown = protection().public(Counts(people, people, people), DEFAULT, question=f"q{people}")
+        assert shown.hidden and shown.below == 15
+
+
+def test_shown_numbers_are_multiples_near_the_truth_and_not_biased() -> None:
+    shown = [protection().public(Counts(57, 60, 90), DEFAULT, question=str(number)).people for number in range(4000)]
+    assert set(shown) == {50, 60}
+    assert np.mean([value for value in shown if value is not None]) == pytest.approx(57, abs=0.3)
+
+
+def test_the_same_set_gives_the_same_number_however_it_is_asked_for() -> None:
+    exact = Counts(123, 130, 300)
+    assert len({protection().public(exact, DEFAULT, question="one") for _ in range(200)}) == 1
+    assert len({protection(f"2026.{month}.0").public(exact, DEFAULT, question="one") for month in range(1, 12)}) > 1
+
+
+def test_noise_is_that_of_the_source_and_does_not_average_out() -> None:
+    noisy = CountPolicy(rounded_to=1, noise=1 / 0.28)
+    one_set = {protection().public(Counts(500, 500, 500), noisy, question="one").people for _ in range(100)}
+    assert len(one_set) == 1
+    many = [
+        protection().public(Counts(500, 500, 500), noisy, question=str(number)).people or 0 for number in range(4000)
+    ]
+    assert np.mean(many) == pytest.approx(500, abs=0.5)
+    # the variance of a Laplace distribution is twice its scale squared
+    assert np.std(many) == pytest.approx(np.sqrt(2) / 0.28, rel=0.15)
+
+
+def test_a_lone_hidden_value_takes_another_with_it_where_numbers_are_exact() -> None:
+    exact = [Counts(30, 30, 30), Counts(4, 4, 4), Counts(90, 90, 90)]
+    fine = CountPolicy(rounded_to=1)
+    shown = protection().public_facet(exact, [fine] * 3, questions="abc")
+    assert [one.hidden for one in shown] == [True, True, False]
+    assert [one.hidden for one in protection().public_facet(exact, [DEFAULT] * 3, questions="abc")] == [
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("small", range(10))
+def test_the_complement_does_not_pin_down_a_hidden_value(small: int) -> None:
+    """Total minus the shown values leaves a span of at least ten people for the hidden one, by default."""
+    total = protection().public(Counts(80 + small, 1, 1), DEFAULT, question="total").people
+    other = protection().public(Counts(80, 1, 1), DEFAULT, question="other").people
+    assert total is not None and other is not None
+    lowest, highest = total - 9 - (other + 9), total + 9 - (other - 9)
+    assert highest - lowest >= 36 and lowest <= small <= highest
+
+
+def test_the_strictest_policy_rules_over_mixed_sources() -> None:
+    policies = [CountPolicy(5, 1, 0.0), CountPolicy(20, 10, 2.0)]
+    assert strictest(policies) == CountPolicy(20, 10, 2.0)
+    assert strictest([]) == CountPolicy()
+
+
+@pytest.mark.parametrize("wrong", [{"hidden_below": 0}, {"rounded_to": 0}, {"noise": -1.0}, {"noise": float("inf")}])
+def test_a_policy_that_protects_nobody_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="count policy"):
+        CountPolicy(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        Protection(secret=b"short", release="1")

@@ -1,0 +1,80 @@
+"""The report and the overview in a real browser: nothing from outside, no violation that axe can find, no script."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ingestion.cli import build_app
+from quality_checks import documents as d
+from quality_checks.overview import SourceLine, render_overview
+from tests.quality_checks.conftest import make_entry
+from tests.quality_checks.defects.series import ct_series, mr_series
+from tests.quality_checks.test_check_command import put
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+BROWSER = next(filter(None, (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+WIDTHS = (1280, 400)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with findings and pictures, and an overview."""
+    folder = tmp_path_factory.mktemp("pages")
+    put(folder / "in", ct_series())
+    put(folder / "in", mr_series())
+    broken = ct_series(series=9)
+    for dataset in broken:
+        dataset.PixelData = bytes(len(dataset.PixelData))
+    put(folder / "in", broken)
+    CliRunner().invoke(
+        build_app("check"), ["check", str(folder / "in"), "--report", str(folder / "out"), "--workers", "1"]
+    )
+    lines = [SourceLine(make_entry(), (), None)]
+    overview = render_overview(lines, now=dt.datetime(2026, 11, 25, tzinfo=dt.UTC), dagster_url=None)
+    (folder / "out" / "overview.html").write_text(overview)
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", [d.REPORT, d.FINDINGS, d.EXPECTATIONS, "overview.html"])
+def test_a_page_stands_alone_and_is_accessible(browser: object, pages: Path, name: str, width: int) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    asked: list[str] = []
+    page = browser.new_page(viewport={"width": width, "height": 900})  # type: ignore[attr-defined]
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((pages / name).as_uri())
+    outside = [url for url in asked if not url.startswith(("data:", pages.as_uri()))]
+    assert outside == []
+    assert page.title() and page.locator("h1").count() == 1
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []
+    # the page itself does not scroll sideways; wide tables do within their own box
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth + 1")
+    page.close()
+
+
+def test_a_report_can_be_read_with_the_keyboard_alone(browser: object, pages: Path) -> None:
+    page = browser.new_page()  # type: ignore[attr-defined]
+    page.goto((pages / d.REPORT).as_uri())
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement ? document.activeElement.tagName : ''"))
+    assert {"A", "SUMMARY"} <= reached
+    page.close()
