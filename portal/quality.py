@@ -14,7 +14,7 @@ from quality_checks.store import past_judgements
 
 SERVED = frozenset({
     d.REPORT, d.FINDINGS, d.EXPECTATIONS, d.EXPECTATIONS_JSON, d.SUMMARY, d.SUMMARY_SCHEMA, d.RESULTS_TABLE,
-    d.FINDINGS_TABLE, d.SERIES_TABLE, d.CERTIFICATE,
+    d.FINDINGS_TABLE, d.SERIES_TABLE, d.CERTIFICATE, d.CERTIFICATE_TURTLE,
 })  # fmt: skip
 """Files of a judgement that the pages link to; the folder holds nothing else that a reader asks for by name."""
 

@@ -121,9 +121,10 @@ class Certificate:
     def _in_words(self) -> str:
         by_severity = {name: sum(1 for run in self.checks if run.severity == name) for name in ("error", "warning")}
         run = sum(1 for run in self.checks if run.severity != "not_applicable")
+        # no counts of people or series: this is public, and small ones are not
         return (
             f"{run} rules judged, {by_severity['error']} ending in error and {by_severity['warning']} in warning; "
-            f"tier {self.tier}; {self.counts['series']:,} series of {self.counts['patients']:,} patients."
+            f"tier {self.tier}."
         )
 
     def _body(self) -> dict[str, Any]:

@@ -24,6 +24,10 @@ source are counted from the accounting; rules on what a series holds are checked
 compare people, studies and images over sources use keyed digests (`quality_checks/crossing`). A rule that *leaves out*
 takes its failing series out of the release, whatever their share, and the rest of the source goes on. To add one, add
 an entry to a suite; asset checks, report and this page follow.
+
+Great Expectations' own Data Docs load styles, scripts and pictures from other hosts, so each report links a page of our
+own instead (`expectations.html`: every expectation, its suite, how it ended) and the suites as JSON that Great
+Expectations reads.
 """
 _TITLES = {
     Level.SOURCE: "The source",

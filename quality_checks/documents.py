@@ -14,12 +14,14 @@ RESULTS_TABLE = "results.parquet"
 FINDINGS_TABLE = "findings.parquet"
 SERIES_TABLE = "series.parquet"
 CERTIFICATE = "certificate.json"
+CERTIFICATE_TURTLE = "certificate.ttl"
+"""The same for the DCAT record of a release."""
 SHEET = "sheet.jpg"
 """A few thumbnails, small enough for the Dagster UI."""
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
-CONTENT_TYPES = {".html": HTML, ".json": JSON, ".parquet": PARQUET, ".jpg": "image/jpeg"}
+CONTENT_TYPES = {".html": HTML, ".json": JSON, ".parquet": PARQUET, ".jpg": "image/jpeg", ".ttl": "text/turtle"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ingestion.accounting.source_state import SourceState
+from ingestion.catalogue.dcat import to_turtle
 from ingestion.catalogue.frames import parquet_bytes
 from ingestion.sources.registry import SourceEntry
 from quality_checks import documents as d
@@ -94,6 +95,7 @@ def report_documents(given: ReportInput) -> tuple[Document, ...]:
     ]
     if given.certificate is not None:
         made.append(Document(d.CERTIFICATE, given.certificate.to_json()))
+        made.append(Document(d.CERTIFICATE_TURTLE, to_turtle(given.certificate.to_dqv())))
     return tuple(made)
 
 

@@ -21,7 +21,7 @@ from quality_checks.documents import REPORT, Document
 from quality_checks.model import Dimension, Finding, Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.results import results_frame, series_quality_frame
 
-REPORT_VERSION = "2"
+REPORT_VERSION = "3"
 """Raised when the report's form changes, so that it is rendered anew."""
 
 

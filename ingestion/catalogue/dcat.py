@@ -16,6 +16,7 @@ import pandas as pd
 from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, DCTERMS, FOAF, RDF, XSD, Namespace
 
+from ingestion.catalogue.quality_annotations import QualityAnnotation
 from ingestion.sources.registry import AccessMode
 from ingestion.vocabulary.body_part import body_parts
 from ingestion.vocabulary.cancer import CancerType
@@ -41,13 +42,23 @@ _ACCESS_CONDITION = {
     AccessMode.REMOTE: "REMOTE_PROCESSING",
 }
 _DUO = "http://purl.obolibrary.org/obo/"
-_TIER_1 = EUCAIM["SPEC1000009"]
-"""Catalogued, de-identified, quality-checked, one pseudonym per patient: what this pipeline itself ensures."""
+_TIERS = {1: EUCAIM["SPEC1000009"], 2: EUCAIM["SPEC1000011"], 3: EUCAIM["SPEC1000010"]}
+"""Of a source that was not judged, or meets not even tier 1, the first: what this pipeline itself ensures."""
 _BIRTH_SEX = {Sex.MALE.value: EUCAIM["COM1001366"], Sex.FEMALE.value: EUCAIM["COM1001370"]}
 
 
-def build_graph(collections: pd.DataFrame, *, version: str, released_on: dt.date) -> Graph:
-    """The catalogue of a release from its public collection rows. No blank nodes: the same rows, the same text."""
+def build_graph(
+    collections: pd.DataFrame,
+    *,
+    version: str,
+    released_on: dt.date,
+    quality: Mapping[str, QualityAnnotation] | None = None,
+) -> Graph:
+    """The catalogue of a release from its public collection rows. No blank nodes: the same rows, the same text.
+
+    Args:
+        quality: annotations by source, added to the datasets of sources that are in the release.
+    """
     graph = Graph()
     for prefix, namespace in (("eucaim", EUCAIM), ("healthdcatap", HEALTHDCATAP), ("dcatap", DCATAP), ("vcard", VCARD)):
         graph.bind(prefix, namespace)
@@ -60,7 +71,12 @@ def build_graph(collections: pd.DataFrame, *, version: str, released_on: dt.date
     graph.add((catalogue, _VERSION, Literal(version)))
     graph.add((catalogue, DCTERMS.modified, Literal(released_on.isoformat(), datatype=XSD.date)))
     for row in collections.to_dict("records"):
-        graph.add((catalogue, DCAT.dataset, _add_dataset(graph, row, version=version, released_on=released_on)))
+        known = (quality or {}).get(str(row["source_id"]))
+        tier = _TIERS[max(known.tier, 1) if known else 1]
+        added = _add_dataset(graph, row, version=version, released_on=released_on, tier=tier)
+        graph.add((catalogue, DCAT.dataset, added))
+        if known is not None:
+            graph += known.graph
     return graph
 
 
@@ -75,7 +91,7 @@ def to_json_ld(graph: Graph) -> bytes:
     return json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True).encode()
 
 
-def _add_dataset(graph: Graph, row: Mapping[Any, Any], *, version: str, released_on: dt.date) -> URIRef:
+def _add_dataset(graph: Graph, row: Mapping[Any, Any], *, version: str, released_on: dt.date, tier: URIRef) -> URIRef:
     dataset = URIRef(f"{BASE}collection:{row['source_id']}")
     cancer = CancerType(row["CancerType"])
 
@@ -89,7 +105,7 @@ def _add_dataset(graph: Graph, row: Mapping[Any, Any], *, version: str, released
     add(DCTERMS.description, Literal(_description(row), lang="en"))
     add(_VERSION, Literal(version))
     add(DCTERMS.modified, Literal(released_on.isoformat(), datatype=XSD.date))
-    add(EUCAIM.interoperabilityLevel, _TIER_1)
+    add(EUCAIM.interoperabilityLevel, tier)
     add(DCAT.theme, _HEALTH)
     add(DCTERMS.accessRights, _RESTRICTED)
     add(DCATAP.applicableLegislation, _EHDS)

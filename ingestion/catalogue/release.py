@@ -23,6 +23,7 @@ from ingestion.accounting.database import transaction
 from ingestion.catalogue import tables as t
 from ingestion.catalogue.dcat import build_graph, to_json_ld, to_turtle
 from ingestion.catalogue.frames import table_bytes
+from ingestion.catalogue.quality_annotations import QualityAnnotation, quality_annotations
 from ingestion.catalogue.release_content import BY_SOURCE, source_release
 from ingestion.catalogue.release_diff import diff_manifests
 from ingestion.catalogue.release_manifest import (
@@ -103,7 +104,8 @@ def build_release(
         written += internal.create(
             release_key(draft.version, _COLLECTION), table_bytes(t.collection, exact), content_type=PARQUET_TYPE
         )
-        documents = _documents(research, draft, latest, public, today=today)
+        quality = quality_annotations(connection, internal)
+        documents = _documents(research, draft, latest, public, today=today, quality=quality)
         for document in documents:
             key = release_key(draft.version, document.file.path)
             written += research.create(key, document.body, content_type=document.content_type)
@@ -173,9 +175,9 @@ def _draft(
 
 def _documents(
     research: ObjectStore, release: ReleaseManifest, latest: ReleaseManifest | None, public: pd.DataFrame, *,
-    today: dt.date,
+    today: dt.date, quality: Mapping[str, QualityAnnotation],
 ) -> list[_Document]:  # fmt: skip
-    graph = build_graph(public, version=release.version, released_on=today)
+    graph = build_graph(public, version=release.version, released_on=today, quality=quality)
     difference = json.dumps(asdict(diff_manifests(research, latest, release)), sort_keys=True, indent=1).encode()
     return [
         _Document(_file(path, body), body, content_type)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from urllib.parse import quote
 
@@ -24,6 +25,10 @@ ENCODINGS = (
 )  # fmt: skip
 """All character sets of the demo's hospitals, and those of the systems that carry texts on."""
 DATE_FORMS = ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{100,}={0,2}")
+"""A run too long for a word, a digest or a UID. It is unpacked before it is searched."""
+LEAST_PACKED = 10
+"""Bytes of a value whose base64 form is searched for in text: shorter forms come up by chance, since case is folded."""
 _DIGITS = frozenset("0123456789")
 
 
@@ -52,7 +57,8 @@ def planted_forms(planted: PlantedValue) -> frozenset[bytes]:
         for cased in {text, text.upper(), text.lower(), text.title()}:
             forms |= {form.lower() for form in _encoded(cased)}
         # Base64 folds no case: only the value as it stands, at each of the three places it can have in a group.
-        forms |= {form.lower() for form in _base64(text.encode())}
+        if len(text.encode()) >= LEAST_PACKED:
+            forms |= {form.lower() for form in _base64(text.encode())}
     return frozenset(forms)
 
 
@@ -79,8 +85,10 @@ class Search:
 
     def __init__(self, keys: Iterable[AnswerKey]) -> None:
         self.values = 0
+        self._sources: set[str] = set()
         self._automaton = ahocorasick.Automaton()
         for key in keys:
+            self._sources.add(key.source_id)
             for planted in key.planted:
                 self.values += 1
                 for form in planted_forms(planted):
@@ -90,14 +98,29 @@ class Search:
             self._automaton.make_automaton()
 
     def hits(self, body: bytes, place: str) -> Iterator[Hit]:
-        """Where planted values stand in ``body``. Numbers count only where no other digit touches them."""
+        """Where planted values stand in ``body``, and in what stands there in base64: pictures, headers, attachments.
+
+        Dates count only where no other digit touches them. What is of one source by its place is not searched for the
+        birth dates of another's people: a study date of the one, once shifted, is now and then such a day.
+        """
         if not self.values:
             return
+        of = next((part for part in place.split("/") if part in self._sources), None)
+        for run in _BASE64.finditer(body):
+            unpacked = base64.b64decode(run.group()[: len(run.group()) // 4 * 4])
+            for hit in self._hits(unpacked, place, of):
+                yield replace(hit, offset=run.start())
+        # as text such a run is noise, in which short names come up by chance
+        yield from self._hits(_BASE64.sub(lambda run: b"\0" * len(run.group()), body), place, of)
+
+    def _hits(self, body: bytes, place: str, of: str | None) -> Iterator[Hit]:
         text = body.lower().decode("latin-1")
         for end, (length, source_id, kind, planted_in) in self._automaton.iter(text):
             start = end - length + 1
             if kind == "birth_date" and _touched(text, start, end):
                 continue  # a part of a longer number, such as a UID
+            if kind == "birth_date" and of is not None and of != source_id:
+                continue
             yield Hit(source_id, kind, planted_in, place, start)
 
 

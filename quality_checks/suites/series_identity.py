@@ -106,7 +106,21 @@ CHECKS: tuple[TableCheck, ...] = (
     _identifier("series_study_uid_present", "StudyInstanceUID"),
     _identifier("series_uid_present", "SeriesInstanceUID"),
     _unique("series_uid_unique", "SeriesInstanceUID"),
-    _identifier("series_modality_present", "Modality"),
+    _present(
+        rule(
+            "series_modality_present",
+            Dimension.COMPLETENESS,
+            title="Modality is stated",
+            meaning="Without it nobody can search for the series, nor know what its values are.",
+            fault="no Modality",
+            remedy="Fill it in at the source and deliver the series again; the release is without it until then.",
+            error_below=MINORITY_SHARE,
+            reason=MINORITY_REASON,
+            version="2",
+            excludes=True,
+        ),
+        "Modality",
+    ),
     _mandatory(
         "series_body_part_present", "BodyPartExamined", "Users select images by the part of the body they show."
     ),

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from made_sources import World, make_entry, make_registry, make_source
 from rdflib import Graph, URIRef, namespace
+from sqlalchemy import select
 
 from ingestion.catalogue import tables as t
-from ingestion.catalogue.dcat import HEALTHDCATAP
+from ingestion.catalogue.dcat import EUCAIM, HEALTHDCATAP
 from ingestion.catalogue.release import Release, build_release
 from ingestion.catalogue.release_diff import SeriesChange, diff_releases
 from ingestion.catalogue.release_manifest import (
@@ -29,9 +30,11 @@ from ingestion.catalogue.release_manifest import (
 from ingestion.catalogue.suppression import SMALL_COUNT, public_collections
 from ingestion.catalogue.writer import read
 from ingestion.sources.registry import Registry
+from ingestion.storage.numbered import append
 
 pytestmark = pytest.mark.stack
 TODAY = dt.date(2026, 11, 24)
+DQV = "http://www.w3.org/ns/dqv#"
 MANDATORY = (
     *(
         URIRef(f"{namespace.DCTERMS}{name}")
@@ -180,6 +183,27 @@ def test_dcat_describes_each_collection(published: World, registry: Registry) ->
         }
         assert "http://purl.obolibrary.org/obo/DUO_0000007" in rights
         assert any(right.endswith("#REMOTE_PROCESSING") for right in rights)
+
+
+def test_the_certificate_of_the_judgement_shown_is_in_the_record(published: World, registry: Registry) -> None:
+    with published.engine.connect() as connection:
+        query = select(t.publication.c.QualityKey).where(t.publication.c.source_id == SIGNED)
+        shown = connection.execute(query).scalar_one()
+    certificate = (
+        f"<urn:cie:collection:{SIGNED}> <{DQV}hasQualityAnnotation> <urn:cie:collection:{SIGNED}#certificate-1> ."
+    )
+    published.internal.create(f"quality/{SIGNED}/run/certificate.ttl", certificate.encode())
+    for results, tier in ((shown, 2), ("quality/other.parquet", 3)):
+        said = {"results_key": results, "report_key": f"quality/{SIGNED}/run/report.html", "tier": tier}
+        append(published.internal, f"judgements/{SIGNED}/", json.dumps(said).encode())
+    release = build(published, registry)
+    body = published.research.read(f"releases/{release.version}/dcat.ttl")
+    graph = Graph().parse(data=body, format="turtle")
+    dataset = URIRef(f"urn:cie:collection:{SIGNED}")
+    assert graph.value(dataset, EUCAIM.interoperabilityLevel) == EUCAIM["SPEC1000011"]
+    assert graph.value(dataset, URIRef(f"{DQV}hasQualityAnnotation")) == URIRef(f"{dataset}#certificate-1")
+    other = URIRef(f"urn:cie:collection:{SMALL}")
+    assert graph.value(other, EUCAIM.interoperabilityLevel) == EUCAIM["SPEC1000009"]
 
 
 def test_a_broken_build_leaves_no_release_and_its_number_unused(published: World, registry: Registry) -> None:
