@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pydicom
+from pydicom.uid import JPEGLSLossless
+
 from ingestion.benchmarks.measure import Case, Measured, measure, run_once
 from ingestion.benchmarks.peers import peers, versions
 from ingestion.benchmarks.slices import enhanced_mr, large_multiframe, write_slices
@@ -31,6 +34,8 @@ class Report:
     megabytes: float
     explicit: tuple[Measured, ...]
     implicit: tuple[Measured, ...]
+    encapsulated: tuple[Measured, ...]
+    encapsulated_megabytes: float
     nested: Measured
     large: Measured | None
     failed: dict[str, str]
@@ -53,17 +58,22 @@ def run(
     Raises:
         BenchmarkError: one of our own cases failed.
     """
-    tell(f"making {slices} CT slices, explicit and implicit")
+    tell(f"making {slices} CT slices, explicit, implicit and JPEG-LS")
     explicit = write_and_size(scratch / "explicit", slices, implicit=False)
     write_slices(scratch / "implicit", slices, implicit=True)
+    compressed = write_compressed(scratch / "explicit", scratch / "encapsulated")
     out = scratch / "out"
     cases = [Case("cp", ("cp", "-rT", "IN", "OUT")), _task("read", "read"), _task("pydicom_copy", "pydicom, no change")]
     cases += [_task(name, title) for name, title in _OURS.items()]
     others, missing = peers(environment, scratch, scratch / "explicit") if with_peers else ([], [])
     tell(f"measuring {len(cases) + len(others)} ways, {runs} rounds")
     found, failed = measure(cases + others, scratch / "explicit", out, runs=runs)
+    anonymizers = [case for case in others if case.name == "gdcmanon"]
+    few = [cases[0], _task("header", _OURS["header"]), *anonymizers]
     tell("measuring implicit little endian")
-    again, _ = measure([cases[0], _task("header", _OURS["header"])], scratch / "implicit", out, runs=runs)
+    again, _ = measure(few, scratch / "implicit", out, runs=runs)
+    tell("measuring JPEG-LS")
+    wrapped, _ = measure(few, scratch / "encapsulated", out, runs=runs)
     tell(f"measuring a header of {FRAMES} nested frames")
     nested = scratch / "nested"
     nested.mkdir(exist_ok=True)
@@ -80,12 +90,27 @@ def run(
         shutil.rmtree(big)
     shutil.rmtree(out, ignore_errors=True)
     told = versions(environment) if with_peers else {}
-    return Report(slices, explicit / 1e6, tuple(found), tuple(again), deep, large, failed, tuple(missing), told)
+    return Report(
+        slices, explicit / 1e6, tuple(found), tuple(again), tuple(wrapped), compressed / 1e6, deep, large, failed,
+        tuple(missing), told,
+    )  # fmt: skip
 
 
 def write_and_size(folder: Path, slices: int, *, implicit: bool) -> int:
     """Write the slices; the bytes of all of them."""
     return sum(path.stat().st_size for path in write_slices(folder, slices, implicit=implicit))
+
+
+def write_compressed(source: Path, folder: Path) -> int:
+    """The slices of ``source`` as JPEG-LS lossless, an encapsulated syntax; the bytes of all of them."""
+    folder.mkdir(exist_ok=True)
+    size = 0
+    for path in sorted(source.iterdir()):
+        dataset = pydicom.dcmread(path)
+        dataset.compress(JPEGLSLossless, generate_instance_uid=False)
+        dataset.save_as(folder / path.name)
+        size += (folder / path.name).stat().st_size
+    return size
 
 
 def _task(name: str, title: str) -> Case:
@@ -115,6 +140,10 @@ def as_markdown(report: Report) -> str:
         "## Implicit little endian",
         "",
         *_table(report.implicit, report.slices, report.megabytes),
+        "",
+        f"## Encapsulated (JPEG-LS lossless, {report.encapsulated_megabytes:,.0f} MB)",
+        "",
+        *_table(report.encapsulated, report.slices, report.encapsulated_megabytes),
         "",
         "## Deeply nested, and large",
         "",

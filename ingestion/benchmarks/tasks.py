@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pydicom
 
+from ingestion.deidentify.copying import copy_files
 from ingestion.deidentify.expectation import expectation_of
 from ingestion.deidentify.instance import InstanceDeidentifier
 from ingestion.deidentify.policy import load_policy
@@ -58,10 +59,9 @@ def pydicom_loop(source: Path, target: Path) -> None:
 def header(source: Path, target: Path) -> None:
     """Read, collect identities, rewrite the header under the full profile, write."""
     deidentifier = _deidentifier(look_at_pixels=False)
-    for path in _files(source):
-        done = deidentifier.deidentify(path.read_bytes())
-        with (target / path.name).open("xb", buffering=0) as stream:
-            write_at_once(done.rewritten, stream.fileno())
+    for copied in copy_files(((path, target / path.name) for path in _files(source)), deidentifier):
+        if copied.refused is not None:
+            raise copied.refused
 
 
 def whole_way(source: Path, target: Path) -> None:

@@ -14,6 +14,9 @@ from ingestion.dicom.encoding import Encoding
 
 REMOVED, METHOD, METHOD_CODES, LONGITUDINAL = 0x00120062, 0x00120063, 0x00120064, 0x00280303
 DECLARED = frozenset({REMOVED, METHOD, METHOD_CODES, LONGITUDINAL})
+BURNED_IN, RECOGNIZABLE = 0x00280301, 0x00280302
+PIXEL_STATES = frozenset({BURNED_IN, RECOGNIZABLE})
+"""What may be declared of the pixels."""
 MAX_METHOD = 64
 """Characters of one value of De-identification Method (VR LO)."""
 

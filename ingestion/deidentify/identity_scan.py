@@ -26,10 +26,13 @@ from ingestion.dicom.encoding import (
     dictionary_vr,
 )  # fmt: skip
 from ingestion.dicom.header import CHARSET, PIXEL_GROUP, end_of_fragments, malformed, too_deep, truncated
+from ingestion.dicom.runs import NO_RUNS, Run, Runs
 
 MAX_TEXT = 1 << 16
 """Longer values are no names; they are cleaned all the same."""
 MAX_SEEN = 50_000
+MAX_RUNS = 512
+"""Runs whose texts are kept."""
 TEXT_VRS = frozenset({"AE", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 
 
@@ -64,18 +67,21 @@ class IdentityScan:
     """``wanted`` chooses by tag and VR. Elements and short sequences seen before cost one look-up."""
 
     wanted: Callable[[int, str], bool] = may_name_someone
-    _seen: dict[tuple[Charset, Encoding], dict[bytes, tuple[Text, ...]]] = field(default_factory=dict, repr=False)
+    _seen: dict[tuple[Charset, Encoding], dict[bytes, frozenset[Text]]] = field(default_factory=dict, repr=False)
+    _in_runs: dict[Charset, dict[Run, frozenset[Text]]] = field(default_factory=dict, repr=False)
 
-    def texts(self, buffer: Buffer, start: int, encoding: Encoding) -> frozenset[Text]:
-        """All wanted texts of the data set from ``start``, those in sequences too.
+    def texts(self, buffer: Buffer, start: int, encoding: Encoding, runs: Runs = NO_RUNS) -> frozenset[Text]:
+        """All wanted texts of the data set from ``start``, those in sequences too. ``runs``: of its top level.
 
         Raises:
             InstanceRefusedError: TRUNCATED, MALFORMED or NESTED_TOO_DEEP.
         """
         if sum(len(known) for known in self._seen.values()) > MAX_SEEN:
             self._seen.clear()
+        if sum(len(known) for known in self._in_runs.values()) > MAX_RUNS:
+            self._in_runs.clear()
         found: set[Text] = set()
-        self._data_set(buffer, start, len(buffer), encoding, DEFAULT, found, 0)
+        self._data_set(buffer, start, len(buffer), encoding, DEFAULT, found, 0, runs)
         return frozenset(found)
 
     def _data_set(
@@ -87,13 +93,22 @@ class IdentityScan:
         charset: Charset,
         found: set[Text],
         depth: int,
+        runs: Runs = NO_RUNS,
     ) -> int:
         """The position after the data set: ``end``, or that after its delimiter."""
         if depth > MAX_DEPTH:
             raise too_deep()
         head, u32, implicit = encoding.head.unpack_from, encoding.u32.unpack_from, encoding.implicit
         known, vr = self._seen.setdefault((charset, encoding), {}), b""
+        in_runs = self._in_runs.setdefault(charset, {})
         while position < end:
+            if runs and (run := runs.get(position)) is not None:
+                texts = in_runs.get(run)
+                if texts is None:
+                    texts = in_runs[run] = self._run(buffer, position, run, encoding, charset)
+                found.update(texts)
+                position += run.size
+                continue
             if end - position < 8:
                 raise truncated("the file ends within an element's head")
             if implicit:
@@ -117,8 +132,7 @@ class IdentityScan:
                     position = end_of_fragments(buffer, value, encoding) + 8
                 else:
                     kind = dictionary_vr(group << 16 | number).encode() if implicit else vr
-                    inner = IMPLICIT_LITTLE if kind == b"UN" else encoding
-                    position = self._sequence(buffer, value, None, inner, charset, found, depth + 1)
+                    position = self._open(buffer, value, kind, encoding, charset, found, depth)
                 continue
             stop = value + length
             if stop > end:
@@ -132,15 +146,37 @@ class IdentityScan:
                 key = buffer[position:stop]
                 texts = known.get(key)
                 if texts is None:
-                    texts = self._look(buffer, group << 16 | number, vr, value, stop, encoding, charset, depth)
+                    texts = frozenset(
+                        self._look(buffer, group << 16 | number, vr, value, stop, encoding, charset, depth)
+                    )
                     known[key] = texts
                 if texts:
                     found.update(texts)
                 elif group == 8 and number == 5:
                     charset = charset_of(buffer[value:stop])
                     known = self._seen.setdefault((charset, encoding), {})
+                    in_runs = self._in_runs.setdefault(charset, {})
             position = stop
         return position
+
+    def _run(self, buffer: Buffer, position: int, run: Run, encoding: Encoding, charset: Charset) -> frozenset[Text]:
+        """The texts in one run of the top level."""
+        inside: set[Text] = set()
+        for item in run.elements:
+            value, stop = position + item.value, position + item.stop
+            if item.length == UNDEFINED:
+                self._open(buffer, value, item.vr, encoding, charset, inside, 0)
+            else:
+                inside.update(self._look(buffer, item.tag, item.vr, value, stop, encoding, charset, 0))
+        return frozenset(inside)
+
+    def _open(
+        self, buffer: Buffer, value: int, kind: bytes, encoding: Encoding, charset: Charset, found: set[Text],
+        depth: int,
+    ) -> int:  # fmt: skip
+        """The texts in a sequence of undefined length; the position after it."""
+        inner = IMPLICIT_LITTLE if kind == b"UN" else encoding
+        return self._sequence(buffer, value, None, inner, charset, found, depth + 1)
 
     def _look(
         self,

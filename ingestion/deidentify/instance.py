@@ -28,12 +28,13 @@ from ingestion.deidentify.structured import (
     identities_in_content,
     structure_of,
 )
-from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object
+from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object, shared_runs
 from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.header import ValueMemo, read_header
 from ingestion.dicom.nested import nested_values
 from ingestion.dicom.reading import InstanceIds
+from ingestion.dicom.runs import SharedRuns
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
@@ -99,6 +100,8 @@ class InstanceDeidentifier:
     policy: Policy
     pseudonyms: Pseudonyms
     known: frozenset[Text] = field(default=frozenset(), repr=False)
+    shared: SharedRuns | None = field(default_factory=shared_runs, repr=False)
+    """What the headers so far have in common. None walks over each element by element: the same results, slower."""
     look_at_pixels: bool = True
     """False leaves the pixels to the caller: only to measure what the header alone costs."""
     _scan: IdentityScan = field(default_factory=lambda: IdentityScan(IdentityCollector.wants), repr=False)
@@ -120,7 +123,8 @@ class InstanceDeidentifier:
 
     def texts(self, opened: RawObject) -> frozenset[Text]:
         """What in this header says who someone is."""
-        return self._scan.texts(opened.buffer, opened.start, opened.encoding) | identities_in_content(opened)
+        found = self._scan.texts(opened.buffer, opened.start, opened.encoding, opened.runs)
+        return found | identities_in_content(opened)
 
     def deidentify(
         self,
@@ -138,7 +142,7 @@ class InstanceDeidentifier:
             InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with
                 certainty.
         """
-        opened = open_object(raw)
+        opened = open_object(raw, self.shared)
         rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
         facts = raw_facts(opened.header, opened.ids)
         structure = structure_of(opened.ids.sop_class_uid, self.policy.options)

@@ -19,7 +19,7 @@ from pydicom.uid import UID
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
-from ingestion.deidentify.declaration import MethodCode
+from ingestion.deidentify.declaration import BURNED_IN, RECOGNIZABLE, MethodCode
 from ingestion.deidentify.defacing import SeriesFace, deface
 from ingestion.deidentify.pixel_place import PIXEL_DATA, AfterHeader, PixelPlace, find_pixels
 from ingestion.deidentify.pixels import (
@@ -57,7 +57,6 @@ DESCRIPTION = (
     "PixelRepresentation", "PlanarConfiguration", "NumberOfFrames", "SOPInstanceUID", "WindowCenter", "WindowWidth",
     "RescaleSlope", "RescaleIntercept",
 )  # fmt: skip
-BURNED_IN, RECOGNIZABLE = 0x00280301, 0x00280302
 _ASKED_TAGS = tuple(tag for keyword in ASKED if (tag := tag_for_keyword(keyword)) is not None)
 MOST_JUDGED = 1024
 """Kinds of header whose assessment is remembered; the slices of a series share one."""

@@ -16,7 +16,7 @@ from ingestion.accounting.states import Reason
 from ingestion.deidentify.codes import CODE_VALUE, is_published_code
 from ingestion.deidentify.declaration import DECLARED, KEEPS_HISTORY, METHOD, METHOD_CODES, History, cleaned_methods
 from ingestion.deidentify.rules import Rule, TextKind, Treatment
-from ingestion.deidentify.scopes import MAX_KEY, Block, Done, Part, Scope, ScopeMemo
+from ingestion.deidentify.scopes import MAX_KEY, Block, Done, Part, RunDone, Scope, ScopeMemo
 from ingestion.deidentify.values import Element
 from ingestion.dicom.charset import charset_of
 from ingestion.dicom.elements import MAX_DEPTH, Buffer
@@ -36,16 +36,17 @@ from ingestion.dicom.encoding import (
 from ingestion.dicom.header import (
     CHARSET,
     PIXEL_GROUP,
+    PIXELS,
     end_of_fragments,
     end_of_sequence,
     malformed,
     too_deep,
     truncated,
 )
+from ingestion.dicom.runs import NO_RUNS, Run, Runs
 
 MAX_ELEMENTS = 8_000_000
 """Most elements of one object: an enhanced multi-frame object of 2,000 frames has about 200,000."""
-_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 TREATMENTS = tuple(Treatment)
 _REMOVE, _KEEP, _RECURSE = (TREATMENTS.index(item) for item in (Treatment.REMOVE, Treatment.KEEP, Treatment.RECURSE))
 _REMOVE_RULE = Rule(Treatment.REMOVE, "it has no place in a data set, or none that can be judged")
@@ -59,8 +60,9 @@ PixelCleaner = Callable[[Buffer, int, int, bool], list[Part]]
 class DataSetRewriter:
     """One instance. Not to be used again."""
 
-    def __init__(self, buffer: Buffer, memo: ScopeMemo, pixels: PixelCleaner) -> None:
+    def __init__(self, buffer: Buffer, memo: ScopeMemo, pixels: PixelCleaner, runs: Runs = NO_RUNS) -> None:
         self.buffer = buffer
+        self.runs = runs
         self.view = memoryview(buffer)
         self.memo = memo
         self.values = memo.values
@@ -89,12 +91,19 @@ class DataSetRewriter:
         written: list[Part] = []
         parts, append = written, written.append
         blocks: dict[int, Block] = {}
+        runs = NO_RUNS if scope.path else self.runs
         before = tuple(counts)
         for _ in self.budget:
             if position >= end:
                 if delimited:
                     raise truncated("an item has no end")
                 break
+            if runs and (run := runs.get(position)) is not None:
+                piece = self._run(scope, blocks, run, position)
+                if piece:
+                    append(piece)
+                position += run.size
+                continue
             if end - position < 8:
                 raise truncated("the data ends within an element's head")
             if implicit:
@@ -123,7 +132,7 @@ class DataSetRewriter:
                     if end == len(buffer):
                         raise truncated("an element's value passes the end of the file")
                     raise malformed("dicom.length", "an element passes the end of its item")
-                if tag in _PIXELS and not scope.path:
+                if tag in PIXELS and not scope.path:
                     if self.pixels:
                         raise malformed("dicom.pixels", "pixel data is there twice")
                     position = self._pixel_data(scope, tag, vr, position, value, length)
@@ -184,6 +193,65 @@ class DataSetRewriter:
                 counts[_KEEP] -= 1
                 counts[_REMOVE] += 1
         return written, position
+
+    def _run(self, scope: Scope, blocks: dict[int, Block], run: Run, position: int) -> bytes:
+        """What a run of the top level becomes: what it became before, under the same creators."""
+        counts = self.counts
+        done = scope.runs.get(run)
+        if done is None or (
+            done.blocks and any(_creator_of(blocks, place) != creator for place, creator in done.blocks)
+        ):
+            before = tuple(counts)
+            done = self._elements(scope, blocks, run, position)
+            counts[:] = before
+            scope.runs[run] = done
+            self.memo.held += run.size + len(done.out) + 200
+        for index, number in done.counts:
+            counts[index] += number
+        for place in done.used:
+            blocks[place].used = True
+        return done.out
+
+    def _elements(self, scope: Scope, blocks: dict[int, Block], run: Run, position: int) -> RunDone:
+        """The elements of a run one by one, as ``data_set`` does: in a run are neither creators, nor pixels, nor what
+        depends on its neighbours."""
+        counts, before = self.counts, tuple(self.counts)
+        written: list[Part] = []
+        used: set[int] = set()
+        under: dict[int, str | None] = {}
+        for item in run.elements:
+            start, value, stop = position + item.start, position + item.value, position + item.stop
+            place = item.tag >> 8
+            block = blocks.get(place) if item.tag >> 16 & 1 else None
+            if item.tag >> 16 & 1:
+                under[place] = _creator_of(blocks, place)
+            if item.length == UNDEFINED or stop - start > MAX_KEY:
+                pieces, _ = self._large(scope, block, item.tag, item.vr, start, value, item.length)
+                one: Part = b"".join(pieces)
+            else:
+                memo = scope.memo if block is None else block.memo
+                done = memo.get(self.buffer[start:stop])
+                if done is None:
+                    done = self._decide(scope, block, item.tag, item.vr, start, value, stop, stop)
+                one = self._counted(done)
+            if one:
+                written.append(one)
+                if block is not None:
+                    used.add(place)
+        changed = ((index, now - then) for index, (now, then) in enumerate(zip(counts, before, strict=True)))
+        return RunDone(
+            b"".join(written),
+            tuple((index, number) for index, number in changed if number),
+            tuple(under.items()),
+            tuple(used),
+        )
+
+    def _counted(self, done: Done) -> Part:
+        out, treatment, inner = done
+        self.counts[treatment] += 1
+        for index, number in enumerate(inner or ()):
+            self.counts[index] += number
+        return out
 
     def _rule(self, scope: Scope, block: Block | None, tag: int, vr: str) -> Rule:
         group, number = tag >> 16, tag & 0xFFFF
@@ -356,7 +424,7 @@ class DataSetRewriter:
         """An element that is not remembered: of undefined length, long, or of the pixel group."""
         own, kind = self._vrs(scope, tag, vr)
         stop = value + length
-        if length == UNDEFINED and tag in _PIXELS:
+        if length == UNDEFINED and tag in PIXELS:
             self.counts[_REMOVE] += 1
             return [], end_of_fragments(self.buffer, value, scope.encoding) + 8
         if not scope.path and tag in DECLARED:
@@ -372,10 +440,8 @@ class DataSetRewriter:
             return self._long_binary(scope, tag, own, position, value, stop), stop
         else:
             done = self._value(scope, block, rule, tag, own, kind, position, value, stop)
-        self.counts[done[1]] += 1
-        for index, number in enumerate(done[2] or ()):
-            self.counts[index] += number
-        return [done[0]] if done[0] else [], stop
+        out = self._counted(done)
+        return [out] if out else [], stop
 
     def _open_sequence(
         self, scope: Scope, rule: Rule, tag: int, own: str, kind: str, position: int, value: int
@@ -445,3 +511,9 @@ class DataSetRewriter:
         head = self.buffer[position:value] if same else scope.encoding.write_head(tag, own, size)
         self.pixels = [head, *parts]
         return after
+
+
+def _creator_of(blocks: dict[int, Block], place: int) -> str | None:
+    """The creator of a private block (group and high byte of the number); None where none was named."""
+    block = blocks.get(place)
+    return None if block is None else block.creator

@@ -11,6 +11,7 @@ from ingestion.deidentify.rules import RuleBook
 from ingestion.deidentify.values import ValueRewriter
 from ingestion.dicom.charset import Charset
 from ingestion.dicom.encoding import Encoding
+from ingestion.dicom.runs import Run
 
 Part = bytes | memoryview
 MAX_KEY = 1 << 14
@@ -21,6 +22,18 @@ MAX_SCOPES = 2_000
 """Kinds of place (path, character set, encoding) that are kept apart: real objects have some dozens."""
 # What an element became: its bytes, the index of its treatment, and of a sequence the counts of what is in it.
 Done = tuple[Part, int, tuple[int, ...] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDone:
+    """What a run became. ``counts``: how many elements by the index of their treatment. ``blocks``: the creators that
+    private elements in it stand under, by block, None where there is none; ``used``: those of which something stays.
+    """
+
+    out: bytes = field(repr=False)
+    counts: tuple[tuple[int, int], ...]
+    blocks: tuple[tuple[int, str | None], ...]
+    used: tuple[int, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +47,7 @@ class Scope:
     memo: dict[bytes, Done] = field(default_factory=dict, repr=False)
     private: dict[str, dict[bytes, Done]] = field(default_factory=dict, repr=False)
     creators: dict[bytes, str | None] = field(default_factory=dict, repr=False)
+    runs: dict[Run, RunDone] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True, eq=False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from ingestion.deidentify.instance import DeidentifiedInstance, InstanceDeidentifier
+from ingestion.deidentify.scopes import Part
 from ingestion.deidentify.study import Rewritten
 from ingestion.dicom.mapped import let_go, open_buffer
 
@@ -46,7 +47,16 @@ def write_at_once(rewritten: Rewritten, file: int) -> None:
     Raises:
         OSError: as the system says.
     """
-    left = [memoryview(part) for part in rewritten.parts]
+    write_parts(rewritten.parts, file)
+
+
+def write_parts(parts: Iterable[Part], file: int) -> None:
+    """As ``write_at_once``, of some parts.
+
+    Raises:
+        OSError: as the system says.
+    """
+    left = [memoryview(part) for part in parts]
     while left:
         written = os.writev(file, left[:MAX_VECTOR])
         while left and written >= len(left[0]):

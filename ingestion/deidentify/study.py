@@ -19,7 +19,8 @@ from pydicom.uid import UID, RLELossless
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify import CODE_VERSION
-from ingestion.deidentify.declaration import Declaration, declared_elements
+from ingestion.deidentify.codes import CODE_VALUE
+from ingestion.deidentify.declaration import DECLARED, PIXEL_STATES, Declaration, declared_elements
 from ingestion.deidentify.pixels.fragments import clean_fragments
 from ingestion.deidentify.pixels.rle_tail import without_tails
 from ingestion.deidentify.rewriter import TREATMENTS, DataSetRewriter
@@ -32,6 +33,7 @@ from ingestion.dicom.header import Header, read_header
 from ingestion.dicom.mapped import let_go
 from ingestion.dicom.pixel_description import COLUMNS, ROWS, pixel_description
 from ingestion.dicom.reading import ID_TAGS, InstanceIds, Meta, ids_of_values, inflate, read_meta
+from ingestion.dicom.runs import NO_OUTLINE, NO_RUNS, Runs, SharedRuns
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
 IMPLEMENTATION_UID = "2.25.318215604937230912417420918330017459321"
@@ -43,14 +45,16 @@ MAPPED_AT_ONCE = 64 << 20
 """Bytes of a mapped object that are looked at before their pages are given back."""
 _SOP_CLASS, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080060, 0x00080070
 _NEEDED = (_SOP_CLASS, 0x00080018, 0x00100020, 0x0020000D, 0x0020000E, 0x00280010)
-_TAG = {True: struct.Struct("<HH"), False: struct.Struct(">HH")}
+APART = DECLARED | PIXEL_STATES | {CODE_VALUE}
+"""Tags at which elements are put in or taken out, and one whose meaning the next element tells: no run spans them."""
 RuleBookFor = Callable[[str, str, str], RuleBook]
 """SOP class UID, modality, manufacturer: the policy compiled for such objects."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawObject:
-    """A raw object, its header found. ``buffer``: the data set, inflated when ``raw`` is deflated."""
+    """A raw object, its header found. ``buffer``: the data set, inflated when ``raw`` is deflated. ``runs``: what its
+    header shares with those before it."""
 
     raw: Buffer = field(repr=False)
     buffer: Buffer = field(repr=False)
@@ -58,6 +62,7 @@ class RawObject:
     start: int
     header: Header = field(repr=False)
     ids: InstanceIds = field(repr=False)
+    runs: Runs = field(default_factory=dict, repr=False)
 
     @property
     def encoding(self) -> Encoding:
@@ -89,8 +94,8 @@ class Rewritten:
         return b"".join(self.parts)
 
 
-def open_object(raw: bytes | memoryview | mmap.mmap) -> RawObject:
-    """Find the header of ``raw``; nothing is decoded but the ids.
+def open_object(raw: bytes | memoryview | mmap.mmap, shared: SharedRuns | None = None) -> RawObject:
+    """Find the header of ``raw``; nothing is decoded but the ids. ``shared``: of the headers that came before.
 
     Raises:
         InstanceRefusedError: EMPTY_FILE, NOT_DICOM, MEDIA_DIRECTORY, UNKNOWN_TRANSFER_SYNTAX, TRUNCATED, MALFORMED,
@@ -105,12 +110,21 @@ def open_object(raw: bytes | memoryview | mmap.mmap) -> RawObject:
     if meta.deflated:
         buffer, start = inflate(buffer[start:], whole=True), 0
     encoding = encoding_of(meta.transfer_syntax)
-    header = read_header(buffer, start, encoding, last_group=DESCRIBING_GROUPS)
+    outline = NO_OUTLINE if shared is None else shared.find(buffer, start, encoding)
+    if outline.places is not None:
+        header = Header(buffer, encoding, outline.places)
+    else:
+        header = read_header(buffer, start, encoding, last_group=DESCRIBING_GROUPS)
     if not all(tag in header.places for tag in _NEEDED):
-        header = read_header(buffer, start, encoding)  # elements out of order: look at all of them
+        header = read_header(buffer, start, encoding, runs=outline.runs)  # elements out of order: look at all of them
     values = {tag: header.value(tag) for tag in ID_TAGS}
     ids = ids_of_values(values, transfer_syntax=meta.transfer_syntax)
-    return RawObject(whole, buffer, meta, start, header, ids)
+    return RawObject(whole, buffer, meta, start, header, ids, outline.runs)
+
+
+def shared_runs() -> SharedRuns:
+    """An empty memory of what headers have in common: for ``open_object``, with one object after the other."""
+    return SharedRuns(apart=APART, bound=(DESCRIBING_GROUPS + 1) << 16)
 
 
 @dataclass(slots=True)
@@ -144,10 +158,11 @@ class StudyRewriter:
             )
         self._memo.keep_bounded()
         header, encoding = opened.header, opened.encoding
-        work = DataSetRewriter(opened.buffer, self._memo, _pixel_cleaner(opened))
+        said = declaration or self.declaration
+        runs = opened.runs if all(tag in APART for tag, _ in said.states) else NO_RUNS
+        work = DataSetRewriter(opened.buffer, self._memo, _pixel_cleaner(opened), runs)
         scope = self._memo.scope(self._book(header), (), encoding, header.charset)
         before, _ = work.data_set(opened.start, len(opened.buffer), scope)
-        said = declaration or self.declaration
         merged = _with_declared(before, declared_elements(said, work.history, encoding), encoding, replaced=said.states)
         new_ids = self._new_ids(opened.ids)
         meta = file_meta(new_ids)
@@ -171,7 +186,7 @@ class StudyRewriter:
 
     def _new_ids(self, ids: InstanceIds) -> InstanceIds:
         """As the values themselves are rewritten."""
-        uid = self.pseudonyms.uid
+        uid = self._memo.values.new_uid
         return InstanceIds(
             patient=PatientIdentity(self._memo.values.pseudonym.decode("ascii")),
             study_uid=uid(ids.study_uid),
@@ -191,18 +206,16 @@ def _with_declared(
 ) -> list[Part]:
     """The top level with the declared elements in their places; those in ``replaced`` are the source's no longer."""
     found = [part for part in parts if part]
-    unpack = _TAG[encoding.little].unpack_from
-
-    def tag_of(part: Part) -> int:
-        group, number = unpack(part)
-        return int(group) << 16 | int(number)
-
+    unpack = encoding.tag.unpack_from
+    tags = [group << 16 | number for group, number in map(unpack, found)]
     if replaced:
         own = {tag for tag, _ in replaced}
-        found = [part for part in found if tag_of(part) not in own]
-
+        found = [part for part, tag in zip(found, tags, strict=True) if tag not in own]
+        tags = [tag for tag in tags if tag not in own]
     for tag, element in declared:
-        found.insert(bisect.bisect_left(found, tag, key=tag_of), element)
+        place = bisect.bisect_left(tags, tag)
+        tags.insert(place, tag)
+        found.insert(place, element)
     return found
 
 

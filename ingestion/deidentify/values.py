@@ -24,6 +24,8 @@ OLDEST = 89
 IMPOSSIBLE = 130
 """An age from here on is nobody's, so it names nobody: it stays, for the quality rules to see."""
 SECONDS_PER_DAY = 86_400
+MAX_UIDS = 4096
+"""UIDs whose successors are remembered."""
 _DECIMAL_VRS = frozenset({"DS", "IS"})
 """Numbers written as text."""
 TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
@@ -77,6 +79,7 @@ class ValueRewriter:
     cleaner: Cleaner = field(repr=False)
     pseudonym: bytes = field(init=False, repr=False)
     days: int = field(init=False, repr=False)
+    _uids: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pseudonym", self.pseudonyms.patient(self.patient).encode("ascii"))
@@ -177,7 +180,16 @@ class ValueRewriter:
 
     def _uid(self, part: bytes) -> bytes | None:
         text = part.decode("ascii")
-        return part if not text or _is_standard_uid(text) else self.pseudonyms.uid(text).encode("ascii")
+        return part if not text or _is_standard_uid(text) else self.new_uid(text).encode("ascii")
+
+    def new_uid(self, uid: str) -> str:
+        """As ``Pseudonyms.uid``; remembered for some, since one stands in several places."""
+        found = self._uids.get(uid)
+        if found is None:
+            if len(self._uids) >= MAX_UIDS:
+                self._uids.clear()
+            found = self._uids[uid] = self.pseudonyms.uid(uid)
+        return found
 
     def _age(self, part: bytes) -> bytes | None:
         match = _AGE.match(part)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pydicom.charset import python_encoding
 from pydicom.datadict import tag_for_keyword
@@ -32,8 +33,13 @@ from ingestion.dicom.encoding import (
     dictionary_vr,
 )
 
+if TYPE_CHECKING:
+    from ingestion.dicom.runs import Runs
+
 CHARSET = 0x00080005
 PIXEL_GROUP = 0x7FE0
+PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+"""Float, double float and integer pixel data."""
 _ERRORS = (ValueError, TypeError, KeyError, OverflowError, NotImplementedError, AttributeError, LookupError)
 """What pydicom raises on a value that it cannot decode."""
 
@@ -211,8 +217,11 @@ class Header:
             return None
 
 
-def read_header(buffer: Buffer, start: int, encoding: Encoding, *, last_group: int = PIXEL_GROUP - 1) -> Header:
-    """The top-level elements from ``start`` up to the first whose group is above ``last_group``.
+def read_header(
+    buffer: Buffer, start: int, encoding: Encoding, *, last_group: int = PIXEL_GROUP - 1, runs: Runs | None = None
+) -> Header:
+    """The top-level elements from ``start`` up to the first whose group is above ``last_group``. ``runs`` are stepped
+    over: where their elements are is known.
 
     Raises:
         InstanceRefusedError: TRUNCATED, MALFORMED or NESTED_TOO_DEEP.
@@ -222,8 +231,13 @@ def read_header(buffer: Buffer, start: int, encoding: Encoding, *, last_group: i
     head, u32, implicit = encoding.head.unpack_from, encoding.u32.unpack_from, encoding.implicit
     vr = b""
     while position < end:
+        if runs and (run := runs.get(position)) is not None and run.last_group <= last_group:
+            places.update(run.places_at(position))
+            position += run.size
+            continue
         if end - position < 12:  # the shortest long head; a short one may be the last of a data set
             group, number, vr, value, length = read_head(buffer, position, encoding)
+            vr = b"" if implicit else vr  # as of all elements before it
         elif implicit:
             group, number, length = head(buffer, position)
             vr, value = b"", position + 8

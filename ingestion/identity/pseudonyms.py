@@ -7,7 +7,6 @@ accession number that equals a patient id) have unrelated pseudonyms.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -67,6 +66,5 @@ class Pseudonyms:
         return self._digest("content", sha256.hex()).hex()[:32]
 
     def _digest(self, kind: str, message: str) -> bytes:
-        return hmac.new(
-            self.key.secret, f"cie/{kind}\x1e{message}".encode("utf-8", "surrogateescape"), hashlib.sha256
-        ).digest()
+        told = f"cie/{kind}\x1e{message}".encode("utf-8", "surrogateescape")
+        return hmac.digest(self.key.secret, told, "sha256")
