@@ -53,17 +53,22 @@ def _arrow_type(column: Column[Any]) -> pa.DataType:
 def parquet_bytes(frame: pd.DataFrame, *, schema: pa.Schema | None = None) -> bytes:
     """Deterministic Parquet: zstd, row groups with statistics and page index; the index is not kept.
 
-    Units of columns (``frame.attrs["units"]``) are kept as metadata of their fields.
+    Units of columns (``frame.attrs["units"]``) are kept as metadata of their fields, beside what ``schema`` says there.
     """
     units = frame.attrs.get(UNITS, {})
     table = pa.Table.from_pandas(_plain(frame) if schema is None else frame, schema=schema, preserve_index=False)
-    fields = [field.with_metadata({UNIT: units[field.name]} if field.name in units else None) for field in table.schema]
+    fields = [_with_unit(field, units.get(field.name)) for field in table.schema]
     table = pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
     body = io.BytesIO()
     pq.write_table(
         table, body, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_statistics=True, write_page_index=True
     )
     return body.getvalue()
+
+
+def _with_unit(field: pa.Field, unit: str | None) -> pa.Field:
+    said = {**(field.metadata or {}), **({UNIT: unit} if unit is not None else {})}
+    return field.with_metadata(said or None)
 
 
 def table_bytes(table: Table, frame: pd.DataFrame) -> bytes:

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from ingestion.cli import build_app
 from quality_checks import documents as d
+from quality_checks.model import Dimension
 from quality_checks.overview import SourceLine, render_overview
+from quality_checks.store import Judgement, PastJudgement
 from tests.quality_checks.conftest import make_entry
 from tests.quality_checks.defects.series import ct_series, mr_series
 from tests.quality_checks.test_check_command import put
@@ -21,6 +23,15 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 BROWSER = next(filter(None, (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 WIDTHS = (1280, 400)
+
+
+def judged(source_id: str, score: float, *, blocks: bool) -> PastJudgement:
+    scores = {dimension.value: score for dimension in Dimension}
+    judgement = Judgement(
+        source_id, "basis", "state", blocks=blocks, series=1200, errors=int(blocks), warnings=2, verdict_key="v",
+        results_key="r", report_key=f"quality/{source_id}/run/report.html", left_out=3, tier=1, scores=scores,
+    )  # fmt: skip
+    return PastJudgement(1, judgement, None)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +47,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     CliRunner().invoke(
         build_app("check"), ["check", str(folder / "in"), "--report", str(folder / "out"), "--workers", "1"]
     )
-    lines = [SourceLine(make_entry(), (), None)]
-    overview = render_overview(lines, now=dt.datetime(2026, 11, 25, tzinfo=dt.UTC), dagster_url=None)
+    now = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+    lines = [SourceLine(make_entry(id="TEST-NEVER-09"), (), None)]
+    for number, score in enumerate((0.2, 0.6, 0.9, 0.97, 1.0)):  # every shade of the heat map
+        past = tuple(judged(f"TEST-MADE-{number:02d}", score * run / 3, blocks=number == 0) for run in (2, 3))
+        changed = now - dt.timedelta(days=40 * number)
+        lines.append(SourceLine(make_entry(id=f"TEST-MADE-{number:02d}"), past, changed))
+    overview = render_overview(lines, now=now, dagster_url="http://127.0.0.1:3000")
     (folder / "out" / "overview.html").write_text(overview)
     return folder / "out"
 
@@ -50,13 +66,16 @@ def browser() -> Iterator[object]:
         opened.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", [d.REPORT, d.FINDINGS, d.EXPECTATIONS, "overview.html"])
-def test_a_page_stands_alone_and_is_accessible(browser: object, pages: Path, name: str, width: int) -> None:
+def test_a_page_stands_alone_and_is_accessible(
+    browser: object, pages: Path, name: str, width: int, scheme: str
+) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     asked: list[str] = []
-    page = browser.new_page(viewport={"width": width, "height": 900})  # type: ignore[attr-defined]
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[attr-defined]
     page.on("request", lambda request: asked.append(request.url))
     page.goto((pages / name).as_uri())
     outside = [url for url in asked if not url.startswith(("data:", pages.as_uri()))]
