@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.dicom.refused import RefusedError
 from ingestion.dicom.summary import json_value
 
 
@@ -51,23 +52,8 @@ class RegionFlag(StrEnum):
     SLICES_SKIPPED = "slices_skipped"  # slices without a contour between slices with one
 
 
-class RegionRefusedError(Exception):
-    """Masks cannot be put on the image's grid for sure. ``detail`` holds numbers only, never identities."""
-
-    def __init__(self, reason: RegionRefusal, *, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason.value}: {self.detail}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.reason, self.detail)
-
-
-def _rebuild(reason: RegionRefusal, detail: str) -> RegionRefusedError:
-    return RegionRefusedError(reason, detail=detail)
+class RegionRefusedError(RefusedError[RegionRefusal]):
+    """Masks cannot be put on the image's grid for sure."""
 
 
 @dataclass(frozen=True, slots=True)

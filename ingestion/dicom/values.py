@@ -25,6 +25,7 @@ from pydicom.uid import (
 )
 
 from ingestion.dicom.guard import PARSER_ERRORS
+from ingestion.dicom.refused import RefusedError
 
 RESCALE_NEEDED = frozenset({"CT", "PT"})
 """Modalities whose values mean nothing without rescale (type 1 there: PS3.3, C.8.2.1 and C.8.9.1)."""
@@ -75,23 +76,8 @@ class VolumeRefusal(StrEnum):
     NOT_PARALLEL_TO_NORMAL = "not_parallel_to_normal"
 
 
-class VolumeRefusedError(Exception):
-    """The values cannot be known for right. ``detail`` holds numbers and DICOM keywords, never identities."""
-
-    def __init__(self, reason: VolumeRefusal, *, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason.value}: {self.detail}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.reason, self.detail)
-
-
-def _rebuild(reason: VolumeRefusal, detail: str) -> VolumeRefusedError:
-    return VolumeRefusedError(reason, detail=detail)
+class VolumeRefusedError(RefusedError[VolumeRefusal]):
+    """The values cannot be known for right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+
+from ingestion.dicom.refused import RefusedError
 
 
 class FeatureRefusal(StrEnum):
@@ -26,20 +27,5 @@ TRANSIENT = frozenset({FeatureRefusal.OBJECT_MISSING, FeatureRefusal.OBJECT_CHAN
 """Refusals that say nothing of the series itself: not stored, so that the next run tries again."""
 
 
-class FeatureRefusedError(Exception):
-    """``detail`` holds numbers and DICOM keywords, never identities."""
-
-    def __init__(self, reason: FeatureRefusal, *, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason.value}: {self.detail}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.reason, self.detail)
-
-
-def _rebuild(reason: FeatureRefusal, detail: str) -> FeatureRefusedError:
-    return FeatureRefusedError(reason, detail=detail)
+class FeatureRefusedError(RefusedError[FeatureRefusal]):
+    """A series or a segmentation that was not measured."""
