@@ -55,7 +55,7 @@ class Examination:
     SeriesInstanceUID: str
     manifest_version: str
     rules_digest: str
-    """Of the imaging rules and their versions: other rules, another examination."""
+    """Of the imaging rules and their versions, and of the series it was judged against: others, another examination."""
     outcomes: tuple[CheckOutcome, ...]
     pixel_digest: str | None = None
     """SHA-256 over the decoded pixels in spatial order: equal for the same image in other wrapping."""

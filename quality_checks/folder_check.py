@@ -27,16 +27,14 @@ from quality_checks.catalogue_of_checks import OF_THE_REGISTRY
 from quality_checks.certificate import certificate_of
 from quality_checks.crossing.cross import cross_source
 from quality_checks.documents import Document
-from quality_checks.examination import Examination
+from quality_checks.examination import Examination, examination_key
+from quality_checks.imaging import rules_digest
 from quality_checks.imaging.examine import examine
 from quality_checks.imaging.task import REFERRING
 from quality_checks.judge import judge
 from quality_checks.model import QualityVerdict
 from quality_checks.report_folder import ReportInput, report_documents
 from quality_checks.tier import TierResult, tier_of
-
-_EXAMINED = "examined"
-"""Folder of the scratch store for examinations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,8 @@ def _manifest(store: FolderStore, source_id: str, series_uid: str, version: str)
 
 
 def _key(manifest: Manifest) -> str:
-    return f"{_EXAMINED}/{manifest.SeriesInstanceUID}.{manifest.version}.json"
+    """As on the platform: images that look alike are compared by the thumbnails that lie there."""
+    return examination_key(manifest.source_id, manifest.SeriesInstanceUID, manifest.version, rules_digest())
 
 
 def _forget(store: FolderStore, manifest: Manifest) -> None:

@@ -8,7 +8,7 @@ looking up each band and its 16 neighbours finds all such pairs (multi-index has
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def near_pairs(index: pd.DataFrame, *, own: int) -> list[NearPair]:
     unique, inverse = np.unique(np.stack([kind.astype(np.uint64), values]), axis=1, return_inverse=True)
     members = np.argsort(inverse, kind="stable")
     starts = np.searchsorted(inverse[members], np.arange(unique.shape[1] + 1))
-    alike: dict[tuple[int, int], dict[int, int]] = {}
+    alike: dict[tuple[int, int], _Alike] = {}
     for left, right, bits in _near_values(unique[0].astype(np.int64), unique[1]):
         for a, b, apart in zip(left.tolist(), right.tolist(), bits.tolist(), strict=True):
             if a == b and starts[a + 1] - starts[a] < 2:
@@ -65,9 +65,20 @@ def near_pairs(index: pd.DataFrame, *, own: int) -> list[NearPair]:
     counts = np.bincount(rows, minlength=len(index))
     found = []
     for (first, second), frames in sorted(alike.items()):
-        if len(frames) >= max(1, FRAMES_ALIKE * min(counts[first], counts[second])):
-            found.append(NearPair(first, second, max(frames.values())))
+        # of the one with fewer frames; of two with as many both, so that their order makes no difference
+        fewest = min(counts[first], counts[second])
+        sides = [side for side, row in ((frames.first, first), (frames.second, second)) if counts[row] == fewest]
+        if all(len(side) >= max(1, FRAMES_ALIKE * fewest) for side in sides):
+            found.append(NearPair(first, second, max(max(side.values()) for side in sides)))
     return found
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Frames of each series that have a like one in the other, and the fewest bits that they differ in."""
+
+    first: dict[int, int] = field(default_factory=dict)
+    second: dict[int, int] = field(default_factory=dict)
 
 
 def _frames(index: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
@@ -82,7 +93,7 @@ def _frames(index: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.uint64]]
 
 
 def _pair_up(
-    alike: dict[tuple[int, int], dict[int, int]],
+    alike: dict[tuple[int, int], _Alike],
     left: NDArray[np.int64],
     right: NDArray[np.int64],
     left_frames: NDArray[np.int64],
@@ -92,14 +103,15 @@ def _pair_up(
     study: NDArray[np.int64],
     own: int,
 ) -> None:
-    """Note, for each pair of series, which frames of the first have a like one in the second."""
+    """Note, for each pair of series, which frames of each have a like one in the other."""
     for a, frame_a in zip(left[:CROWD].tolist(), left_frames[:CROWD].tolist(), strict=True):
         for b, frame_b in zip(right[:CROWD].tolist(), right_frames[:CROWD].tolist(), strict=True):
             if study[a] == study[b] or (a >= own and b >= own):
                 continue
-            key, frame = ((a, b), frame_a) if a < b else ((b, a), frame_b)
-            known = alike.setdefault(key, {})
-            known[frame] = min(bits, known.get(frame, 64))
+            known = alike.setdefault((min(a, b), max(a, b)), _Alike())
+            of_a, of_b = (known.first, known.second) if a < b else (known.second, known.first)
+            of_a[frame_a] = min(bits, of_a.get(frame_a, 64))
+            of_b[frame_b] = min(bits, of_b.get(frame_b, 64))
 
 
 def _near_values(

@@ -46,12 +46,16 @@ class ExamineTask:
     again: bool = False
 
     @property
-    def key(self) -> str:
-        """The key also says which versions of the companions were there."""
+    def rules_digest(self) -> str:
+        """Of the rules, and of the versions of the companions that were there."""
         digest = rules_digest()
         if self.companions:
             digest += "-" + hashlib.sha256(json.dumps(sorted(self.companions)).encode()).hexdigest()[:16]
-        return examination_key(self.source_id, self.series_uid, self.version, digest)
+        return digest
+
+    @property
+    def key(self) -> str:
+        return examination_key(self.source_id, self.series_uid, self.version, self.rules_digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ def run_examination(task: ExamineTask) -> ExamineResult:
         return task.research.read(item.key)
 
     found = examine(manifest, read, companions=companions if task.companions or _refers(manifest) else None)
+    # the examination names itself as it is stored, so that whoever has it can say where it lies
+    found = replace(found, rules_digest=task.rules_digest)
     return ExamineResult(
         found, written=task.internal.create(task.key, found.to_json(), content_type="application/json")
     )
@@ -166,4 +172,4 @@ def _manifest(task: ExamineTask, series_uid: str, version: str) -> Manifest:
 def _unexamined(task: ExamineTask, rule_id: str, detail: str) -> Examination:
     """A series that could not be looked at has a fault, never silence."""
     outcome = CheckOutcome(rule_id, judged=1, faults=(Fault(detail),), failing=1)
-    return Examination(task.source_id, task.series_uid, task.version, rules_digest(), (outcome,))
+    return Examination(task.source_id, task.series_uid, task.version, task.rules_digest, (outcome,))

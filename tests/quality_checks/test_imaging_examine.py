@@ -19,7 +19,7 @@ from ingestion.accounting.source_state import Counts, SeriesEntry, SourceState
 from ingestion.accounting.states import SeriesState
 from ingestion.fanout import Crashed, Done
 from ingestion.storage.folder import FolderStore
-from quality_checks.examination import Examination
+from quality_checks.examination import Examination, examination_key
 from quality_checks.imaging.geometry import Geometry
 from quality_checks.imaging.task import examine_source
 
@@ -45,6 +45,18 @@ def stored_source(tmp_path: Path, series: Sequence[Stored]) -> tuple[FolderStore
         for one in series
     )
     return research, internal, SourceState(SOURCE, entries)
+
+
+def test_an_examination_says_where_it_lies_also_with_companions(tmp_path: Path) -> None:
+    """Who compares thumbnails finds them by what the examination says of itself."""
+    stored = [Stored(encoded(ct_series(slices=3))), Stored(encoded(mr_series(slices=3)))]
+    research, internal, state = stored_source(tmp_path, stored)
+    manifests = [one.manifest for one in stored]
+    found = examine_source(state, manifests, research=research, internal=internal, run=in_process)
+    assert any("-" in one.rules_digest for one in found)  # the study's first series is judged against the other
+    for one in found:
+        key = examination_key(one.source_id, one.SeriesInstanceUID, one.manifest_version, one.rules_digest)
+        assert Examination.from_json(internal.read(key)) == one
 
 
 def test_a_sound_series_is_described_and_has_no_fault() -> None:
