@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import secrets
+import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from ingestion.accounting.states import Reason, ReasonGroup
+from ingestion.accounting.states import Reason
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.commands.deidentify_names import write_names
 from ingestion.deidentify.folder import FolderUseError, check_folders
@@ -28,7 +29,9 @@ from ingestion.sources.registry import SourceEntry, UnknownSourceError, load_reg
 from quality_checks import documents as d
 from quality_checks.folder_check import FolderCheck, check_folder
 from quality_checks.model import Severity
+from quality_checks.report_figures import held_back
 from quality_checks.report_findings import worst_rules
+from quality_checks.scratch import StoppedError, scratch_folder
 
 DEFAULT_POLICY = "platform-default"
 FOLDER_ID = "FOLDER-CHECK"
@@ -77,28 +80,33 @@ def check(
         if names is not None and names.resolve().is_relative_to(report.resolve()):
             raise FolderUseError("--names must not lie in the report's folder: it holds file names")
         chosen = load_policy(policy or entry.policy)
+        _can_write(report, names)
     except (FolderUseError, PolicyError, UnknownSourceError) as error:
         errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
     key = _key(entry.id, key_file)
-    with (
-        tempfile.TemporaryDirectory(prefix="cie-check-") as scratch,
-        Fanout(workers=workers) as fanout,
-        Progress(console=errors, transient=True) as bar,
-    ):
-        line = bar.add_task("series", total=None)
-        found = check_folder(
-            folder,
-            entry=entry,
-            registered=source is not None,
-            key=key,
-            linkage=_linkage(key),
-            policy=chosen,
-            fanout=fanout,
-            scratch=Path(scratch),
-            progress=lambda done, total: bar.update(line, completed=done, total=total),
-        )
-    report.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            scratch_folder() as scratch,
+            Fanout(workers=workers) as fanout,
+            Progress(console=errors, transient=True) as bar,
+        ):
+            line = bar.add_task("listing the folder", total=None)
+            found = check_folder(
+                folder,
+                entry=entry,
+                registered=source is not None,
+                key=key,
+                linkage=_linkage(key),
+                policy=chosen,
+                fanout=fanout,
+                scratch=scratch,
+                progress=lambda done, total: bar.update(line, description="series", completed=done, total=total),
+            )
+    except (KeyboardInterrupt, StoppedError) as stopped:
+        errors.print("[bold red]stopped:[/] no report was written, and nothing of the images is kept")
+        number = stopped.signal_number if isinstance(stopped, StoppedError) else signal.SIGINT
+        raise typer.Exit(128 + number) from None
     for document in found.documents:
         (report / document.name).write_bytes(document.body)
     if names is not None:
@@ -107,7 +115,7 @@ def check(
         print_json(json.loads((report / d.SUMMARY).read_bytes()))
     else:
         _show(found, report)
-    if found.verdict.blocks or found.verdict.excluded or _held_back(found):
+    if found.verdict.blocks or found.verdict.excluded or held_back(found.state):
         raise typer.Exit(1)
 
 
@@ -125,26 +133,50 @@ def _show(found: FolderCheck, report: Path) -> None:
     shown = [one for one in worst if one.severity is not Severity.INFO][:WORST_SHOWN]
     for one in shown:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
+        word = f"leaves out {one.leaves_out} series" if one.leaves_out else one.severity.value
         console.print(
-            f"[bold {colour}]{one.severity.value}[/] {one.rule.title}: {one.result.message}",
+            f"[bold {colour}]{word}[/] {one.rule.title}: {one.result.message}",
             highlight=False,
             soft_wrap=True,
         )
     more = sum(one.severity is not Severity.INFO for one in worst) - len(shown)
     if more:
         console.print(f"and {more} more rules; the report has them all", highlight=False)
-    verdict_line = "[bold red]would be blocked[/]" if verdict.blocks else "[bold green]would be taken in[/]"
+    held = held_back(found.state)
+    if verdict.blocks:
+        said = "[bold red]would be blocked[/]"
+    elif held or verdict.excluded:
+        said = "[bold yellow]would be taken in in part[/]"
+    else:
+        said = "[bold green]would be taken in[/]"
     console.print(
-        f"{verdict_line}: {len(verdict.of(Severity.ERROR))} errors, {len(verdict.of(Severity.WARNING))} warnings; "
-        f"{len(verdict.excluded)} series would be left out of releases; tier {int(found.tier.tier)}",
+        f"{said}: {held:,} of {counts.delivered:,} objects would be held back for someone to act on, "
+        f"{len(verdict.excluded):,} of {found.series:,} series left out of releases; blocking errors: "
+        f"{len(verdict.of(Severity.ERROR))}, warnings: {len(verdict.of(Severity.WARNING))}",
         highlight=False,
         soft_wrap=True,
     )
     console.print(f"report: {report / d.REPORT}", highlight=False, soft_wrap=True)
 
 
-def _held_back(found: FolderCheck) -> bool:
-    return any(Reason(reason).group is not ReasonGroup.COMPANION for reason in found.state.reasons)
+def _can_write(report: Path, names: Path | None) -> None:
+    """Found out before hours of work, not after.
+
+    Raises:
+        FolderUseError: the report, or the list of names, can't be written there.
+    """
+    for place, what in ((report / d.REPORT, "the report"), (names, "--names")):
+        if place is None:
+            continue
+        try:
+            if what == "the report":
+                place.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place.parent):
+                pass
+            if place.is_dir():
+                raise IsADirectoryError
+        except OSError as error:
+            raise FolderUseError(f"{what} can't be written to {place}: {error.strerror or 'it is a folder'}") from None
 
 
 def _key(source_id: str, key_file: Path | None) -> SourceKey:

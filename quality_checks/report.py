@@ -88,6 +88,7 @@ def render_report(
         told={one.uid for one in told},
         pictures=pictures(verdict, tables.series, examinations),
         reasons=figures.reasons(state),
+        held=figures.held_back(state),
         series_states=figures.series_states(state),
         charts=_charts(frame),
         histograms=() if frame is None else histograms(frame),

@@ -127,6 +127,11 @@ def reasons(state: SourceState) -> tuple[ReasonRow, ...]:
     return tuple(sorted(rows, key=lambda row: (row.needs_nobody, -row.count, row.reason.value)))
 
 
+def held_back(state: SourceState) -> int:
+    """Objects in quarantine that somebody has to act on."""
+    return sum(row.count for row in reasons(state) if not row.needs_nobody)
+
+
 def series_states(state: SourceState) -> dict[SeriesState, int]:
     """How many series ended in each state."""
     of_series = [entry for entry in state.series if entry.SeriesInstanceUID is not None]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +19,7 @@ from typer.testing import CliRunner
 
 from ingestion.cli import build_app
 from quality_checks import documents as d
+from quality_checks.scratch import scratch_folder
 from tests.quality_checks.defects.series import ct_series, mr_series
 
 NAME, ID, HOSPITAL = "Wojciechowska^Grazyna", "MRN-7734-2201", "St Elsewhere Hospital"
@@ -76,6 +84,59 @@ def test_what_would_be_held_back_is_told(tmp_path: Path) -> None:
     (tmp_path / "in" / "cut.dcm").write_bytes(next((tmp_path / "in").glob("*.dcm")).read_bytes()[:700])
     code, said = run(tmp_path / "in", "--report", tmp_path / "out")
     assert code == 1 and "To do:" in said
+    assert "would be taken in in part: 1 of 8 objects would be held back" in " ".join(said.split())
+    assert "1 of 8 objects held back" in (tmp_path / "out" / d.REPORT).read_text()
+
+
+def test_a_finding_on_a_series_leads_to_its_files(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "good", ct_series())
+    broken = ct_series(series=9)
+    for dataset in broken:
+        dataset.PixelData = bytes(len(dataset.PixelData))
+    put(tmp_path / "in" / "black", broken)
+    run(tmp_path / "in", "--report", tmp_path / "out", "--names", tmp_path / "names.csv")
+    (left_out,) = json.loads((tmp_path / "out" / d.SUMMARY).read_bytes())["series"]["left_out"]
+    rows = list(csv.DictReader((tmp_path / "names.csv").open(encoding="utf-8", newline="")))
+    assert {row["name"].split("/")[0] for row in rows if row["series"] == left_out} == {"black"}
+    assert len(rows) == 14
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_is_told_to_stop_leaves_no_image(tmp_path: Path, number: signal.Signals) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    for series in range(1, 13):
+        put(tmp_path / "in", ct_series(slices=40, series=series))
+    command = [
+        sys.executable, "-m", "ingestion.cli", "check", str(tmp_path / "in"), "--report", str(tmp_path / "out"),
+        "--workers", "1",
+    ]  # fmt: skip
+    started = subprocess.Popen(
+        command, env=os.environ | {"TMPDIR": str(scratch)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(scratch.glob("cie-check-*/dicom/*/*/*.dcm")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert started.poll() is None, "it ended before it was stopped"
+    started.send_signal(number)
+    said, _ = started.communicate(timeout=60)
+    assert started.returncode == 128 + number, said
+    assert "no report was written" in said and "Traceback" not in said
+    assert not list(scratch.glob("cie-check-*"))
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for owner in (gone.pid, os.getpid()):
+        (tmp_path / f"cie-check-{owner}-abc" / "dicom").mkdir(parents=True)
+    (tmp_path / "cie-check-notes").mkdir()  # somebody else's
+    with scratch_folder() as folder:
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == {f"cie-check-{os.getpid()}-abc", "cie-check-notes", folder.name}
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not folder.exists()
 
 
 def test_equal_folders_under_one_key_give_equal_reports(tmp_path: Path) -> None:
@@ -93,6 +154,9 @@ def test_equal_folders_under_one_key_give_equal_reports(tmp_path: Path) -> None:
         (["missing"], "is not a folder"),
         ([".", "--report", "./in/report"], "must not contain one another"),
         (["in", "--report", "out", "--names", "out/names.csv"], "must not lie in the report"),
+        (["in", "--report", "out", "--names", "nowhere/names.csv"], "--names can't be written"),
+        (["in", "--report", "out", "--names", "."], "it is a folder"),
+        (["in", "--report", "file/out"], "the report can't be written"),
         (["in", "--report", "out", "--policy", "nothing-such"], "nothing-such"),
         (["in", "--report", "out", "--source", "NO-SUCH-01"], "NO-SUCH-01"),
     ],
@@ -101,7 +165,8 @@ def test_wrong_use_is_told_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], problem: str
 ) -> None:
     (tmp_path / "in").mkdir()
+    (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
     code, said = run(*arguments)
     assert code == 2 and problem in " ".join(said.split())
-    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob("out/*"))
