@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ingestion.accounting.source_state import SourceState, read_latest_state, read_manifests
-from ingestion.catalogue.clinical import read_clinical
-from ingestion.catalogue.curated import read_curated
+from ingestion.catalogue.clinical import ClinicalTable, read_clinical
+from ingestion.catalogue.curated import Curated, read_curated
 from ingestion.catalogue.rows import build_tables
 from ingestion.catalogue.unknown_spellings import save_unknown
 from ingestion.sources.registry import SourceEntry
@@ -63,7 +63,7 @@ def judge_source(entry: SourceEntry, *, research: ObjectStore, internal: ObjectS
     """
     state = current_state(internal, entry.id)
     rules, curated, clinical = all_rules(), read_curated(internal), read_clinical(internal, entry.id)
-    with_what = f"{curated.number}/{clinical.digest if clinical else ''}"
+    with_what = _with_what(curated, clinical)
     known = read_judgement(internal, entry.id)
     if known is not None and _is_current(known, entry, state, with_what, internal=internal):
         return Judged(known, read_verdict(internal, known), reused=True, sheet=_read_sheet(internal, known))
@@ -123,11 +123,15 @@ def outdated(entries: Iterable[SourceEntry], *, internal: ObjectStore) -> tuple[
         latest = read_latest_state(internal, entry.id)
         if known is None or latest is None:
             continue
-        clinical = read_clinical(internal, entry.id)
-        with_what = f"{curated.number}/{clinical.digest if clinical else ''}"
+        with_what = _with_what(curated, read_clinical(internal, entry.id))
         if not _is_current(known, entry, latest[1], with_what, internal=internal):
             found.append(entry.id)
     return tuple(found)
+
+
+def _with_what(curated: Curated, clinical: ClinicalTable | None) -> str:
+    """What a judgement depends on beside the source's own state and the other sources."""
+    return f"{curated.number}/{clinical.digest if clinical else ''}"
 
 
 def _is_current(
