@@ -31,10 +31,10 @@ demo: $(SYNCED)  ## make the 36 demo sources, start the stack, bring them all th
 up down status: $(SYNCED)  ## start, stop, show the embedded stack
 	$(RUN)/cie $@
 
-test: $(SYNCED)  ## the tests, the end-to-end run included
-	$(RUN)/pytest -m "not slow"
+test: $(SYNCED)  ## the tests, the end-to-end run included; made-up examples are the same each time
+	$(RUN)/pytest -m "not slow" --hypothesis-profile=same
 
-test-all: $(SYNCED)  ## the slow ones too
+test-all: $(SYNCED)  ## the slow ones too, with new examples each time
 	$(RUN)/pytest
 
 lint: $(SYNCED)  ## style, types, import rules

@@ -6,13 +6,13 @@ most of them views of the input. The same raw bytes give the same result, whatev
 
 from __future__ import annotations
 
-import bisect
 import mmap
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 
 from pydicom.uid import UID, RLELossless
 
@@ -21,9 +21,10 @@ from ingestion.accounting.states import Reason
 from ingestion.deidentify import CODE_VERSION
 from ingestion.deidentify.codes import CODE_VALUE
 from ingestion.deidentify.declaration import DECLARED, PIXEL_STATES, Declaration, declared_elements
+from ingestion.deidentify.element_rewriter import TREATMENTS
 from ingestion.deidentify.pixels.fragments import clean_fragments
 from ingestion.deidentify.pixels.rle_tail import without_tails
-from ingestion.deidentify.rewriter import TREATMENTS, DataSetRewriter
+from ingestion.deidentify.rewriter import DataSetRewriter
 from ingestion.deidentify.rules import Cleaner, RuleBook, Treatment
 from ingestion.deidentify.scopes import Part, ScopeMemo
 from ingestion.deidentify.values import ValueRewriter
@@ -212,11 +213,17 @@ def _with_declared(
         own = {tag for tag, _ in replaced}
         found = [part for part, tag in zip(found, tags, strict=True) if tag not in own]
         tags = [tag for tag in tags if tag not in own]
-    for tag, element in declared:
-        place = bisect.bisect_left(tags, tag)
-        tags.insert(place, tag)
-        found.insert(place, element)
-    return found
+    # Before the first that comes after it: that is the same place whether or not neighbours were rewritten as one run,
+    # also where the source's tags are out of order.
+    merged: list[Part] = []
+    done = 0
+    for tag, element in sorted(declared, key=itemgetter(0)):
+        start = done
+        while done < len(tags) and tags[done] < tag:
+            done += 1
+        merged += found[start:done]
+        merged.append(element)
+    return merged + found[done:]
 
 
 def _pixel_cleaner(opened: RawObject) -> Callable[[Buffer, int, int, bool], list[Part]]:
