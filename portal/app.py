@@ -14,12 +14,10 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Mount, Route
 
 from ingestion.accounting.source_state import read_latest_state
-from ingestion.catalogue.federation.node import CollectionText
+from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.measurements import read_measurements
 from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases, read_release
-from ingestion.catalogue.search.index import SearchIndex, open_index
-from ingestion.catalogue.search.release_index import open_release
-from ingestion.identity.keys import KeyMissingError, create_key, load_key
+from ingestion.catalogue.search.index import open_index
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import ObjectMissingError, StoreError
@@ -27,16 +25,16 @@ from ingestion.storage.open import Stores, open_stores
 from portal.pages import accounting_page, measures_page, page, release_page, releases_page
 from portal.quality import SERVED, Remembering, overview
 from portal.reports import ReportFacts, latest_report
+from portal.search.access import Access
 from portal.search.api import build_api
 from portal.search.explorer import Explorer
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
+from portal.search.node_app import collection_text
 from portal.search.service import SearchService
+from portal.search.setup import counts_secret, node_addresses, open_records, record_access, service_of
 from quality_checks.documents import REPORT, content_type
 
-PUBLIC_COUNTS = "PUBLIC-COUNTS"
-"""Name of the secret that public counts are rounded by: ``CIE_KEY_PUBLIC_COUNTS``, or a file in the keys folder, made
-when there is none. Another secret rounds otherwise, and answers by two tell more than by one: keep it as the others."""
 _HEADERS = {
     # The pages are self-contained: nothing may be fetched or run from anywhere.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
@@ -50,6 +48,8 @@ def build_app(
     entries: tuple[SourceEntry, ...],
     *,
     search: tuple[SearchService, Limits] | None = None,
+    nodes: tuple[NodeAddress, ...] = (),
+    records: tuple[Access, str] | None = None,
     provider: str = "",
     dagster_url: str | None = None,
 ) -> Starlette:
@@ -57,6 +57,8 @@ def build_app(
 
     Args:
         search: what answers the explorer, the API and the federation; None: there are none of these.
+        nodes: federation nodes that the API's federated search asks.
+        records: who may see records through the API, and where their objects are; None: nobody.
         provider: how this node is called in the federation's answers.
         dagster_url: linked to, where it is known.
     """
@@ -133,12 +135,12 @@ def build_app(
         Route("/releases/{version}", release),
     ]
     if search is not None:
-        texts = tuple(map(_collection_text, entries))
+        texts = tuple(map(collection_text, entries))
         node = NodeEndpoint(*search, provider=provider, collections=lambda: texts)
         routes += [
             Route("/explore", Explorer(*search).page),
             Route("/node", node.endpoint, methods=["GET", "POST"]),
-            Mount("/api/v1", build_api(*search)),
+            Mount("/api/v1", build_api(*search, nodes=nodes, records=records)),
         ]
     return Starlette(routes=routes, exception_handlers={StoreError: _store_down, HTTPException: _refused})
 
@@ -147,10 +149,13 @@ def make() -> Starlette:
     """The application by the settings; for ``uvicorn --factory portal.app:make``."""
     settings = Settings()
     stores = open_stores(settings)
+    entries = load_registry(settings.registry).sources
     return build_app(
         stores,
-        load_registry(settings.registry).sources,
-        search=_search(settings, stores),
+        entries,
+        search=_search(settings, stores, entries),
+        nodes=node_addresses(settings),
+        records=record_access(settings),
         provider=settings.node_provider,
         dagster_url=settings.dagster_url,
     )
@@ -162,37 +167,17 @@ def search_only(folder: Path) -> Starlette:
     secret = secrets.token_bytes(32)
     service = SearchService(lambda: index.release, lambda version: index, secret=secret)
     limits = Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC), rate=1e6, burst=1_000_000, budget=1_000_000)
-    routes = [Route("/explore", Explorer(service, limits).page), Mount("/api/v1", build_api(service, limits))]
+    routes = [
+        Route("/explore", Explorer(service, limits).page),
+        Mount("/api/v1", build_api(service, limits, records=open_records(index))),
+    ]
     return Starlette(routes=routes)
 
 
-def _search(settings: Settings, stores: Stores) -> tuple[SearchService, Limits]:
-    try:
-        secret = load_key(PUBLIC_COUNTS, keys_dir=settings.keys_root).secret
-    except KeyMissingError:
-        create_key(PUBLIC_COUNTS, keys_dir=settings.keys_root)
-        secret = load_key(PUBLIC_COUNTS, keys_dir=settings.keys_root).secret
-    folder = settings.data_dir / "search"
-
-    def newest() -> str | None:
-        releases = list_releases(stores.research)
-        return releases[-1].version if releases else None
-
-    def opened(version: str) -> SearchIndex:
-        return open_release(stores.research, read_release(stores.research, version), folder)
-
-    service = SearchService(newest, opened, secret=secret)
+def _search(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> tuple[SearchService, Limits]:
+    secret = counts_secret(settings)
+    service = service_of(settings, stores, entries, secret=secret)
     return service, Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC))
-
-
-def _collection_text(entry: SourceEntry) -> CollectionText:
-    meaning = entry.cancer_code.meaning.lower()
-    held = ", ".join(entry.holder_countries)
-    return CollectionText(
-        id=entry.id,
-        name=f"{entry.project}: {meaning}",
-        description=f"De-identified images of {meaning} from {entry.project}, held in {held}.",
-    )
 
 
 def _html(body: str | bytes) -> Response:

@@ -109,6 +109,17 @@ class Contact(_Model):
     email: EmailStr
 
 
+class CountRule(_Model):
+    """How public counts of a source are shown, where its agreement asks for other than the default.
+
+    Counts of mixed sources go by the strictest of each. ``noise``: scale of a Laplace distribution, in people.
+    """
+
+    hidden_below: int = Field(10, ge=1, le=1_000)
+    rounded_to: int = Field(10, ge=1, le=1_000)
+    noise: float = Field(0.0, ge=0, le=1_000, allow_inf_nan=False)
+
+
 class SourceEntry(_Model):
     """One source database."""
 
@@ -122,6 +133,7 @@ class SourceEntry(_Model):
     policy: str = Field(min_length=1)
     agreement: Agreement
     contact: Contact
+    counts: CountRule = CountRule()
 
     @field_validator("modalities")
     @classmethod
