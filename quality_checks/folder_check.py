@@ -94,7 +94,9 @@ def check_folder(
     tables = build_tables(state, manifests.values(), registry_entry=entry)
     crossed = cross_source(state, tables, examinations, internal=store)
     unjudged = frozenset() if registered else OF_THE_REGISTRY
-    verdict = judge(tables, state, entry=entry, examinations=examinations, crossed=crossed, unjudged=unjudged)
+    verdict = judge(
+        tables, state, entry=entry, examinations=examinations, crossed=crossed, unjudged=unjudged, folder=True
+    )
     tier = tier_of(verdict, tables, entry)
     given = ReportInput(
         verdict=verdict,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -21,6 +21,7 @@ from quality_checks.crossing.cross import Crossed
 from quality_checks.crossing.rules import LinkOutcome
 from quality_checks.engine import Outcome, evaluate
 from quality_checks.examination import CheckOutcome, Examination
+from quality_checks.folder_words import rules_told
 from quality_checks.frames import patient_frame, series_frame, study_frame
 from quality_checks.model import MAX_EXAMPLES, Dimension, Finding, Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.suites.source import Tables, Tally
@@ -37,6 +38,7 @@ def judge(
     examinations: Iterable[Examination] = (),
     crossed: Crossed | None = None,
     unjudged: frozenset[str] = frozenset(),
+    folder: bool = False,
 ) -> QualityVerdict:
     """Judge one source by all rules. Equal inputs give equal verdicts, in any order of rows.
 
@@ -46,6 +48,7 @@ def judge(
         entry: what the registry says of the source.
         examinations: of its series (``quality_checks.examination``); a series without one is not judged by pixels.
         unjudged: ids of rules that have nothing to go by here; they judge no row.
+        folder: told to who checks a folder of their own.
         crossed: what comparing people, studies and images found; without it those rules judge nothing.
 
     Raises:
@@ -69,7 +72,7 @@ def judge(
             _of_table(check.rule, frame, outcomes.get(check.rule.id, Outcome(rows=0, failing=())))
             for check in table_checks(level)
         ]
-    results = [one.result for one in judged]
+    results = [_in_house(one.result) if folder else one.result for one in judged]
     findings = tuple(finding for one in judged for finding in one.findings)
     return QualityVerdict(
         source_id=entry.id,
@@ -78,6 +81,7 @@ def judge(
         blocks=any(result.severity is Severity.ERROR for result in results),
         findings=findings,
         excluded=_excluded(findings, tables),
+        folder=folder,
     )
 
 
@@ -98,6 +102,12 @@ def _frames(tables: Tables) -> Iterable[tuple[Level, pd.DataFrame]]:
     study = nothing if tables.study.empty else study_frame(tables.study)
     patient = nothing if tables.patient.empty else patient_frame(tables.patient, study)
     return zip(TABLES, (series, study, patient), strict=True)
+
+
+def _in_house(result: RuleResult) -> RuleResult:
+    """The result in the words for who checks a folder of their own."""
+    rule = rules_told(folder=True)[result.rule_id]
+    return replace(result, message=message(rule, result.severity, rows=result.rows, passing=result.passing))
 
 
 def _of_source(rule: Rule, tally: Tally) -> _Judged:

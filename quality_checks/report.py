@@ -14,10 +14,10 @@ from ingestion.catalogue.risk.assess import RiskReport, assess
 from ingestion.catalogue.risk.gather import people_of_frames
 from ingestion.sources.registry import SourceEntry
 from quality_checks import report_figures as figures
-from quality_checks.catalogue_of_checks import rules_by_id
 from quality_checks.changes import Changes
 from quality_checks.documents import FINDINGS
 from quality_checks.examination import Examination
+from quality_checks.folder_words import rules_told
 from quality_checks.frames import series_frame
 from quality_checks.model import QualityVerdict, Severity
 from quality_checks.rendering import render
@@ -64,7 +64,7 @@ def render_report(
         entry=entry,
         registered=registered,
         verdict=verdict,
-        rules=rules_by_id(),
+        rules=rules_told(folder=verdict.folder),
         state=state,
         generated_from=generated_from,
         beside=beside,
@@ -78,8 +78,10 @@ def render_report(
         further=grave[WORST:],
         all_failing=failing,
         shown=SHOWN,
-        passed=figures.findings(verdict.of(None)),
-        not_judged=figures.findings(result for result in verdict.results if not result.applies),
+        passed=figures.findings(verdict.of(None), folder=verdict.folder),
+        not_judged=figures.findings(
+            (result for result in verdict.results if not result.applies), folder=verdict.folder
+        ),
         scores=figures.dimension_scores(verdict),
         left_out=left_out_rows(verdict),
         tier=tier,
@@ -87,7 +89,7 @@ def render_report(
         troubled_in_all=len(troubled),
         told={one.uid for one in told},
         pictures=pictures(verdict, tables.series, examinations),
-        reasons=figures.reasons(state),
+        reasons=figures.reasons(state, folder=verdict.folder),
         held=figures.held_back(state),
         series_states=figures.series_states(state),
         charts=_charts(frame),

@@ -15,6 +15,7 @@ from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
 from ingestion.vocabulary.body_part import body_parts
 from ingestion.vocabulary.modality import modalities
 from quality_checks.catalogue_of_checks import rules_by_id, table_checks
+from quality_checks.folder_words import remedy_of, rules_told, meaning_of, who_acts
 from quality_checks.model import Dimension, Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.suites.declare import Expectation, Where
 
@@ -69,6 +70,10 @@ class ReasonRow:
     reason: Reason
     count: int
     share: float
+    meaning: str
+    remedy: str
+    who: str
+    """Who has to act."""
 
     @property
     def needs_nobody(self) -> bool:
@@ -89,7 +94,7 @@ class DimensionScore:
 
 def failing(verdict: QualityVerdict) -> tuple[Finding, ...]:
     """All results that failed: by severity, then the largest failing share, then the most failing rows."""
-    found = [finding for finding in findings(verdict.results) if finding.result.severity is not None]
+    found = [finding for finding in findings(verdict.results, folder=verdict.folder) if finding.result.severity is not None]
 
     def rank(finding: Finding) -> tuple[int, float, int, str]:
         result = finding.result
@@ -98,8 +103,10 @@ def failing(verdict: QualityVerdict) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=rank))
 
 
-def findings(results: Iterable[RuleResult]) -> tuple[Finding, ...]:
-    return tuple(Finding(rule=rules_by_id()[result.rule_id], result=result) for result in results)
+def findings(results: Iterable[RuleResult], *, folder: bool = False) -> tuple[Finding, ...]:
+    """``folder``: in the words for who checks a folder of their own."""
+    rules = rules_told(folder=folder)
+    return tuple(Finding(rule=rules[result.rule_id], result=result) for result in results)
 
 
 def dimension_scores(verdict: QualityVerdict) -> tuple[DimensionScore, ...]:
@@ -120,11 +127,22 @@ def dimension_scores(verdict: QualityVerdict) -> tuple[DimensionScore, ...]:
     return tuple(sorted(scores, key=lambda one: (-one.errors, 2.0 if one.score is None else one.score)))
 
 
-def reasons(state: SourceState) -> tuple[ReasonRow, ...]:
+def reasons(state: SourceState, *, folder: bool = False) -> tuple[ReasonRow, ...]:
     """Reasons of the quarantine: those that somebody has to act on first, the most frequent first."""
     total = state.counts.quarantined or 1
-    rows = [ReasonRow(reason=Reason(name), count=count, share=count / total) for name, count in state.reasons.items()]
+    rows = [_reason(Reason(name), count, count / total, folder=folder) for name, count in state.reasons.items()]
     return tuple(sorted(rows, key=lambda row: (row.needs_nobody, -row.count, row.reason.value)))
+
+
+def _reason(reason: Reason, count: int, share: float, *, folder: bool) -> ReasonRow:
+    return ReasonRow(
+        reason=reason,
+        count=count,
+        share=share,
+        meaning=meaning_of(reason, folder=folder),
+        remedy=remedy_of(reason, folder=folder),
+        who=who_acts(reason.group, folder=folder),
+    )
 
 
 def held_back(state: SourceState) -> int:
