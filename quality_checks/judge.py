@@ -24,7 +24,9 @@ from quality_checks.examination import CheckOutcome, Examination
 from quality_checks.folder_words import rules_told
 from quality_checks.frames import patient_frame, series_frame, study_frame
 from quality_checks.model import MAX_EXAMPLES, Dimension, Finding, Level, QualityVerdict, Rule, RuleResult, Severity
+from quality_checks.suites.declare import TableCheck, rows_of
 from quality_checks.suites.source import Tables, Tally
+from quality_checks.withheld import COLUMN, WITHHELD, exempt, of_studies, told
 from quality_checks.wording import message
 
 _KEYS = {Level.SERIES: "SeriesInstanceUID", Level.STUDY: "StudyInstanceUID", Level.PATIENT: "PatientID"}
@@ -69,9 +71,12 @@ def judge(
         checks = [check for check in table_checks(level) if check.rule.id not in unjudged]
         outcomes = evaluate(frame, checks, name=level.value, entry=entry)
         judged += [
-            _of_table(check.rule, frame, outcomes.get(check.rule.id, Outcome(rows=0, failing=())))
+            _of_table(check, frame, outcomes.get(check.rule.id, Outcome(rows=0, failing=())))
             for check in table_checks(level)
         ]
+        if level is Level.SERIES:
+            taken_out = _of_withheld(frame)
+    judged.append(taken_out)
     results = [_in_house(one.result) if folder else one.result for one in judged]
     findings = tuple(finding for one in judged for finding in one.findings)
     return QualityVerdict(
@@ -101,6 +106,7 @@ def _frames(tables: Tables) -> Iterable[tuple[Level, pd.DataFrame]]:
     series = nothing if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     study = nothing if tables.study.empty else study_frame(tables.study)
     patient = nothing if tables.patient.empty else patient_frame(tables.patient, study)
+    study = study if study.empty else of_studies(study, series)
     return zip(TABLES, (series, study, patient), strict=True)
 
 
@@ -115,10 +121,22 @@ def _of_source(rule: Rule, tally: Tally) -> _Judged:
     return _judged(rule, rows=tally.rows, passing=max(0, min(tally.passing, tally.rows)), failing=())
 
 
-def _of_table(rule: Rule, frame: pd.DataFrame, outcome: Outcome) -> _Judged:
-    keys = frame[_KEYS[rule.level]].iloc[list(outcome.failing)].dropna() if outcome.failing else ()
+def _of_table(check: TableCheck, frame: pd.DataFrame, outcome: Outcome) -> _Judged:
+    """Rows whose value the policy took out are not judged."""
+    at = sorted(set(outcome.failing) - exempt(check, frame)) if outcome.failing else []
+    rows = outcome.rows - len(outcome.failing) + len(at)
+    keys = frame[_KEYS[check.rule.level]].iloc[at].dropna() if at else ()
     failing = [(key, None) for key in sorted({str(key) for key in keys})]
-    return _judged(rule, rows=outcome.rows, passing=outcome.rows - len(outcome.failing), failing=failing)
+    return _judged(check.rule, rows=rows, passing=rows - len(at), failing=failing)
+
+
+def _of_withheld(frame: pd.DataFrame) -> _Judged:
+    """How many series lack a value that a rule asks of them because the policy took it out."""
+    if COLUMN not in frame.columns:
+        return _judged(WITHHELD, rows=0, passing=0, failing=())
+    asked = [(check, rows_of(check.where, frame)) for check in table_checks(Level.SERIES)]
+    taken = told(frame, asked)
+    return _judged(WITHHELD, rows=len(frame), passing=len(frame) - len(taken), failing=list(taken.items()))
 
 
 def _of_links(rule: Rule, outcome: LinkOutcome) -> _Judged:

@@ -15,9 +15,10 @@ from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
 from ingestion.vocabulary.body_part import body_parts
 from ingestion.vocabulary.modality import modalities
 from quality_checks.catalogue_of_checks import rules_by_id, table_checks
-from quality_checks.folder_words import remedy_of, rules_told, meaning_of, who_acts
+from quality_checks.folder_words import meaning_of, remedy_of, rules_told, who_acts
 from quality_checks.model import Dimension, Level, QualityVerdict, Rule, RuleResult, Severity
-from quality_checks.suites.declare import Expectation, Where
+from quality_checks.suites.declare import Expectation, rows_of
+from quality_checks.withheld import rows_withheld
 
 NOT_STATED = "not stated"
 NOT_UNDERSTOOD = "not understood"
@@ -94,7 +95,8 @@ class DimensionScore:
 
 def failing(verdict: QualityVerdict) -> tuple[Finding, ...]:
     """All results that failed: by severity, then the largest failing share, then the most failing rows."""
-    found = [finding for finding in findings(verdict.results, folder=verdict.folder) if finding.result.severity is not None]
+    results = [result for result in verdict.results if result.severity is not None]
+    found = list(findings(results, folder=verdict.folder))
 
     def rank(finding: Finding) -> tuple[int, float, int, str]:
         result = finding.result
@@ -162,8 +164,9 @@ def modality_labels(frame: pd.DataFrame) -> list[str]:
 
 
 def maker_labels(frame: pd.DataFrame) -> list[str]:
-    """Of every series its maker's one name."""
-    pairs = zip(frame["Manufacturer"], frame["ManufacturerName"], strict=True)
+    """Of every series that is an image its maker's one name: what segmentations name is a program."""
+    images = frame[frame["IsImage"]]
+    pairs = zip(images["Manufacturer"], images["ManufacturerName"], strict=True)
     return [name or (NOT_UNDERSTOOD if delivered else NOT_STATED) for delivered, name in pairs]
 
 
@@ -213,7 +216,7 @@ def matrix(frame: pd.DataFrame) -> Matrix:
             continue
         if check.column not in frame.columns:
             continue  # of the details, where the tables were made without them
-        asked = rows_of(check.where, frame)
+        asked = rows_of(check.where, frame) & ~rows_withheld(frame, check.column)
         stated = frame[check.column].notna()
         cells: list[float | None] = []
         for column in columns:
@@ -227,15 +230,3 @@ def matrix(frame: pd.DataFrame) -> Matrix:
         series=tuple(int((labels == column).sum()) for column in columns),
         rows=tuple(rows),
     )
-
-
-def rows_of(where: Where, frame: pd.DataFrame) -> pd.Series:
-    """Which rows of a ``series_frame`` a condition selects."""
-    selected = pd.Series(True, index=frame.index)
-    if where.images_only:
-        selected &= frame["IsImage"]
-    if where.modalities is not None:
-        selected &= frame["Modality"].isin(list(where.modalities))
-    if where.present is not None:
-        selected &= frame[where.present].notna()
-    return selected
