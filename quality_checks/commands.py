@@ -26,6 +26,7 @@ from ingestion.identity.linkage import LINKAGE_KEY_ID
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, UnknownSourceError, load_registry
 from quality_checks import documents as d
+from quality_checks.causes import one_per_cause
 from quality_checks.folder_check import FolderCheck, check_folder
 from quality_checks.folder_words import meaning_of, remedy_of
 from quality_checks.model import Severity
@@ -127,7 +128,7 @@ def _show(found: FolderCheck, report: Path) -> None:
     for reason, number in found.state.reasons.items():
         meaning, remedy = (said(Reason(reason), folder=True) for said in (meaning_of, remedy_of))
         console.print(f"{number} × [bold]{reason}[/]: {meaning}. To do: {remedy}.", highlight=False, soft_wrap=True)
-    worst = worst_rules(verdict)
+    worst = one_per_cause(worst_rules(verdict), found.places)
     listed = [one for one in worst if one.severity is not Severity.INFO][:WORST_SHOWN]
     for one in listed:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
@@ -137,9 +138,11 @@ def _show(found: FolderCheck, report: Path) -> None:
             highlight=False,
             soft_wrap=True,
         )
+        for other in one.same_cause:
+            console.print(f"  the same cause: {other.rule.fault}", highlight=False, soft_wrap=True)
     more = sum(one.severity is not Severity.INFO for one in worst) - len(listed)
     if more:
-        console.print(f"and {more} more rules; the report has them all", highlight=False)
+        console.print(f"and {more} more causes; the report has them all", highlight=False)
     held = held_back(found.state)
     if verdict.blocks:
         said = "[bold red]would be blocked[/]"

@@ -14,6 +14,7 @@ from ingestion.catalogue.risk.assess import RiskReport, assess
 from ingestion.catalogue.risk.gather import people_of_frames
 from ingestion.sources.registry import SourceEntry
 from quality_checks import report_figures as figures
+from quality_checks.causes import one_per_cause, places_of
 from quality_checks.changes import Changes
 from quality_checks.documents import FINDINGS
 from quality_checks.examination import Examination
@@ -56,7 +57,7 @@ def render_report(
         raise ValueError(f"verdict of {verdict.source_id}, state of {state.source_id}, entry of {entry.id}")
     frame = None if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     failing = worst_rules(verdict)
-    grave = [one for one in failing if _is_grave(one)]
+    grave = one_per_cause([one for one in failing if _is_grave(one)], places_of(tables.series))
     troubled = by_series(verdict, tables.series)
     told = troubled[:SERIES_SHOWN]
     return render(
@@ -94,7 +95,7 @@ def render_report(
         series_states=figures.series_states(state),
         charts=_charts(frame),
         histograms=() if frame is None else histograms(frame),
-        fullness=() if frame is None else fullness(tables.series),
+        fullness=() if frame is None else fullness(tables.series, getattr(tables, "details", None)),
         matrix=None if frame is None else figures.matrix(frame),
         totals=_totals(tables, entry),
         risk=_risk(tables, entry),

@@ -29,6 +29,8 @@ class WorstRule:
     result: RuleResult
     findings: tuple[Finding, ...]
     leaves_out: int
+    same_cause: tuple[WorstRule, ...] = ()
+    """Further rules that fail for the same cause (``quality_checks.causes``)."""
 
     @property
     def severity(self) -> Severity:

@@ -89,3 +89,12 @@ def test_the_maker_of_a_segmentation_is_no_unknown_scanner(tmp_path: Path) -> No
     put(tmp_path / "in", segmentation(ct_series()), Manufacturer="Some research program")
     _, _, page = checked(tmp_path / "in", tmp_path / "out")
     assert "not understood" not in page
+
+
+def test_columns_are_as_full_as_the_series_they_apply_to(tmp_path: Path) -> None:
+    put(tmp_path / "in", ct_series(), ManufacturerModelName="Wojciechowska")
+    put(tmp_path / "in", segmentation(ct_series()), Manufacturer="Some research program")
+    _, _, page = checked(tmp_path / "in", tmp_path / "out")
+    assert 'aria-label="ManufacturerModelName: 0 % of 1 series, 100 % taken out by the policy"' in page
+    assert 'aria-label="Rows: 100 % of 1 series"' in page
+    assert 'aria-label="EchoTime' not in page  # nothing there has echoes
