@@ -51,6 +51,9 @@ class Manifest:
     instances: tuple[ManifestInstance, ...]
     face: dict[str, type_json] | None = None
     """Whether a face can be recognised in the series, and what was done about it; None: no head by its header."""
+    withheld: tuple[str, ...] = ()
+    """Keywords that ``header`` lacks because the policy took the value out: the first instance was delivered with one.
+    """
 
     @property
     def version(self) -> str:
@@ -63,13 +66,17 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """Canonical bytes: same content, same bytes."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        said = asdict(self)
+        if not self.withheld:
+            del said["withheld"]  # as before there was such a field, so that versions stay
+        return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
     @staticmethod
     def from_json(body: bytes) -> Manifest:
         data = json.loads(body)
         instances = tuple(ManifestInstance(**instance) for instance in data.pop("instances"))
-        return Manifest(instances=instances, varying=tuple(data.pop("varying")), **data)
+        lists = {name: tuple(data.pop(name, ())) for name in ("varying", "withheld")}
+        return Manifest(instances=instances, **lists, **data)
 
 
 def manifest_key(source_id: str, series_instance_uid: str, version: str) -> str:

@@ -192,3 +192,29 @@ def test_wrong_use_is_told_and_nothing_is_written(
     code, said = run(*arguments)
     assert code == 2 and problem in " ".join(said.split())
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_progress_is_told_without_a_terminal_and_never_among_the_json(tmp_path: Path) -> None:
+    put(tmp_path / "in", ct_series())
+    command = [
+        sys.executable, "-m", "ingestion.cli", "check", str(tmp_path / "in"), "--report", str(tmp_path / "out"),
+        "--workers", "1", "--json",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["objects"]["delivered"] == 7
+    assert done.stderr.splitlines() == [
+        "listing the folder", "series checked: 0 of 1 (0 %)", "series checked: 1 of 1 (100 %)",
+    ]  # fmt: skip
+
+
+def test_a_folder_is_told_of_in_the_words_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "notes.txt").write_text("nothing")
+    code, said = run(tmp_path / "in", "--report", tmp_path / "out")
+    assert code == 1
+    page = (tmp_path / "out" / d.REPORT).read_text()
+    for text in (said, page, (tmp_path / "out" / d.SUMMARY).read_text()):
+        assert "Check that the path is right" in " ".join(text.split())
+        for word in ("connector", "next sync", "data holder", "reconcile"):
+            assert word not in text, word
