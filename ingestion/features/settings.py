@@ -34,9 +34,6 @@ class FeatureSettings:
             raise ValueError("percentiles must lie between 0 and 100")
         if self.min_voxels < 1:
             raise ValueError("min_voxels must be at least 1: statistics of nothing are undefined")
-        if self.ibsi.filter is not None:
-            # The engine knows their settings, and would measure the unfiltered image.
-            raise ValueError("filter: the filters of IBSI-2 are not computed yet; leave it out")
 
     @property
     def digest(self) -> str:
