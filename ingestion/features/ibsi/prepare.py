@@ -208,7 +208,7 @@ def discretise(
 def build(crop: Interpolated, settings: IbsiSettings) -> Region:
     """The region, measured in the filter's response map where there is a filter.
 
-    Re-segmentation is by the intensities before the filter (IBSI-2, 2.1).
+    Re-segmentation is by the intensities before the filter (IBSI-2).
 
     Raises:
         RefusedRegion: nothing is left after interpolation or re-segmentation, or the filter cannot be applied.

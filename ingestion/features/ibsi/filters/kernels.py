@@ -1,4 +1,4 @@
-"""The kernels of IBSI-2's filters as arrays of numbers (manual arXiv:2006.05470v9, chapter 3)."""
+"""The kernels of IBSI-2's filters as arrays of numbers (manual arXiv:2006.05470v9)."""
 
 from __future__ import annotations
 

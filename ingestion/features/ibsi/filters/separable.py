@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
@@ -38,7 +37,9 @@ class Extended:
     def convolved(self, kernel: Kernel, axis: int) -> Extended:
         """Along one axis. A constant beyond the image is filtered as the image is."""
         values = ndimage.convolve1d(self.values, kernel, axis=axis, mode=MODES[self.boundary], cval=self.beyond)
-        return Extended(values, self.beyond * float(kernel.sum()), self.boundary)
+        # By the same sum as inside the image: the product with the kernel's sum would differ in the last bits.
+        line = ndimage.convolve1d(np.full(len(kernel), self.beyond), kernel, mode="nearest")
+        return Extended(values, float(line[len(kernel) // 2]), self.boundary)
 
     def staged(self, stage: Stage) -> Extended:
         """Along the last axes, with one kernel each."""
@@ -93,7 +94,7 @@ def pooled(responses: Iterable[Extended], pooling: Pooling) -> Extended:
     if pooling is Pooling.MAXIMUM:
         return Extended(total, max(beyond), boundary)
     total /= len(beyond)
-    return Extended(total, math.fsum(beyond) / len(beyond), boundary)
+    return Extended(total, sum(beyond) / len(beyond), boundary)
 
 
 def cascades(image: Extended, sets: Sequence[Sequence[Stage]]) -> Iterator[Extended]:

@@ -194,13 +194,18 @@ BOUNDARY_CODES = {
 """Permanent ids of the boundary conditions."""
 
 
+COMMON = ("dimension", "boundary", "constant")
+"""What every filter has."""
+
+
 def filter_table() -> list[dict[str, str]]:
     """One row for each filter: what ``cie features --list`` prints."""
     rows = []
     for kind in FILTERS:
         fields = kind.model_fields
         (name,) = fields["name"].annotation.__args__  # type: ignore[union-attr]
-        own = [key for key in fields if key not in {"name", "dimension", "boundary", "constant"}]
+        own = [key for key in fields if key not in {"name", *COMMON}]
         parameters = ", ".join(f"{key}*" if fields[key].is_required() else key for key in own)
-        rows.append({"Code": kind.code, "Filter": name, "Parameters": parameters})
+        common = ", ".join(key for key in COMMON if key in fields)
+        rows.append({"Code": kind.code, "Filter": name, "Parameters": f"{parameters}, {common}"})
     return rows
