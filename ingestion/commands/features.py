@@ -10,6 +10,7 @@ import typer
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.features.feature_units import feature_unit, unit_text
 from ingestion.features.ibsi import SettingsError, feature_table
+from ingestion.features.ibsi.filters.settings import BOUNDARY_CODES, Boundary, filter_table
 from ingestion.features.intensity import INTENSITY_FEATURES
 from ingestion.features.local import InputError, LocalFeatures, measure_files
 from ingestion.features.local_long import long_rows
@@ -17,6 +18,8 @@ from ingestion.features.settings import FeatureSettings
 from ingestion.features.tasks import REFUSALS
 
 SUFFIXES = (".csv", ".parquet", ".json")
+FILTER = "filter"
+"""In the place of a family."""
 PROVENANCE = frozenset({"Region", "Unit", "ImageDigest", "Settings", "SettingsDigest", "Tool", "ToolVersion"})
 
 
@@ -40,7 +43,8 @@ def register(app: typer.Typer) -> None:
             typer.Option("--sr", help="Also write a DICOM structured report (TID 1500) of a SEG or RTSTRUCT."),
         ] = None,
         listing: Annotated[
-            bool, typer.Option("--list", help="List every feature with code, unit and section of the manual; no input.")
+            bool,
+            typer.Option("--list", help="List every feature with code, unit and section, and the filters; no input."),
         ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
@@ -52,7 +56,7 @@ def register(app: typer.Typer) -> None:
             if out is not None and out.suffix not in SUFFIXES:
                 raise InputError(f"{out}: give a name that ends in {', '.join(SUFFIXES)}")
             if listing:
-                _output(feature_table(), out, as_json, _show_list)
+                _output([*feature_table(), *filter_rows()], out, as_json, _show_list)
                 return
             if image is None:
                 raise InputError("give an IMAGE, and a MASK for its regions; or --list")
@@ -72,6 +76,16 @@ def register(app: typer.Typer) -> None:
             errors.print(f"region {region.number} refused: {region.refusal} {region.detail or ''}", markup=False)
         if refused:
             raise typer.Exit(1)
+
+
+def filter_rows() -> list[dict[str, str]]:
+    """The filters as rows of the list of features."""
+    empty = dict.fromkeys(feature_table()[0], "")
+    return [
+        empty | {"Family": FILTER, "Code": row["Code"], "Name": row["Filter"], "Column": row["Code"],
+                 "Parameters": row["Parameters"]}
+        for row in filter_table()
+    ]  # fmt: skip
 
 
 def _output(rows: list[Any], out: Path | None, as_json: bool, show: Any) -> None:
@@ -110,8 +124,15 @@ def _write_report(path: Path, found: LocalFeatures) -> None:
 
 def _show_list(rows: list[dict[str, str]]) -> None:
     names = ("Code", "Name", "AggregationCode", "Unit", "Family", "Section")
-    title = f"{len(rows)} features of the IBSI reference manual; u: unit of the image"
-    print_whole(make_table(title, [(name, False) for name in names], [[row[name] for name in names] for row in rows]))
+    features = [row for row in rows if row["Family"] != FILTER]
+    title = f"{len(features)} features of the IBSI reference manual; u: unit of the image"
+    listed = [[row[name] for name in names] for row in features]
+    print_whole(make_table(title, [(name, False) for name in names], listed))
+    filters = [[row["Code"], row["Name"], row["Parameters"]] for row in rows if row["Family"] == FILTER]
+    columns = [("Code", False), ("filter", False), ("parameters", False)]
+    print_whole(make_table("filters of IBSI-2; *: must be given", columns, filters))
+    conditions = (f"{one.value} {BOUNDARY_CODES.get(one, '')}".strip() for one in Boundary)
+    console.print(f"dimension: 2D, 3D; boundary: {', '.join(conditions)}")
 
 
 def _show(found: LocalFeatures, rows: list[dict[str, Any]]) -> None:

@@ -28,6 +28,7 @@ from ingestion.features.regions import (
     iter_regions,
     measure_regions,
     regions_series,
+    response_unit,
     volume_unit,
 )
 from ingestion.features.series_measures import SeriesMeasures, measure_series
@@ -70,12 +71,13 @@ class LocalFeatures:
             "Tool": TOOL,
             "ToolVersion": TOOL_VERSION,
         }
-        named = {"Unit": self.unit.name, "SuvRefusal": self.unit.suv_refusal}
+        named: dict[str, Any] = {"Unit": self.unit.name, "SuvRefusal": self.unit.suv_refusal}
         if self.whole is not None:
             share = {"Pixels": self.whole.pixels, "PaddingShare": self.whole.padding_share}
             measures = {**self.whole.values, "QualityReason": self.whole.quality_reason, **self.whole.exposure}
             return [{"Region": "whole image", **named, **share, **measures, **provenance}]
         rows = []
+        named["ResponseMap"] = self.settings.ibsi.response_map
         for region in self.regions:
             record = region_record(asdict(region))
             undefined = record.pop("Undefined")
@@ -129,7 +131,7 @@ def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> 
     regions = tuple(measure_regions(segments, volume, unit, settings))
     if not regions:
         raise InputError(f"{mask}: marks no region; give a mask with at least one")
-    return LocalFeatures(unit, None, regions, settings, image_digest(volume))
+    return LocalFeatures(response_unit(unit, settings), None, regions, settings, image_digest(volume))
 
 
 def _is_nifti(path: Path) -> bool:
@@ -180,7 +182,8 @@ def _dicom_regions(
     if not regions:
         raise InputError(f"{mask}: describes no region; give a mask with at least one")
     digest = image_digest(volume)
-    return LocalFeatures(unit, None, regions, settings, digest, tuple(datasets), tuple(measured))
+    shown = response_unit(unit, settings)
+    return LocalFeatures(shown, None, regions, settings, digest, tuple(datasets), tuple(measured))
 
 
 def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:

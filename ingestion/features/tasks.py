@@ -33,6 +33,7 @@ from ingestion.features.regions import (
     measure_regions,
     regions_instances,
     regions_series,
+    response_unit,
     volume_unit,
 )
 from ingestion.features.series_measures import measure_series
@@ -208,7 +209,7 @@ def _measure_object(
         **found,
         "reason": None,
         "detail": None,
-        "unit": read.unit.name,
+        "unit": response_unit(read.unit, task.settings).name,
         "suv_refusal": read.unit.suv_refusal,
         "regions": regions,
     }
