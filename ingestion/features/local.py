@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
 from ingestion.dicom.guard import PARSER_ERRORS
+from ingestion.dicom.images import ImageReader
 from ingestion.dicom.other_grid import OwnGrid
 from ingestion.dicom.region import RegionFlag, RegionRefusal, RegionRefusedError, Segment
 from ingestion.dicom.segmentation import CLASSES
@@ -142,10 +143,10 @@ def _files(path: Path) -> list[Path]:
     return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
 
 
-def _read(paths: Iterable[Path]) -> Iterator[Dataset]:
+def _read(paths: Iterable[Path], reader: Callable[[Path], Dataset] = dcmread) -> Iterator[Dataset]:
     for path in paths:
         try:
-            yield dcmread(path)
+            yield reader(path)
         except InvalidDicomError:
             continue  # folders of deliveries hold text files and thumbnails too
         except PARSER_ERRORS as error:
@@ -154,9 +155,8 @@ def _read(paths: Iterable[Path]) -> Iterator[Dataset]:
 
 def _series(path: Path) -> list[Dataset]:
     """The instances of the only image series at ``path``."""
-    images = [
-        dataset for dataset in _read(_files(path)) if dataset.get("Rows") and dataset.get("SOPClassUID") not in MARKS
-    ]
+    found = _read(_files(path), ImageReader().from_file)
+    images = [dataset for dataset in found if dataset.get("Rows") and dataset.get("SOPClassUID") not in MARKS]
     number = len({dataset.get("SeriesInstanceUID") for dataset in images})
     if number != 1:
         raise InputError(f"{path}: holds {number} image series, exactly one is measured; give the folder of one series")
