@@ -34,12 +34,13 @@ class PublicFacet:
 
 @dataclass(frozen=True, slots=True)
 class PublicAnswer:
-    """What a visitor gets. ``release``: the answer never changes for it."""
+    """What a visitor gets. ``release``: the answer never changes for it; ``policy``: what the total is shown by."""
 
     release: str
     total: PublicCounts
     facets: tuple[PublicFacet, ...]
     refused: tuple[RefusedSource, ...]
+    policy: CountPolicy
 
 
 class PublicSearch:
@@ -81,7 +82,7 @@ class PublicSearch:
         """
         refused = self.engine.refused(query)
         among = self.engine.answering(refused)
-        settled = settle(self.engine.index, query, fewest=self._policy(query, refused).hidden_below, among=among)
+        settled = settle(self.engine.index, query, fewest=self._policy(query, refused).fewest_moved, among=among)
         policy = self._policy(settled, refused)
         exact = self.engine.answer(settled, facets=facets, refused=refused, cross_filtered=cross_filtered)
         left_out = ",".join(one.source_id for one in refused)
@@ -93,6 +94,7 @@ class PublicSearch:
                 self._facet(facet, settled, refused, left_out, cross_filtered=cross_filtered) for facet in exact.facets
             ),
             refused=refused,
+            policy=policy,
         )
 
     def _facet(
