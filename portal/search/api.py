@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from starlette.exceptions import HTTPException
 from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.search.fields import SearchSchema
 from ingestion.catalogue.search.index import IndexUnusableError
-from ingestion.catalogue.search.protection import PublicCounts
+from ingestion.catalogue.search.protection import BLUR, CountPolicy, PublicCounts
 from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import MAX_TEXT, AllOf, QueryError, digest, parse_query, to_json
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
@@ -34,6 +35,13 @@ from portal.search.state import query_of
 API_VERSION = "1"
 MAX_BODY = 256_000
 """Bytes of a posted query: 200 criteria of 1,000 values would be more, and no one means them."""
+
+
+QUERY = (
+    'null asks for everything; {"all": [...]}, {"any": [...]}, {"not": {...}} are groups; criteria are '
+    '{"field": "Modality", "in": ["CT", ""]} ("" is: not stated), {"field": "AgeAtStudy", "from": 40, "to": 69} and '
+    '{"text": "words of the series description"}. What is not understood is refused with its place.'
+)
 
 
 class CountsOut(BaseModel):
@@ -100,7 +108,7 @@ class Ask(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    query: Any = None
+    query: Any = Field(None, description=QUERY, examples=[{"all": [{"field": "Modality", "in": ["CT"]}]}])
     facets: list[str] | None = Field(None, max_length=50)
 
 
@@ -108,11 +116,18 @@ class Problem(BaseModel):
     problems: list[str]
 
 
-RULE = (
-    "Counts of fewer than 10 people, and some of up to 15, are not shown; others are rounded to 10. Criteria that move "
-    "fewer than 10 people are not applied. Of a source that asks for more, more is hidden. Numbers belong to the "
-    "release and never change for it."
-)
+def rule_of(policy: CountPolicy) -> str:
+    """The rule of a policy in words, as it stands beside every answer."""
+    most = math.ceil(policy.hidden_below * (1 + BLUR))
+    noise = f", after noise of scale {policy.noise:g}" if policy.noise else ""
+    return (
+        f"Counts of fewer than {policy.hidden_below} people, and some of up to {most}, are not shown; others are "
+        f"rounded to {policy.rounded_to}{noise}. Criteria that move fewer than {policy.fewest_moved} people are not "
+        "applied. Numbers belong to the release and never change for it."
+    )
+
+
+RULE = rule_of(CountPolicy())
 
 
 def build_api(
@@ -142,7 +157,9 @@ def build_api(
         schema = service.current().index.schema
         unknown = sorted(set(facets or ()) - {field.name for field in schema.fields if field.counted})
         if unknown:
-            raise QueryError([f"facets: no such counted field: {', '.join(name[:40] for name in unknown)}"])
+            raise QueryError(
+                [f"facets: no such counted field: {_ascii(', '.join(name[:40] for name in unknown[:10]))}"]
+            )
         limits.allow(client_of(request), digest(query))
         return answer_out(query, service.answer(query, facets=None if facets is None else tuple(facets)))
 
@@ -257,7 +274,7 @@ def answer_out(query: AllOf, answer: PublicAnswer) -> AnswerOut:
             )
             for one in answer.refused
         ],
-        rule=RULE,
+        rule=rule_of(answer.policy),
     )
 
 
@@ -282,7 +299,7 @@ def _counts(counts: PublicCounts) -> CountsOut:
 
 _STATUS: dict[type[Exception], int] = {
     QueryError: 400, NotGrantedError: 401, UnknownSeriesError: 404, ReleaseChangedError: 409, TooManyError: 429,
-    NothingReleasedError: 503, StoreError: 503, IndexUnusableError: 503, ReleaseDamagedError: 503, NoNodesError: 503,
+    NothingReleasedError: 503, StoreError: 503, IndexUnusableError: 503, ReleaseDamagedError: 503, NoNodesError: 404,
     AccessFileError: 503, PolicyFileError: 503,
 }  # fmt: skip
 

@@ -72,7 +72,7 @@ def _write(folder: Path, schema: SearchSchema, release: str) -> None:
     index = open_index(folder)
     for at, one in enumerate(index.fields.values()):
         if one.field.counted:
-            found = count_field(index, one, None, kernel=None)
+            found = count_field(index, one, None, kernels=None)
             np.save(folder / f"totals_{at}.npy", np.stack([found.series, found.studies, found.people]))
 
 
@@ -112,6 +112,9 @@ def _write_field(folder: Path, at: int, field: SearchField, values: pd.Series) -
     else:
         terms, codes, rows = _terms(field, values)
     (folder / f"terms_{at}.json").write_text(json.dumps(terms, ensure_ascii=False))
+    if field.kind is not FieldKind.TEXT and len(rows) == len(values) and (rows == np.arange(len(values))).all():
+        narrow = np.int16 if len(terms) <= np.iinfo(np.int16).max else np.int32
+        np.save(folder / f"codes_{at}.npy", np.asarray(codes).astype(narrow))
     order = np.argsort(codes, kind="stable")
     np.save(folder / f"postings_{at}.npy", rows[order].astype(np.int32))
     np.save(folder / f"offsets_{at}.npy", np.searchsorted(codes[order], np.arange(len(terms) + 1)).astype(np.int64))

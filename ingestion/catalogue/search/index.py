@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingestion.catalogue.search.fields import SearchField, SearchSchema
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the files change their meaning; an index of another format is made anew."""
 META = "index.json"
 ROWS = "rows.parquet"
@@ -63,6 +63,11 @@ class FieldIndex:
     def numbers(self) -> NDArray[np.float32]:
         """(N,) of a number field, NaN where not stated."""
         return _mapped(self.folder, f"numbers_{self.at}")
+
+    @cached_property
+    def codes(self) -> NDArray[np.integer[Any]] | None:
+        """(N,) the code of each row; None for a field of several values a row, and for text."""
+        return _mapped(self.folder, f"codes_{self.at}") if (self.folder / f"codes_{self.at}.npy").is_file() else None
 
     @cached_property
     def totals(self) -> NDArray[np.int64]:

@@ -36,6 +36,15 @@ class CountPolicy:
         if self.hidden_below < 1 or self.rounded_to < 1 or not 0 <= self.noise < math.inf:
             raise ValueError("a count policy has hidden_below and rounded_to of 1 or more, and noise of 0 or more")
 
+    @property
+    def fewest_moved(self) -> int:
+        """Criteria that move fewer people than this are not applied.
+
+        The bound, but no more than numbers are rounded to anyway (and ten): a source with a high bound hides more
+        groups, and does not answer another question than was asked.
+        """
+        return min(self.hidden_below, max(self.rounded_to, HIDDEN_BELOW))
+
 
 def strictest(policies: Iterable[CountPolicy]) -> CountPolicy:
     """Of numbers that mix sources, the strictest of each."""
@@ -99,7 +108,8 @@ class Protection:
             self.public(one, rule, question=question)
             for one, rule, question in zip(counts, rules, questions, strict=True)
         ]
-        bound = max((rule.hidden_below for rule in rules if rule.rounded_to < rule.hidden_below), default=0)
+        own = [rule.hidden_below if rule.rounded_to < rule.hidden_below else 0 for rule in rules]
+        bound = max((own[at] for at, one in enumerate(shown) if one.hidden), default=0)
         while bound:
             hidden = [at for at, one in enumerate(shown) if one.hidden]
             open_ones = [at for at in range(len(shown)) if at not in hidden]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ingestion.catalogue.search.engine import Facet, RefusedSource, SearchEngine
 from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest, normal
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest, digests_with
 from ingestion.catalogue.search.settle import settle
 
 
@@ -34,12 +34,13 @@ class PublicFacet:
 
 @dataclass(frozen=True, slots=True)
 class PublicAnswer:
-    """What a visitor gets. ``release``: the answer never changes for it."""
+    """What a visitor gets. ``release``: the answer never changes for it; ``policy``: what the total is shown by."""
 
     release: str
     total: PublicCounts
     facets: tuple[PublicFacet, ...]
     refused: tuple[RefusedSource, ...]
+    policy: CountPolicy
 
 
 class PublicSearch:
@@ -81,11 +82,11 @@ class PublicSearch:
         """
         refused = self.engine.refused(query)
         among = self.engine.answering(refused)
-        settled = settle(self.engine.index, query, fewest=self._policy(query, refused).hidden_below, among=among)
+        settled = settle(self.engine, query, fewest=self._policy(query, refused).fewest_moved, among=among)
         policy = self._policy(settled, refused)
         exact = self.engine.answer(settled, facets=facets, refused=refused, cross_filtered=cross_filtered)
         left_out = ",".join(one.source_id for one in refused)
-        total = self._protection.public(exact.total, policy, question=_question(settled, left_out))
+        total = self._protection.public(exact.total, policy, question=_question(digest(settled), left_out))
         return PublicAnswer(
             release=self.engine.index.release,
             total=total,
@@ -93,6 +94,7 @@ class PublicSearch:
                 self._facet(facet, settled, refused, left_out, cross_filtered=cross_filtered) for facet in exact.facets
             ),
             refused=refused,
+            policy=policy,
         )
 
     def _facet(
@@ -106,8 +108,10 @@ class PublicSearch:
             [facet.counts.at(code) for code in codes],
             [self._policies.get(facet.terms[code], mixed) if of_source else mixed for code in codes],
             questions=[
-                _question(normal(AllOf((*others, AnyOfValues(facet.name, (facet.terms[code],))))), left_out)
-                for code in codes
+                _question(one, left_out)
+                for one in digests_with(
+                    AllOf(others), (AnyOfValues(facet.name, (facet.terms[code],)) for code in codes)
+                )
             ],
         )
         values = [
@@ -123,5 +127,5 @@ def _is_on(node: Node, field: str) -> bool:
     return isinstance(node, (AnyOfValues, Between)) and node.field == field
 
 
-def _question(settled: AllOf, left_out: str) -> str:
-    return hashlib.sha256(f"{digest(settled)}|{left_out}".encode()).hexdigest()[:32]
+def _question(settled: str, left_out: str) -> str:
+    return hashlib.sha256(f"{settled}|{left_out}".encode()).hexdigest()[:32]

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingestion.catalogue.search.build import build_index
+from ingestion.catalogue.search.counting import Kernels
 from ingestion.catalogue.search.engine import SearchEngine
+from ingestion.catalogue.search.evaluate import Evaluator
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.index import IndexUnusableError, open_index
-from ingestion.catalogue.search.kernels import count_postings
-from ingestion.catalogue.search.query import AllOf, QueryError, digest, normal, parse_query, to_json
+from ingestion.catalogue.search.kernels import count_codes, count_postings, mark_people
+from ingestion.catalogue.search.query import AllOf, QueryError, digest, digests_with, normal, parse_query, to_json
 
 SCHEMA = SearchSchema(
     fields=(
@@ -159,11 +161,12 @@ def values_of(row: dict[str, Any], name: str) -> list[str]:
 def test_the_compiled_loop_counts_the_same(engine: SearchEngine, said: dict[str, Any]) -> None:
     query = parse_query(said, SCHEMA)
     plain = engine.answer(query)
-    engine._kernel = count_postings
-    try:
-        compiled = engine.answer(query)
-    finally:
-        engine._kernel = None
+    fast = SearchEngine(engine.index)
+    fast._kernels = Kernels(count_postings, count_codes, mark_people)
+    compiled = fast.answer(query)
+    mask = Evaluator(engine.index).mask(query)
+    assert (fast.people(mask) == engine.people(mask)).all()
+    assert np.count_nonzero(engine.people(mask)) == fast.answer(query, facets=(), refused=()).total.people
     assert plain.total == compiled.total
     for one, other in zip(plain.facets, compiled.facets, strict=True):
         for name in ("people", "studies", "series"):
@@ -245,6 +248,13 @@ def test_other_ways_to_write_a_question_have_one_digest(said: dict[str, Any], dr
         assert "nested deeper" in str(error)
         return
     assert one == other and digest(one) == digest(other)
+
+
+@settings(max_examples=100, deadline=None)
+@given(said=queries, extra=leaves)
+def test_digests_with_one_more_criterion_are_those_of_both(said: dict[str, Any], extra: dict[str, Any]) -> None:
+    query, more = parse_query(said, SCHEMA), parse_query(extra, SCHEMA).children
+    assert digests_with(query, more) == [digest(AllOf((*query.children, *more)))]
 
 
 def test_order_and_repeats_do_not_make_another_query() -> None:
