@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 type_json = str | int | float | bool | None | list[Any] | dict[str, Any]
@@ -66,7 +66,7 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """Canonical bytes: same content, same bytes."""
-        said = asdict(self)
+        said = _shallow(self) | {"instances": [_shallow(instance) for instance in self.instances]}
         if not self.withheld:
             del said["withheld"]  # as before there was such a field, so that versions stay
         return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
@@ -75,8 +75,13 @@ class Manifest:
     def from_json(body: bytes) -> Manifest:
         data = json.loads(body)
         instances = tuple(ManifestInstance(**instance) for instance in data.pop("instances"))
-        lists = {name: tuple(data.pop(name, ())) for name in ("varying", "withheld")}
-        return Manifest(instances=instances, **lists, **data)
+        varying, withheld = (tuple(data.pop(name, ())) for name in ("varying", "withheld"))
+        return Manifest(instances=instances, varying=varying, withheld=withheld, **data)
+
+
+def _shallow(said: Manifest | ManifestInstance) -> dict[str, Any]:
+    """The fields as they are: ``dataclasses.asdict`` copies every value below, for series of a thousand instances."""
+    return {item.name: getattr(said, item.name) for item in fields(said)}
 
 
 def manifest_key(source_id: str, series_instance_uid: str, version: str) -> str:

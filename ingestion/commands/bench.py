@@ -13,7 +13,8 @@ import typer
 
 from ingestion.benchmarks import catalogue as catalogue_benchmark
 from ingestion.benchmarks import features_reading, features_regions
-from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
+from ingestion.benchmarks.deidentification import RUNS, run
+from ingestion.benchmarks.deidentification_page import as_markdown
 from ingestion.benchmarks.measure import BenchmarkError
 from ingestion.commands.console import console, errors, print_json
 

@@ -52,6 +52,10 @@ _DEVICES = _tags("""
     PerformedStationAETitle PerformedStationName PerformedLocation StationAETitle RetrieveAETitle
     ScheduledProcedureStepLocation DetectorID
 """)
+_KINDS = {
+    **dict.fromkeys(_DEVICES, Kind.DEVICE), **dict.fromkeys(_PLACES, Kind.PLACE),
+    **dict.fromkeys(_IDENTIFIERS, Kind.IDENTIFIER),
+}  # fmt: skip
 _KINDS_OF_THINGS = _tags("""
     MediaStorageSOPClassUID TransferSyntaxUID ImplementationClassUID PrivateInformationCreatorUID SOPClassUID
     ReferencedSOPClassUID RelatedGeneralSOPClassUID OriginalSpecializedSOPClassUID CodingSchemeUID ContextUID
@@ -141,8 +145,7 @@ def identities_in(layout: Layout) -> Identities:
         elif tag == _TEXT_VALUE and path in named:
             value_of = bytes(buffer[start : start + min(length, MAX_VALUE)])
             values.add(RawValue(named[path], tag, value_of, charset))
-        elif tag in _IDENTIFIERS or tag in _PLACES or tag in _DEVICES:
-            kind = Kind.IDENTIFIER if tag in _IDENTIFIERS else Kind.PLACE if tag in _PLACES else Kind.DEVICE
+        elif (kind := _KINDS.get(tag)) is not None:
             values.add(RawValue(kind, tag, bytes(buffer[start : start + min(length, MAX_VALUE)]), charset))
         elif vr == b"UN" and length <= 64:
             value = bytes(buffer[start : start + length]).rstrip(b"\0 ")
