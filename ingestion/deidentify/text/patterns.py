@@ -136,6 +136,8 @@ _ESCAPES = re.compile(
 """Letters in the escapes of addresses, mails, pages and programs: what they spell is no word of a description."""
 _SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .·_-]{1,2}[^\W\d_]){4,}(?![^\W_])")
 """A word with its letters apart."""
+_DIRECTIONS = frozenset("RLAPHFSI")
+"""Right, left, anterior, posterior, head, feet, superior, inferior: listed beside each other, they spell no word."""
 _HAS_DIGIT = re.compile(r"\d")
 _THREE_DIGITS = re.compile(r"\d{3}")
 _YEAR = re.compile(
@@ -215,7 +217,8 @@ def _says_words(street: re.Match[str], vocabulary: Vocabulary) -> bool:
 
 
 def _is_known_spaced(match: re.Match[str], vocabulary: Vocabulary) -> bool:
-    return fold("".join(filter(str.isalpha, match.group()))) in vocabulary.words
+    word = "".join(filter(str.isalpha, match.group()))
+    return fold(word) in vocabulary.words or _DIRECTIONS.issuperset(word)
 
 
 def _sizes(record: str, vocabulary: Vocabulary) -> bool:

@@ -17,6 +17,7 @@ from ingestion.deidentify.dates import shift_datetime
 from ingestion.deidentify.expectation import expectation_of
 from ingestion.deidentify.instance import DeidentifiedInstance, deidentify_instance
 from ingestion.deidentify.policy import load_policy
+from ingestion.deidentify.profile import METHOD_CODES
 from ingestion.deidentify.text.readable import reads_as_text
 from ingestion.deidentify.verification import Verifier
 from ingestion.dicom.standard_uids import is_standard_uid
@@ -191,6 +192,22 @@ def test_the_second_look_knows_uids_that_play_the_standards() -> None:
     uid = f"1.2.840.10008.{DAY}.{NUMBER}".encode().ljust(length, b"\0")
     left = done.body[: at + 8] + uid + done.body[at + 8 + length :]
     assert any(found.rule == "verify.uid" for found in Verifier().verify(raw, left, expected=expected))
+
+
+def test_a_result_de_identified_again_says_what_was_done_once() -> None:
+    """With every option's code (PS3.16 CID 7050) as its history: none is cut, none is said twice."""
+    items = tuple(_code(0, value, "DCM", meaning)[0].items[0] for value, meaning in METHOD_CODES.values())  # type: ignore[index]
+    first = _done(_raw(Made(0x00120064, "SQ", items=items))).body
+    again = _done(first).body
+    one, two = pydicom.dcmread(BytesIO(first)), pydicom.dcmread(BytesIO(again))
+    told = [(item.CodeValue, item.CodeMeaning) for item in two.DeidentificationMethodCodeSequence]
+    assert sorted(told) == sorted(METHOD_CODES.values())
+    assert one.DeidentificationMethod == two.DeidentificationMethod
+
+
+def test_the_version_of_a_coding_scheme_is_no_date_of_a_patient() -> None:
+    done = _done(_raw(*_within(0x00081032, *_text(0x00080103, "SH", "20060821"))))
+    assert b"20060821" in done.body
 
 
 @pytest.mark.parametrize("uid", ["1.2.840.10008.1.2.1", CT, "1.2.840.10008.6.1.1420"])
