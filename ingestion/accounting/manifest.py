@@ -75,8 +75,8 @@ class Manifest:
     def from_json(body: bytes) -> Manifest:
         data = json.loads(body)
         instances = tuple(ManifestInstance(**instance) for instance in data.pop("instances"))
-        lists = {name: tuple(data.pop(name, ())) for name in ("varying", "withheld")}
-        return Manifest(instances=instances, **lists, **data)
+        varying, withheld = tuple(data.pop("varying")), tuple(data.pop("withheld", ()))
+        return Manifest(instances=instances, varying=varying, withheld=withheld, **data)
 
 
 def manifest_key(source_id: str, series_instance_uid: str, version: str) -> str:
