@@ -19,8 +19,8 @@ from assets.metadata import bar_summary, portal_link
 from assets.partitions import SOURCES
 from ingestion.settings import Settings
 from quality_checks.catalogue_of_checks import all_rules
-from quality_checks.model import Dimension, QualityVerdict, Severity
 from quality_checks.causes import one_per_cause
+from quality_checks.model import Dimension, QualityVerdict, Severity
 from quality_checks.report_findings import WORST, WorstRule, worst_rules
 from quality_checks.source import Judged
 

@@ -134,9 +134,7 @@ def places_of(series: pd.DataFrame) -> Places:
     return {key: frozenset(uids) for key, uids in found.items()}
 
 
-def _one_cause(
-    one: WorstRule, head: WorstRule, own: frozenset[str] | None, of_head: frozenset[str] | None
-) -> bool:
+def _one_cause(one: WorstRule, head: WorstRule, own: frozenset[str] | None, of_head: frozenset[str] | None) -> bool:
     if one.rule.id in _not_stated() and head.rule.id in _not_stated() and own is not None and own == of_head:
         return True
     if not any(one.rule.id in family and head.rule.id in family for family in FAMILIES):
@@ -149,7 +147,7 @@ def _series(one: WorstRule, places: Places) -> frozenset[str] | None:
     """The series that a rule fails on; keys of studies and patients where their series are not known."""
     if not one.findings:
         return None
-    return frozenset(_flat((places.get((f.level, f.key), (f.key,)) for f in one.findings)))
+    return frozenset(_flat(places.get((f.level, f.key), (f.key,)) for f in one.findings))
 
 
 def _flat(groups: Iterable[Iterable[str]]) -> Iterable[str]:

@@ -31,9 +31,7 @@ def shown(console: Console, what: str, *, first: str) -> Iterator[Advance]:
 class Lines:
     """A line at the start, at each tenth, at the end, and after ``SECONDS_BETWEEN`` without one."""
 
-    def __init__(
-        self, write: Callable[[str], None], what: str, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, write: Callable[[str], None], what: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._what, self._clock = write, what, clock
         self._tenth = -1
         self._last = clock()

@@ -32,7 +32,10 @@ _FRAME = {"error": (200, 55, 45), "warning": (209, 143, 0), "passed": (95, 146, 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One series. ``png``: base64, None where ``note`` says why there is none. ``status``: passed, warning or error (left out of the release)."""
+    """One series. ``png``: base64, None where ``note`` says why there is none.
+
+    ``status``: passed, warning or error (left out of the release).
+    """
 
     uid: str
     modality: str
@@ -82,7 +85,14 @@ def pictures(
         passed = one.status == "passed"
         ranked.append(
             # what passes and has no picture comes last
-            (("error", "warning", "passed").index(one.status), passed and not one.png, number, one.modality, one.uid, one)
+            (
+                ("error", "warning", "passed").index(one.status),
+                passed and not one.png,
+                number,
+                one.modality,
+                one.uid,
+                one,
+            )
         )
     # Room for some that pass, so that the bad can be told from the good.
     ranked.sort(key=lambda row: row[:5])

@@ -27,11 +27,11 @@ WITHHELD = rule(
     "series_values_withheld",
     Dimension.COMPLETENESS,
     title="No value that rules ask for was taken out by the policy",
-    meaning="What names a person, or is a text that cannot be told from one, is taken out; rules on completeness do not "
-    "judge such a series.",
+    meaning="What names a person, or is a text that cannot be told from one, is taken out; rules on completeness do "
+    "not judge such a series.",
     fault="values that were delivered and that the policy took out",
-    remedy="Nothing is missing: the value named somebody, could have, or is of a kind that the policy removes. Where it "
-    "should stay, have plain terms written into the field, or choose another policy.",
+    remedy="Nothing is missing: the value named somebody, could have, or is of a kind that the policy removes. Where "
+    "it should stay, have plain terms written into the field, or choose another policy.",
     warning_below=None,
     reason=INFO_REASON,
 )

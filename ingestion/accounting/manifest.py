@@ -75,7 +75,7 @@ class Manifest:
     def from_json(body: bytes) -> Manifest:
         data = json.loads(body)
         instances = tuple(ManifestInstance(**instance) for instance in data.pop("instances"))
-        varying, withheld = (tuple(data.pop(name, ())) for name in ("varying", "withheld"))
+        varying, withheld = tuple(data.pop("varying")), tuple(data.pop("withheld", ()))
         return Manifest(instances=instances, varying=varying, withheld=withheld, **data)
 
 

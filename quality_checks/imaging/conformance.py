@@ -1,8 +1,8 @@
 """Whether objects keep to their definition (IOD), as far as a receiver would trip over it.
 
 The judges are dciodvfy and dcentvfy of dicom3tools where they are installed. Every object is judged: objects whose
-headers have one shape (``header_shape``) get one answer, so a series of 300 costs one or two calls. Without the judges a
-short list of attributes that every reader needs is checked; that is checked of every object in any case.
+headers have one shape (``header_shape``) get one answer, so a series of 300 costs one or two calls. Without the judges
+a short list of attributes that every reader needs is checked; that is checked of every object in any case.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ STUMBLE = imaging_rule(
     "iod_no_stumbling_block",
     Dimension.VALIDITY,
     title="dciodvfy finds no error that a reader would stumble over",
-    meaning="Every object is judged where dicom3tools is installed, else none; objects whose headers have one shape get "
-    f"one answer, for at most {MOST_SHAPES} shapes in a series.",
+    meaning="Every object is judged where dicom3tools is installed, else none; objects whose headers have one shape "
+    f"get one answer, for at most {MOST_SHAPES} shapes in a series.",
     version="2",
     fault="errors against the object's definition that readers stumble over",
     remedy="Have the export corrected: the rule's detail names the attribute.",

@@ -52,9 +52,7 @@ def _identifier(rule_id: str, column: str) -> TableCheck:
     )
 
 
-def _mandatory(
-    rule_id: str, column: str, meaning: str, *, label: str | None = None, version: str = "1"
-) -> TableCheck:
+def _mandatory(rule_id: str, column: str, meaning: str, *, label: str | None = None, version: str = "1") -> TableCheck:
     """Asked of images: what is derived from them has the patient and the scanner of its images."""
     return _present(
         rule(

@@ -15,8 +15,8 @@ from quality_checks.catalogue_of_checks import all_rules, rules_by_id
 from quality_checks.causes import FAMILIES, one_per_cause
 from quality_checks.model import Finding, Level, RuleResult, Severity
 from quality_checks.report_findings import WorstRule
-from tests.quality_checks.test_withheld import put
 from tests.quality_checks.defects.series import ct_series
+from tests.quality_checks.test_withheld import put
 
 
 def failed(rule_id: str, *keys: str, rows: int = 10, level: Level | None = None) -> WorstRule:
@@ -24,7 +24,15 @@ def failed(rule_id: str, *keys: str, rows: int = 10, level: Level | None = None)
     level = level or rule.level
     failing = len(keys) or 3
     result = RuleResult(
-        rule_id, rule.level, rule.dimension, Severity.WARNING, rows, rows - failing, (rows - failing) / rows, keys, "said"
+        rule_id,
+        rule.level,
+        rule.dimension,
+        Severity.WARNING,
+        rows,
+        rows - failing,
+        (rows - failing) / rows,
+        keys,
+        "said",
     )
     findings = tuple(Finding(rule_id, level, key, Severity.WARNING) for key in keys)
     return WorstRule(rule, result, findings, leaves_out=0)
@@ -76,7 +84,11 @@ def test_what_is_held_back_is_one_cause_with_its_parts() -> None:
     ]
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(rules_by_id())), st.sets(st.sampled_from("abc"))), unique_by=lambda x: x[0]))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(rules_by_id())), st.sets(st.sampled_from("abc"))), unique_by=lambda x: x[0]
+    )
+)
 def test_no_rule_is_lost_or_told_twice(drawn: list[tuple[str, set[str]]]) -> None:
     worst = [failed(rule_id, *sorted(keys)) for rule_id, keys in drawn]
     flat = [rule_id for group in told(*worst) for rule_id in group]

@@ -6,6 +6,7 @@ import base64
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
 from defects.series import ct_series, mammogram, mr_series, pixels, segmentation, structure_set
 from defects.shim import Stored, encoded
@@ -19,8 +20,6 @@ from quality_checks.model import QualityVerdict
 from quality_checks.report_pictures import contact_sheet, pictures
 from quality_checks.results import SeriesStatus
 from tests.quality_checks.conftest import series_row
-
-import pandas as pd
 
 
 def examined(datasets: list[Dataset]) -> Examination:

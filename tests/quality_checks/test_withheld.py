@@ -80,7 +80,7 @@ def test_a_manifest_without_withheld_values_has_the_bytes_it_had() -> None:
 def test_what_a_segmentation_does_not_state_is_no_gap(rule_id: str, tmp_path: Path) -> None:
     put(tmp_path / "in", ct_series())
     put(tmp_path / "in", segmentation(ct_series()), PatientSex=None, PatientAge=None)
-    results, _, page = checked(tmp_path / "in", tmp_path / "out")
+    results, _, _ = checked(tmp_path / "in", tmp_path / "out")
     assert (results[rule_id]["outcome"], results[rule_id]["rows"]) == ("passed", 1)
 
 
