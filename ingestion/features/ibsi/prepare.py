@@ -284,7 +284,12 @@ def filtered(crop: Interpolated, settings: IbsiSettings) -> Interpolated:
             raise RefusedRegion(
                 Refusal.FILTER_REACHES_PADDING, "the filter looks at padding, or at values that are not finite"
             )
-    return replace(crop, image=respond(crop.image, crop.spacing_mm, settings.filter), valid=valid)
+    z, y, x = (
+        (max(0, low - math.ceil(reach_mm(settings) / step)), min(size, high + math.ceil(reach_mm(settings) / step)))
+        for (low, high), step, size in zip(extent(crop.mask), crop.spacing_mm, valid.shape, strict=True)
+    )
+    response = respond(crop.image, crop.spacing_mm, settings.filter, needed=(z, y, x))
+    return replace(crop, image=response, valid=valid)
 
 
 def new_spacing(spacing_mm: tuple[float, float, float], settings: IbsiSettings) -> tuple[float, float, float]:

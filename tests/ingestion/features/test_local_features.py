@@ -83,11 +83,47 @@ def test_settings_file(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> N
         assert "settings.yaml" in result.output.replace("\n", "")
 
 
+def test_a_filter_is_named_in_every_row(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(
+        "families: [intensity_statistics, glcm]\n"
+        "filter: {name: laws, dimension: 2D, kernels: [E3, L3], boundary: zero}\n"
+    )
+    (plain,) = json.loads(cie(*series, "--json").stdout)
+    (row,) = json.loads(cie(*series, "--settings", settings, "--json").stdout)
+    named = 'JTXT laws boundary=zero dimension=2D kernels=["E3", "L3"] pooling=maximum rotation_invariance=false'
+    assert (row["ResponseMap"], plain["ResponseMap"]) == (named, None)
+    assert (row["Unit"], plain["Unit"]) == ("arbitrary", "HU")
+    assert row["SettingsDigest"] != plain["SettingsDigest"]
+    # The level of three rows, and the difference of the columns on both sides, by convolution the left minus the right.
+    values = np.pad(STORED - 1000.0, ((0, 0), (1, 1), (1, 1)))
+    level = values[:, :-2] + 2 * values[:, 1:-1] + values[:, 2:]
+    edge = (level[:, :, :-2] - level[:, :, 2:]) / np.sqrt(2) / np.sqrt(6)
+    assert row["Mean_Q4LE"] == pytest.approx(edge[MASKS[..., 0]].mean())
+    long = json.loads(cie(*series, "--settings", settings, "--long", "--json").stdout)
+    assert {item["ResponseMap"] for item in long} == {named}
+    assert cie(*series, "--settings", settings, "--sr", tmp_path / "report.dcm").exit_code == 2
+
+
+def test_all_wrong_settings_are_said_at_once(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("percentiles: 5\nmin_voxels: a\nfamilies: [glc]\nfilter: {name: mean, support: 4, size: 3}\n")
+    result = cie(*series, "--settings", settings)
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    for part in ("percentiles", "min_voxels", "families.0", "filter.mean.support", "filter.mean.size"):
+        assert part in said
+
+
 def test_list_of_features(cie: Any) -> None:
     rows = json.loads(cie("--list", "--json").stdout)
     mean = next(row for row in rows if row["Code"] == "Q4LE")
     assert (mean["Name"], mean["Unit"], mean["Section"]) == ("Mean intensity", "u", "3.3.1")
     assert len({row["Column"] for row in rows}) == len(rows)
+    (gabor,) = (row for row in rows if row["Code"] == "Q88H")
+    assert (gabor["Family"], gabor["Name"]) == ("filter", "gabor")
+    assert "wavelength_mm*" in gabor["Parameters"]
+    assert "25BO" in cie("--list").output
     assert "Q4LE" in cie("--list").output
     assert cie().exit_code == 2
 
