@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ingestion.features.ibsi import IbsiSettings, SettingsError, compute
+from ingestion.features.ibsi import IbsiSettings, Refusal, SettingsError, compute, prepare
 from ingestion.features.ibsi.filters import kernels
 from ingestion.features.ibsi.filters.apply import reach, respond
 from ingestion.features.ibsi.filters.separable import rotated, rotations
@@ -266,6 +266,35 @@ def test_every_parameter_is_in_name_and_digest() -> None:
 def test_wrong_settings_are_named(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         IbsiSettings.from_mapping({"filter": wrong})
+
+
+def test_too_much_to_filter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.zeros((20, 20, 20), dtype=np.float32)
+    mask = image == 1
+    mask[10, 10, 10:13] = True
+    monkeypatch.setattr(prepare, "MAX_FILTERED_VOXELS", 7999)
+    for name, refusal in (("simoncelli", Refusal.TOO_LARGE), ("mean", None)):
+        chosen = {"name": name} | ({"support": 3} if name == "mean" else {})
+        said = {"filter": chosen, "families": ["intensity_statistics"]}
+        found = compute(image, mask, spacing_mm=(5, 5, 5), settings=IbsiSettings.from_mapping(said))
+        assert found.refusal is refusal
+
+
+def test_padding_beside_the_filter_is_no_measurement() -> None:
+    """Padding within the filter's reach of the region refuses it; farther away it changes nothing."""
+    image = np.random.default_rng(9).normal(size=(20, 30, 30)).astype(np.float32)
+    mask, padding = np.zeros(image.shape, dtype=np.bool_), np.zeros(image.shape, dtype=np.bool_)
+    mask[8:12, 13:17, 13:17] = True
+    said = {"filter": {"name": "mean", "support": 5}, "families": ["intensity_statistics", "local_intensity"]}
+    chosen = IbsiSettings.from_mapping(said)
+    plain = compute(image, mask, spacing_mm=(5, 5, 5), settings=chosen)
+    for row, refusal in ((19, None), (18, Refusal.FILTER_REACHES_PADDING)):
+        padding[:] = False
+        padding[10, row, 15] = True
+        found = compute(image, mask, spacing_mm=(5, 5, 5), settings=chosen, padding=padding)
+        assert found.refusal is refusal
+        if refusal is None:
+            assert [one.value for one in found.values][2:] == [one.value for one in plain.values][2:]
 
 
 def test_resegmentation_is_by_the_unfiltered_image() -> None:

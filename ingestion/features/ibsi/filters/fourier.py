@@ -55,7 +55,7 @@ class GaborBank:
         image: Extended,
         pooling: Pooling,
     ) -> GaborBank:
-        """``made``: each square kernel after how often it comes. ``inner``: what is asked for of planes of ``shape``."""
+        """``made``: square kernels, each after how often it comes. ``inner``: what is asked for of a plane."""
         half = made[0][1].shape[0] // 2
         rows, columns = (
             _places(length, low - half, high + half, image.boundary)
