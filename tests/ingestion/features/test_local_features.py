@@ -103,6 +103,27 @@ def test_a_filter_is_named_in_every_row(cie: Any, series: tuple[Path, Path], tmp
     long = json.loads(cie(*series, "--settings", settings, "--long", "--json").stdout)
     assert {item["ResponseMap"] for item in long} == {named}
     assert cie(*series, "--settings", settings, "--sr", tmp_path / "report.dcm").exit_code == 2
+    whole = cie(series[0], "--settings", settings)  # a filter that would have no effect is not passed over
+    assert (whole.exit_code, "filter" in whole.output) == (2, True)
+
+
+def test_several_settings_add_rows(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    made = {"plain": "", "mean": "filter: {name: mean, support: 3}\n", "again": "", "wrong": "min_voxels: a\n"}
+    paths = {name: tmp_path / f"{name}.yaml" for name in made}
+    for name, more in made.items():
+        paths[name].write_text("families: [intensity_statistics]\n" + more)
+    out = tmp_path / "both.csv"
+    both = ("--settings", paths["plain"], "--settings", paths["mean"])
+    assert cie(*series, *both, "--out", out).exit_code == 0
+    table = pd.read_csv(out)
+    assert table["ResponseMap"].isna().tolist() == [True, False]
+    assert table["SettingsDigest"].nunique() == table["Variance_ECT3"].nunique() == 2
+    assert cie(*series, *both, "--sr", tmp_path / "report.dcm").exit_code == 2
+    result = cie(*series, "--settings", paths["plain"], "--settings", paths["again"], "--settings", paths["wrong"])
+    assert result.exit_code == 2
+    said = result.output.replace("\n", "")
+    assert "again.yaml" in said
+    assert "wrong.yaml" in said
 
 
 def test_all_wrong_settings_are_said_at_once(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
