@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ingestion.benchmarks import catalogue as catalogue_benchmark
-from ingestion.benchmarks import features_reading, features_regions
+from ingestion.benchmarks import features_filters, features_reading, features_regions
 from ingestion.benchmarks.deidentification import RUNS, run
 from ingestion.benchmarks.deidentification_page import as_markdown
 from ingestion.benchmarks.measure import BenchmarkError
@@ -101,7 +101,11 @@ def features(
     with tempfile.TemporaryDirectory(prefix="cie-bench-", dir=scratch) as folder:
         report = features_reading.run(Path(folder), slices=slices, rounds=rounds)
     regions = features_regions.run(rounds=rounds)
-    sections = [features_reading.as_markdown(report), features_regions.as_markdown(regions, rounds=rounds)]
+    sections = [
+        features_reading.as_markdown(report),
+        features_regions.as_markdown(regions, rounds=rounds),
+        features_filters.as_markdown(features_filters.run(rounds=rounds), rounds=rounds),
+    ]
     text = "\n".join(["# Benchmarks of features", "", "Made by `cie bench features`.", "", *sections])
     if out is not None:
         out.write_text(text, encoding="utf-8")

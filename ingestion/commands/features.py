@@ -34,7 +34,8 @@ def register(app: typer.Typer) -> None:
             typer.Argument(metavar="[MASK]", help="DICOM SEG or RTSTRUCT, or NIfTI with one label per region."),
         ] = None,
         settings: Annotated[
-            Path | None, typer.Option("--settings", help="YAML in IBSI's vocabulary: see docs/features.md.")
+            list[Path] | None,
+            typer.Option("--settings", help="YAML in IBSI's vocabulary: see docs/features.md. Again for further rows."),
         ] = None,
         out: Annotated[Path | None, typer.Option("--out", help="Also write .csv, .parquet or .json.")] = None,
         long: Annotated[bool, typer.Option("--long", help="One row per feature, with code, unit and refusal.")] = False,
@@ -60,22 +61,47 @@ def register(app: typer.Typer) -> None:
                 return
             if image is None:
                 raise InputError("give an IMAGE, and a MASK for its regions; or --list")
-            chosen = FeatureSettings() if settings is None else FeatureSettings.from_yaml(settings)
-            found = measure_files(image, mask, chosen)
+            chosen = _settings(settings or [])
+            if report is not None and len(chosen) > 1:
+                raise InputError(f"{report}: a report is written by one file of settings; give --settings once")
+            found = [measure_files(image, mask, one) for one in chosen]
             if report is not None:
-                _write_report(report, found)
+                _write_report(report, found[0])
         except (InputError, SettingsError) as error:
             errors.print(str(error), markup=False)
             raise typer.Exit(2) from None
         except REFUSALS as refusal:
             errors.print(f"refused, since a value would be a guess: {refusal}", markup=False)
             raise typer.Exit(1) from None
-        _output(long_rows(found) if long else found.rows(), out, as_json, lambda rows: _show(found, rows))
-        refused = [region for region in found.regions if region.refusal is not None]
+        listed = [long_rows(one) if long else one.rows() for one in found]
+        _output([row for rows in listed for row in rows], out, as_json, lambda _: list(map(_show, found, listed)))
+        refused = [region for one in found for region in one.regions if region.refusal is not None]
         for region in refused:
             errors.print(f"region {region.number} refused: {region.refusal} {region.detail or ''}", markup=False)
         if refused:
             raise typer.Exit(1)
+
+
+def _settings(paths: list[Path]) -> list[FeatureSettings]:
+    """Of each file, in order; the default without one.
+
+    Raises:
+        SettingsError: with what is wrong in all of them, or two that say the same.
+    """
+    found: dict[str, FeatureSettings] = {}
+    wrong: list[str] = []
+    for path in paths:
+        try:
+            one = FeatureSettings.from_yaml(path)
+        except SettingsError as error:
+            wrong.append(str(error))
+            continue
+        if one.digest in found:
+            wrong.append(f"{path}: says what another file of settings says; leave one out")
+        found[one.digest] = one
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return list(found.values()) or [FeatureSettings()]
 
 
 def filter_rows() -> list[dict[str, str]]:

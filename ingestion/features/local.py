@@ -108,6 +108,8 @@ def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> 
     for path in (image, mask):
         if path is not None and not path.exists():
             raise InputError(f"{path} does not exist")
+    if mask is None and settings.ibsi.filter is not None:
+        raise InputError(f"{image}: a filter is applied to regions; give a MASK, or leave the filter out")
     if _is_nifti(image):
         volume, unit = _nifti_volume(image), Unit(ARBITRARY)
         if mask is None:

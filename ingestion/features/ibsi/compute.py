@@ -81,8 +81,6 @@ def _compute(
     found = Diagnostics(image, mask, box, spacing_mm, settings)
     margin = filter_reach(spacing_mm, settings)
     crop = interpolate(image, mask, padding, box, spacing_mm, settings, reach_mm(settings), margin=margin)
-    if crop.image.size > MAX_BOX_VOXELS and settings.filter is not None:
-        raise RefusedRegion(Refusal.TOO_LARGE, f"the filter needs more than {MAX_BOX_VOXELS} voxels around the region")
     region = build(crop, settings)
     diagnostics = found.of(crop, region)
     by_family = _families(region, settings)

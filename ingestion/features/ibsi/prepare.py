@@ -29,6 +29,8 @@ FRACTION_TOLERANCE = 1e-6
 """A voxel on the partial-volume threshold is in: interpolated fractions carry rounding of about 1e-7."""
 WHOLE_MM = 1e6
 """Farther than any image: a margin that takes all of it."""
+MAX_FILTERED_VOXELS = 2**27
+"""Of the region's box with the filter's margin, or of the whole image: a transform takes up to 50 bytes of each."""
 MAX_LEVELS = 2048
 """Texture matrices of more grey levels are too large to be held, and too empty to mean anything."""
 
@@ -82,6 +84,8 @@ def interpolate(
             wanted = (0, axis.new_size)  # beyond the edge lies the other side
         target.append(wanted)
         source.append(axis.needed(*wanted, margin=SPLINE_DECAY if spline and axis.changed else 1))
+    if settings.filter is not None and math.prod(high - low for low, high in target) > MAX_FILTERED_VOXELS:
+        raise RefusedRegion(Refusal.TOO_LARGE, f"the filter needs more than {MAX_FILTERED_VOXELS} voxels of the image")
     crop = tuple(slice(low, high) for low, high in source)
     values = np.ascontiguousarray(image[crop])
     if values.dtype not in (np.float32, np.float64):
@@ -284,7 +288,12 @@ def filtered(crop: Interpolated, settings: IbsiSettings) -> Interpolated:
             raise RefusedRegion(
                 Refusal.FILTER_REACHES_PADDING, "the filter looks at padding, or at values that are not finite"
             )
-    return replace(crop, image=respond(crop.image, crop.spacing_mm, settings.filter), valid=valid)
+    z, y, x = (
+        (max(0, low - math.ceil(reach_mm(settings) / step)), min(size, high + math.ceil(reach_mm(settings) / step)))
+        for (low, high), step, size in zip(extent(crop.mask), crop.spacing_mm, valid.shape, strict=True)
+    )
+    response = respond(crop.image, crop.spacing_mm, settings.filter, needed=(z, y, x))
+    return replace(crop, image=response, valid=valid)
 
 
 def new_spacing(spacing_mm: tuple[float, float, float], settings: IbsiSettings) -> tuple[float, float, float]:

@@ -74,7 +74,13 @@ def measured(shared: Path, name: str) -> RegionFeatures:
     return compute(image.astype(np.float32), mask > 0, spacing_mm=spacing, settings=settings_of(name))
 
 
-@pytest.mark.parametrize("name", FILTERS)
+SLOW = {"5.B", "7.B", "8.B", "9.B"}
+"""3 to 7 CPU seconds each."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in FILTERS]
+)
 def test_response_maps_have_the_reference_statistics(shared: Path, name: str) -> None:
     found = measured(shared, name)
     assert found.refusal is None, found.detail

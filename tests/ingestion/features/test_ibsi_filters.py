@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ingestion.features.ibsi import IbsiSettings, SettingsError, compute
+from ingestion.features.ibsi import IbsiSettings, Refusal, SettingsError, compute, prepare
 from ingestion.features.ibsi.filters import kernels
 from ingestion.features.ibsi.filters.apply import reach, respond
 from ingestion.features.ibsi.filters.separable import rotated, rotations
@@ -153,7 +153,7 @@ def test_simoncelli_bands_are_those_of_the_frequencies() -> None:
     """A constant has none; a checkerboard's highest frequency lies beyond the band's edge in three dimensions."""
     assert np.abs(_response({"name": "simoncelli"}, np.full(SHAPE, 3.0))).max() == pytest.approx(0, abs=1e-9)
     band = kernels.simoncelli((33,), 1)
-    places = np.abs(np.fft.fftfreq(33) * 33 / 16)
+    places = np.arange(17) / 16  # the half grid of a real transform
     assert band[0] == 0
     assert band[np.argmin(np.abs(places - 0.5))] == pytest.approx(1)
     assert not band[places < 0.25].any()
@@ -268,6 +268,35 @@ def test_wrong_settings_are_named(wrong: dict[str, Any], named: str) -> None:
         IbsiSettings.from_mapping({"filter": wrong})
 
 
+def test_too_much_to_filter_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.zeros((20, 20, 20), dtype=np.float32)
+    mask = image == 1
+    mask[10, 10, 10:13] = True
+    monkeypatch.setattr(prepare, "MAX_FILTERED_VOXELS", 7999)
+    for name, refusal in (("simoncelli", Refusal.TOO_LARGE), ("mean", None)):
+        chosen = {"name": name} | ({"support": 3} if name == "mean" else {})
+        said = {"filter": chosen, "families": ["intensity_statistics"]}
+        found = compute(image, mask, spacing_mm=(5, 5, 5), settings=IbsiSettings.from_mapping(said))
+        assert found.refusal is refusal
+
+
+def test_padding_beside_the_filter_is_no_measurement() -> None:
+    """Padding within the filter's reach of the region refuses it; farther away it changes nothing."""
+    image = np.random.default_rng(9).normal(size=(20, 30, 30)).astype(np.float32)
+    mask, padding = np.zeros(image.shape, dtype=np.bool_), np.zeros(image.shape, dtype=np.bool_)
+    mask[8:12, 13:17, 13:17] = True
+    said = {"filter": {"name": "mean", "support": 5}, "families": ["intensity_statistics", "local_intensity"]}
+    chosen = IbsiSettings.from_mapping(said)
+    plain = compute(image, mask, spacing_mm=(5, 5, 5), settings=chosen)
+    for row, refusal in ((19, None), (18, Refusal.FILTER_REACHES_PADDING)):
+        padding[:] = False
+        padding[10, row, 15] = True
+        found = compute(image, mask, spacing_mm=(5, 5, 5), settings=chosen, padding=padding)
+        assert found.refusal is refusal
+        if refusal is None:
+            assert [one.value for one in found.values][2:] == [one.value for one in plain.values][2:]
+
+
 def test_resegmentation_is_by_the_unfiltered_image() -> None:
     image = np.arange(6 * 7 * 8, dtype=np.float32).reshape(6, 7, 8)
     mask = np.ones(image.shape, dtype=np.bool_)
@@ -289,13 +318,13 @@ def test_resegmentation_is_by_the_unfiltered_image() -> None:
     assert told["int_mask_mean_int_reseg_roi"] == pytest.approx(149.5)
 
 
-def test_local_peaks_are_those_of_the_response() -> None:
+@pytest.mark.parametrize("chosen", [EACH[0], EACH[7]], ids=str)
+def test_local_peaks_are_those_of_the_response(chosen: dict[str, Any]) -> None:
     """Their spheres reach out of the region, where the response is needed too."""
     image = np.random.default_rng(5).normal(size=(40, 40, 40)).astype(np.float32)
     mask = np.zeros(image.shape, dtype=np.bool_)
     mask[18:22, 18:22, 18:22] = True
     said: dict[str, Any] = {"families": ["local_intensity"]}
-    mean = {"name": "mean", "support": 5}
-    found = compute(image, mask, spacing_mm=CUBIC, settings=IbsiSettings.from_mapping(said | {"filter": mean}))
-    plain = compute(_response(mean, image), mask, spacing_mm=CUBIC, settings=IbsiSettings.from_mapping(said))
+    found = compute(image, mask, spacing_mm=CUBIC, settings=IbsiSettings.from_mapping(said | {"filter": chosen}))
+    plain = compute(_response(chosen, image), mask, spacing_mm=CUBIC, settings=IbsiSettings.from_mapping(said))
     assert [value.value for value in found.values] == pytest.approx([value.value for value in plain.values])

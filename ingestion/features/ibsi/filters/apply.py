@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ingestion.features.ibsi.filters import kernels
+from ingestion.features.ibsi.filters.fourier import GaborBank, without_noise
 from ingestion.features.ibsi.filters.separable import Extended, Field, Stage, cascades, pooled, rotated
 from ingestion.features.ibsi.filters.settings import (
-    Boundary,
     FilterSettings,
     GaborFilter,
     LaplacianOfGaussianFilter,
@@ -24,6 +24,7 @@ from ingestion.features.ibsi.filters.settings import (
     SimoncelliFilter,
     WaveletFilter,
 )
+from ingestion.features.ibsi.grid import Box
 
 EVERYWHERE = 2**30
 """The reach of a filter that looks at the whole image."""
@@ -31,9 +32,6 @@ ISOTROPY = 1e-3
 """Spacings that differ by less are equal: files keep them as 32-bit floats and decimal strings."""
 MAX_REACH = 512
 """Voxels to each side; a kernel of that reach in a plane takes 16 MB, and no region is larger."""
-NOISE = 2.0**-40
-"""Of the sum of a kernel's moduli times the largest intensity: a Fourier transform is exact to about 2**-50 of it."""
-
 Spacing = tuple[float, float, float]
 
 
@@ -53,15 +51,18 @@ def reach(chosen: FilterSettings, spacing_mm: Spacing) -> tuple[int, int, int]:
     return (half if chosen.dimension == "3D" else 0, half, half)
 
 
-def respond(image: NDArray[Any], spacing_mm: Spacing, chosen: FilterSettings) -> Field:
+def respond(image: NDArray[Any], spacing_mm: Spacing, chosen: FilterSettings, *, needed: Box | None = None) -> Field:
     """The response map of ``image`` (slice, row, column), in float64.
+
+    ``needed``: where the response is asked for; elsewhere it may be anything. By default everywhere.
 
     Raises:
         FilterRefusedError: as ``reach``.
     """
     values = np.ascontiguousarray(image, dtype=np.float64)
     extended = Extended(values, 0.0 if chosen.constant is None else chosen.constant, chosen.boundary)
-    return _respond(chosen, extended, spacing_mm)
+    everywhere: Box = ((0, values.shape[0]), (0, values.shape[1]), (0, values.shape[2]))
+    return _respond(chosen, extended, spacing_mm, needed or everywhere)
 
 
 def _voxel(chosen: FilterSettings, spacing_mm: Spacing) -> float:
@@ -123,18 +124,18 @@ def _(chosen: SimoncelliFilter, spacing_mm: Spacing) -> int:
 
 
 @singledispatch
-def _respond(chosen: Any, image: Extended, spacing_mm: Spacing) -> Field:
+def _respond(chosen: Any, image: Extended, spacing_mm: Spacing, needed: Box) -> Field:
     raise TypeError(f"no filter: {type(chosen).__name__}")
 
 
 @_respond.register
-def _(chosen: MeanFilter, image: Extended, spacing_mm: Spacing) -> Field:
+def _(chosen: MeanFilter, image: Extended, spacing_mm: Spacing, needed: Box) -> Field:
     kernel = np.full(chosen.support, 1 / chosen.support)
     return image.staged((kernel,) * chosen.axes).values
 
 
 @_respond.register
-def _(chosen: LaplacianOfGaussianFilter, image: Extended, spacing_mm: Spacing) -> Field:
+def _(chosen: LaplacianOfGaussianFilter, image: Extended, spacing_mm: Spacing, needed: Box) -> Field:
     gaussian, second = kernels.log_parts(chosen.sigma_mm / _voxel(chosen, spacing_mm), chosen.cutoff)
     total = np.zeros_like(image.values)
     sets = [
@@ -147,7 +148,7 @@ def _(chosen: LaplacianOfGaussianFilter, image: Extended, spacing_mm: Spacing) -
 
 
 @_respond.register
-def _(chosen: LawsFilter, image: Extended, spacing_mm: Spacing) -> Field:
+def _(chosen: LawsFilter, image: Extended, spacing_mm: Spacing, needed: Box) -> Field:
     stage = _laws_stage(chosen)
     sets = rotated([stage]) if chosen.rotation_invariance else [(stage,)]
     response = pooled(cascades(image, sets), chosen.pooling)
@@ -157,14 +158,14 @@ def _(chosen: LawsFilter, image: Extended, spacing_mm: Spacing) -> Field:
 
 
 @_respond.register
-def _(chosen: WaveletFilter, image: Extended, spacing_mm: Spacing) -> Field:
+def _(chosen: WaveletFilter, image: Extended, spacing_mm: Spacing, needed: Box) -> Field:
     stages = _wavelet_stages(chosen)
     sets = rotated(stages) if chosen.rotation_invariance else [tuple(stages)]
     return pooled(cascades(image, sets), chosen.pooling).values
 
 
 @_respond.register
-def _(chosen: GaborFilter, image: Extended, spacing_mm: Spacing) -> Field:
+def _(chosen: GaborFilter, image: Extended, spacing_mm: Spacing, needed: Box) -> Field:
     voxel = _voxel(chosen, spacing_mm)
     made = [
         (times, kernels.gabor(chosen.sigma_mm / voxel, chosen.wavelength_mm / voxel, chosen.gamma, math.radians(angle)))
@@ -173,9 +174,12 @@ def _(chosen: GaborFilter, image: Extended, spacing_mm: Spacing) -> Field:
     planes = (0, 1, 2) if chosen.dimension == "3D" else (0,)
     total = np.zeros_like(image.values)
     for plane in planes:
+        inner = [needed[axis] for axis in range(3) if axis != plane]
         source, target = np.moveaxis(image.values, plane, 0), np.moveaxis(total, plane, 0)
-        for index in range(source.shape[0]):
-            _add_moduli(target[index], source[index], made, image, chosen.pooling)
+        target = target[:, slice(*inner[0]), slice(*inner[1])]
+        bank = GaborBank.of(made, inner, source.shape[1:], image, chosen.pooling)
+        for index in range(*needed[plane]):
+            bank.add_moduli(target[index], source[index])
     if chosen.pooling is Pooling.AVERAGE:
         total /= len(planes) * sum(times for times, _ in made)
     return total
@@ -189,49 +193,18 @@ def _angles(chosen: GaborFilter) -> Counter[float]:
     return Counter(round(number * step % 180, 9) % 180 for number in range(round(360 / step)))
 
 
-def _add_moduli(
-    total: NDArray[np.float64],
-    plane: NDArray[np.float64],
-    made: list[tuple[int, NDArray[np.complex128]]],
-    image: Extended,
-    pooling: Pooling,
-) -> None:
-    """Pool into ``total`` the moduli of the responses of one plane, which is transformed once for all orientations."""
-    half = made[0][1].shape[0] // 2
-    modes = {Boundary.NEAREST: "edge", Boundary.PERIODISE: "wrap", Boundary.MIRROR: "symmetric"}
-    mode: Any = modes.get(image.boundary, "constant")
-    more = {"constant_values": image.beyond} if mode == "constant" else {}
-    padded = np.pad(plane, half, mode=mode, **more)
-    # No longer than the padded plane: what wraps around lies in the margin that is cut off.
-    size = [fft.next_fast_len(length) for length in padded.shape]
-    spectrum = fft.fft2(padded, size)
-    largest = float(np.abs(padded).max())
-    cut = tuple(slice(2 * half, 2 * half + length) for length in plane.shape)
-    for times, kernel in made:
-        modulus = np.abs(fft.ifft2(spectrum * fft.fft2(kernel, size))[cut])
-        quantum = NOISE * largest * float(np.abs(kernel).sum())
-        if quantum > 0:  # else all is zero; what is constant in truth comes out constant
-            modulus = np.rint(modulus / quantum) * quantum
-        if pooling is Pooling.MAXIMUM:
-            np.maximum(total, modulus, out=total)
-        else:
-            total += times * modulus
-
-
 @_respond.register
-def _(chosen: SimoncelliFilter, image: Extended, spacing_mm: Spacing) -> Field:
+def _(chosen: SimoncelliFilter, image: Extended, spacing_mm: Spacing, needed: Box) -> Field:
     """Of the whole image: the crop must be it."""
-    axes = tuple(range(3 - chosen.axes, 3))
-    shape = tuple(image.values.shape[axis] for axis in axes)
+    axes = chosen.axes
+    shape = image.values.shape[-axes:]
     band = kernels.simoncelli(shape, chosen.level)
     response = np.empty_like(image.values)
-    parts = [image.values] if chosen.axes == 3 else list(image.values)
-    for index, part in enumerate(parts):
-        found = fft.ifftn(fft.fftn(part) * band).real
-        quantum = NOISE * float(np.abs(part).max()) * math.sqrt(part.size)
-        found = np.rint(found / quantum) * quantum if quantum > 0 else found
-        if chosen.axes == 3:
-            response = found
-        else:
-            response[index] = found
+    for index in (...,) if axes == 3 else range(len(response)):
+        part = image.values[index]
+        spectrum = fft.rfftn(part)
+        spectrum *= band
+        response[index] = without_noise(
+            fft.irfftn(spectrum, shape, overwrite_x=True), float(np.abs(part).max()) * math.sqrt(part.size)
+        )
     return response

@@ -84,18 +84,26 @@ def gabor(sigma: float, wavelength: float, gamma: float, theta: float) -> NDArra
 
 
 def simoncelli(shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-    """The transfer function of the band ``level``, 1 for the highest, on the grid of a Fourier transform.
+    """The transfer function of the band ``level``, 1 for the highest, for the transform of a real image.
 
-    Frequencies run from -1 to 1 over the grid of the image's size, whose centre is moved to the first place.
+    Frequencies run from -1 to 1 over the grid of the image's size, whose centre is moved to the first place. Along even
+    sizes that grid is not symmetric; the mean over opposite frequencies, of which the half grid of a real transform
+    has one, is what the real part of the response comes from.
     """
-    squares = np.zeros(shape)
+    return 0.5 * (_band(shape, level, opposite=False) + _band(shape, level, opposite=True))
+
+
+def _band(shape: tuple[int, ...], level: int, *, opposite: bool) -> NDArray[np.float64]:
+    squares = np.zeros((*shape[:-1], shape[-1] // 2 + 1))
     for axis, size in enumerate(shape):
         centre = max((size - 1) / 2, 0.5)
-        place = np.fft.ifftshift((np.arange(size) - (size - 1) / 2) / centre)
-        squares += (place**2).reshape([-1 if other == axis else 1 for other in range(len(shape))])
-    distance = np.sqrt(squares)
-    top = 0.5 ** (level - 1)
-    inside = (distance > 0.25 * top) & (distance <= top)
-    band = np.zeros(shape)
-    band[inside] = np.cos(0.5 * math.pi * np.log2(2 * distance[inside] / top))
+        place = np.fft.ifftshift((np.arange(size) - (size - 1) / 2) / centre) ** 2
+        if opposite:
+            place = np.roll(place[::-1], 1)
+        place = place[: squares.shape[axis]]
+        squares += place.reshape([-1 if other == axis else 1 for other in range(len(shape))])
+    top = 0.25 ** (level - 1)
+    inside = (squares > top / 16) & (squares <= top)
+    band = np.zeros_like(squares)
+    band[inside] = np.cos(0.25 * math.pi * np.log2(4 * squares[inside] / top))
     return band
