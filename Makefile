@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo up down status test test-all lint setup bench clean
+.PHONY: help demo up down status test test-all lint setup bench bench-features clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,22 @@ BENCH_PIP := install --quiet --disable-pip-version-check
 bench: $(SYNCED) .bench-venv/installed  ## measure de-identification beside cp and other tools; writes docs/benchmarks.md
 	$(RUN)/cie bench deidentify --out docs/benchmarks.md
 
+# The peers of the benchmark of features, each in an environment of its own: they ask for different packages (3 GB).
+# pyradiomics wants its build tools beforehand. What does not install is named in the page.
+FEATURE_PEERS := z-rad==26.9.0 mirp==2.7.0 nyxus==0.11.0 pysera==2.1.5 pyradiomics==3.0.1 dcm2niix
+.bench-features/.made: Makefile
+	mkdir -p .bench-features
+	for peer in $(FEATURE_PEERS); do \
+	  home=.bench-features/$${peer%%==*}; pip="$$home/bin/pip --quiet --disable-pip-version-check install"; \
+	  $(PYTHON) -m venv --clear $$home && { $$pip $$peer || \
+	  { $$pip setuptools wheel cython numpy versioneer && $$pip --no-build-isolation $$peer; }; } \
+	  > $$home.log 2>&1 || { echo "$$peer does not install: $$home.log says why"; rm -rf $$home; }; \
+	done
+	@touch $@
+
+bench-features: $(SYNCED) .bench-features/.made  ## measure reading and features beside other tools; writes docs/benchmarks-features.md
+	$(RUN)/cie bench features --peer-environment .bench-features --out docs/benchmarks-features.md
+
 clean:  ## stop the stack and remove the virtual environments (not the data)
 	if [ -x $(RUN)/cie ]; then $(RUN)/cie down; fi
-	rm -rf .venv .uv .bench-venv
+	rm -rf .venv .uv .bench-venv .bench-features

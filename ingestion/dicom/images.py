@@ -43,6 +43,8 @@ SHARED = frozenset(
 """What volumes and measures ask of every instance: decoded at once, each value one time."""
 SHARED_UP_TO = 256
 """Bytes of the longest element worth keeping: what instances share are short texts and numbers."""
+TRAILING_GROUP = 0xFFFC
+"""Data Set Trailing Padding (PS3.10, 7.2)."""
 KEPT = 4096
 """Elements that are kept; then all are forgotten."""
 
@@ -175,8 +177,10 @@ def _pixels(body: bytes, position: int, encoding: Encoding, *, size: int, read: 
     found: Elements = {}
     while position < len(body):
         group, number, vr, value, length = read_head(body, position, encoding)
+        if group == TRAILING_GROUP:
+            break
         if group != PIXEL_GROUP:
-            break  # padding after the data set
+            raise _LeftToPydicomError  # out of order
         tag = _tag(group << 16 | number)
         stop = value + length
         if length == UNDEFINED:
@@ -209,9 +213,10 @@ def _meta(body: bytes, end: int) -> Elements:
 
 @lru_cache(maxsize=64)
 def _encodings(charset: bytes) -> list[str]:
+    raw = RawDataElement(_tag(CHARSET), "CS", len(charset), charset, 0, False, True)
     try:
-        return convert_encodings(charset.decode("ascii", "replace").strip(" \0").split("\\"))
-    except LookupError:
+        return convert_encodings(convert_raw_data_element(raw).value)
+    except PARSER_ERRORS:
         raise _LeftToPydicomError from None
 
 

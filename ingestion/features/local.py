@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from ingestion.dicom.segmentation import CLASSES
 from ingestion.dicom.volume import Volume, read_volume
 from ingestion.features import TOOL, TOOL_VERSION
 from ingestion.features.intensity import intensity_statistics
+from ingestion.features.nifti import NiftiError, is_nifti, read_nifti
 from ingestion.features.refusal import FeatureRefusal, FeatureRefusedError
 from ingestion.features.regions import (
     Region,
@@ -38,7 +40,6 @@ from ingestion.features.tables import region_record
 from ingestion.features.units import ARBITRARY, Unit
 from ingestion.features.value_counts import ValueCounts
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 GRID_TOLERANCE_MM = 0.01
 """NIfTI keeps positions as 32-bit floats."""
 MARKS = CLASSES | {RTStructureSetStorage}
@@ -110,25 +111,25 @@ def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> 
             raise InputError(f"{path} does not exist")
     if mask is None and settings.ibsi.filter is not None:
         raise InputError(f"{image}: a filter is applied to regions; give a MASK, or leave the filter out")
-    if _is_nifti(image):
-        volume, unit = _nifti_volume(image), Unit(ARBITRARY)
+    if is_nifti(image):
+        volume, unit = _nifti(image), Unit(ARBITRARY)
         if mask is None:
             counts = ValueCounts.of(volume.array)
             whole = SeriesMeasures(unit, volume.array.size, 0.0, intensity_statistics(counts))
             return LocalFeatures(unit, whole, (), settings, image_digest(volume))
-        if not _is_nifti(mask):
+        if not is_nifti(mask):
             raise InputError(f"{mask}: the mask of a NIfTI image must be NIfTI, with one label per region")
         segments = _nifti_segments(mask, volume)
     else:
         datasets = _series(image)
         if mask is None:
             measured = measure_series(datasets, settings, frames_expected=len(datasets))
-            return LocalFeatures(measured.unit, measured, (), settings)
+            return LocalFeatures(measured.unit, measured, (), settings, _files_digest(datasets))
         found = volume_unit(datasets)
         if found is None:
             raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
         volume, unit = read_volume(datasets), found
-        if not _is_nifti(mask):
+        if not is_nifti(mask):
             return _dicom_regions(mask, volume, unit, datasets, settings)
         segments = _nifti_segments(mask, volume)
     regions = tuple(measure_regions(segments, volume, unit, settings))
@@ -137,8 +138,11 @@ def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> 
     return LocalFeatures(response_unit(unit, settings), None, regions, settings, image_digest(volume))
 
 
-def _is_nifti(path: Path) -> bool:
-    return path.name.lower().endswith(NIFTI_SUFFIXES)
+def _nifti(path: Path) -> Volume:
+    try:
+        return read_nifti(path)
+    except NiftiError as error:
+        raise InputError(str(error)) from None
 
 
 def _files(path: Path) -> list[Path]:
@@ -163,6 +167,15 @@ def _series(path: Path) -> list[Dataset]:
     if number != 1:
         raise InputError(f"{path}: holds {number} image series, exactly one is measured; give the folder of one series")
     return images
+
+
+def _files_digest(datasets: Iterable[Dataset]) -> str:
+    """24 hex digits of the files of a series, whatever their names and order."""
+    digests = []
+    for dataset in datasets:
+        with Path(dataset.filename).open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").digest())
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()[:24]
 
 
 def _dicom_regions(
@@ -190,7 +203,7 @@ def _dicom_regions(
 
 def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:
     """One segment for each label above 0, by number; on another grid than the image's it is resampled."""
-    labels = _nifti_volume(path)
+    labels = _nifti(path)
     if not np.array_equal(labels.array, np.round(labels.array)) or labels.array.min() < 0:
         raise InputError(f"{path}: labels must be whole numbers, 0 for outside")
     numbers = [int(value) for value in np.unique(labels.array) if value > 0]
@@ -216,33 +229,6 @@ def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:
             yield Segment(number, None, None, None, None, refusal=refused.reason, detail=refused.detail)
         else:
             yield Segment(number, None, None, None, resampled, flags=(RegionFlag.RESAMPLED,))
-
-
-def _nifti_volume(path: Path) -> Volume:
-    import SimpleITK
-
-    try:
-        read = SimpleITK.ReadImage(str(path), imageIO="NiftiImageIO")
-    except RuntimeError:
-        raise InputError(f"{path}: not readable as NIfTI; check the file") from None
-    if read.GetDimension() != 3 or read.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(f"{path}: not one three-dimensional grey image; give a single volume")
-    array = SimpleITK.GetArrayFromImage(read).astype(np.float32)
-    if not np.isfinite(array).all():
-        raise InputError(f"{path}: holds values that are not finite; replace them by a value outside the regions")
-    axes = np.array(read.GetDirection()).reshape(3, 3).T
-    column, row, between = read.GetSpacing()
-    x, y, z = read.GetOrigin()
-    return Volume(
-        array=array,
-        padding=np.zeros(array.shape, dtype=np.bool_),
-        spacing=(between, row, column),
-        origin=(x, y, z),
-        direction=axes[::-1],
-        sop_instance_uids=(),
-        frame_of_reference=None,
-        rescale_type=None,
-    )
 
 
 __all__ = ["InputError", "LocalFeatures", "RegionRefusal", "measure_files"]
