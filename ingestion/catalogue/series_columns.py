@@ -86,7 +86,7 @@ def pointers(series_uids: Iterable[str], *, features: pd.DataFrame, regions: pd.
         measured = regions[regions["Status"] == "measured"]
         for uid, rows in measured.groupby("ImageSeriesInstanceUID"):
             if uid in found:
-                labels = rows["SegmentLabel"].dropna() if "SegmentLabel" in rows else []
+                labels = set(rows["SegmentLabel"].dropna()) if "SegmentLabel" in rows else set()
                 found[str(uid)] |= {
                     "SegmentationSeries": ",".join(sorted(set(rows["SeriesInstanceUID"].dropna()))) or None,
                     "NumberOfSegments": len(rows),

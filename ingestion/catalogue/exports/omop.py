@@ -156,7 +156,7 @@ class _Maker:
 
     def _source(self, source_id: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         persons: dict[str, int] = {}
-        columns = ("PatientID", "PatientSex")
+        columns: tuple[str, ...] = ("PatientID", "PatientSex")
         for patient, sex in _sorted(self.tables, "patient", source_id, columns):
             self.persons += 1
             persons[patient] = self.persons

@@ -67,7 +67,7 @@ class ReleaseView:
     def tier(self, source_id: str) -> int | None:
         """The tier that the source's certificate says; None where it has none."""
         said = self.quality.value(URIRef(f"{dataset_uri(source_id)}#quality-tier"), DQV.value)
-        return None if said is None else int(said)
+        return None if said is None else int(str(said))
 
 
 def dataset_uri(source_id: str) -> URIRef:

@@ -105,11 +105,11 @@ def test_a_changed_source_makes_the_next_release_and_the_diff_says_what(publishe
     second = build(published, registry)
     assert second.version == "2026.11.2"
     found = diff_releases(published.research, "2026.11.1", "2026.11.2")
-    assert found.series == (SeriesChange(SIGNED, added=2, removed=0, changed=0),)
+    assert found.series == (SeriesChange(SIGNED, added=2, revised=0, retired=0),)
     assert {change.source_id for change in found.tables} == {SIGNED}
     written = json.loads(published.research.read("releases/2026.11.2/diff.json"))
     assert written["before"] == "2026.11.1"
-    assert written["series"] == [{"source_id": SIGNED, "added": 2, "removed": 0, "changed": 0}]
+    assert written["series"] == [{"source_id": SIGNED, "added": 2, "revised": 0, "retired": 0}]
     assert diff_releases(published.research, "2026.11.2", "2026.11.2").empty
     assert [release.version for release in list_releases(published.research)] == ["2026.11.1", "2026.11.2"]
 
