@@ -27,7 +27,7 @@ from ingestion.catalogue.exports.view import ReleaseView, quality_graph
 from ingestion.catalogue.frames import table_bytes
 from ingestion.catalogue.json_schema import to_bytes
 from ingestion.catalogue.quality_annotations import quality_annotations
-from ingestion.catalogue.release_content import BY_SOURCE, source_release
+from ingestion.catalogue.release_content import BY_SOURCE, source_release, with_rights
 from ingestion.catalogue.release_diff import diff_manifests
 from ingestion.catalogue.release_history import read_members, record_releases, stamped, unstamped
 from ingestion.catalogue.release_manifest import (
@@ -175,7 +175,8 @@ def _draft(connection: Connection, registry: Registry, folder: Path, *, today: d
     left_out: list[SeriesExclusion] = []
     for source_id in sources:
         # One source in memory at a time.
-        found = source_release(connection, exact[exact["source_id"] == source_id].reset_index(drop=True), source_id)
+        row = exact[exact["source_id"] == source_id].reset_index(drop=True)
+        found = with_rights(source_release(connection, row, source_id), registry.get(source_id))
         counted.append(found.collection)
         people |= set(found.tables[t.patient.name]["PersonKey"])
         sexes[source_id] = frequent_sexes(found.tables[t.patient.name], rules[source_id])

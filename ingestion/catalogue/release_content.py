@@ -16,7 +16,9 @@ from ingestion.catalogue.collection import contents_row
 from ingestion.catalogue.frames import frame_of
 from ingestion.catalogue.release_manifest import SeriesExclusion
 from ingestion.catalogue.rows import people_and_studies, rows_of
+from ingestion.catalogue.series_columns import rights_of
 from ingestion.catalogue.writer import read_rows
+from ingestion.sources.registry import SourceEntry
 
 BY_SOURCE: tuple[Table, ...] = tuple(table for table in t.ROW_TABLES if table is not t.collection)
 """The tables that a release holds by source."""
@@ -67,6 +69,26 @@ def source_release(connection: Connection, collection: pd.DataFrame, source_id: 
     [declared] = rows_of(collection)
     counted = frame_of(t.collection, [declared | contents_row(patients=patients, studies=studies, series=rows)])
     return SourceRelease(counted, frames, left_out)
+
+
+def with_rights(released: SourceRelease, entry: SourceEntry) -> SourceRelease:
+    """With the terms of the registry as it is now: those narrowed since the source was published hold at once."""
+    rights = rights_of(entry)
+    agreement = {
+        "AgreementKind": entry.agreement.kind.value,
+        "AgreementSignedOn": entry.agreement.signed_on,
+        "AgreementValidUntil": entry.agreement.valid_until,
+        "AgreementWithdrawnOn": entry.agreement.withdrawn_on,
+        "CountsHiddenBelow": entry.counts.hidden_below,
+        "CountsRoundedTo": entry.counts.rounded_to,
+    }
+    [row] = rows_of(released.collection)
+    series = released.tables[t.series.name].assign(**rights)
+    return SourceRelease(
+        frame_of(t.collection, [row | rights | agreement]),
+        released.tables | {t.series.name: series},
+        released.left_out,
+    )
 
 
 def _without(frame: pd.DataFrame, columns: tuple[str, ...], gone: set[str]) -> pd.DataFrame:

@@ -235,6 +235,21 @@ def test_withdrawn_sources_leave_the_next_release(own: World) -> None:
     assert set(read(own.engine, t.series, source_id=FIRST)["LastRelease"]) == {V3}
 
 
+def test_terms_narrowed_in_the_registry_hold_at_the_next_release(own: World) -> None:
+    first, second = entries()
+    agreement = second.agreement.model_dump(mode="json") | {
+        "access_mode": "remote_processing", "data_use": ["DUO:0000021"],
+    }  # fmt: skip
+    registry = make_registry(first, make_entry(SECOND, agreement=agreement))
+    version = build(own, registry)
+    for table in ("series", "feature"):
+        rows = pq.read_table(io.BytesIO(own.research.read(f"releases/{version}/{table}/{SECOND}.parquet")))
+        assert set(rows.column("AccessMode").to_pylist()) == {"remote_processing"}
+        assert set(rows.column("DataUse").to_pylist()) == {"DUO:0000021"}
+    shown = {row["source_id"]: row for row in ReleaseView.read(own.research, version).rows}
+    assert shown[SECOND]["AccessMode"] == "remote_processing"
+
+
 def test_s5cmd_lists_only_what_may_be_downloaded(three: World, tmp_path: Path) -> None:
     written, kept_in = write_list(three.research, V3, tmp_path, bucket="cie-research", series=None, secure=False)
     assert kept_in == (FIRST,)
