@@ -28,7 +28,7 @@ OA = Namespace("http://www.w3.org/ns/oa#")
 CERTIFICATE_VERSION = "1"
 """Raised when the certificate's form changes."""
 _BASE = "urn:cie:"
-"""As in ``ingestion.catalogue.dcat``: a source's dataset is ``urn:cie:collection:<source>``."""
+"""As in ``ingestion.catalogue.exports.view``: a source's dataset is ``urn:cie:collection:<source>``."""
 
 
 @dataclass(frozen=True, slots=True)

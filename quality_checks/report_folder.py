@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ingestion.accounting.source_state import SourceState
-from ingestion.catalogue.dcat import to_turtle
+from ingestion.catalogue.exports.dcat import to_turtle
 from ingestion.catalogue.frames import parquet_bytes
 from ingestion.sources.registry import SourceEntry
 from quality_checks import documents as d

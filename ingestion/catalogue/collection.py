@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from ingestion.accounting.source_state import SourceState
@@ -9,6 +11,7 @@ from ingestion.accounting.states import SeriesState
 from ingestion.sources.registry import SourceEntry
 
 Row = dict[str, Any]
+LABELS_JOINED_BY = "; "
 
 
 def collection_row(
@@ -46,7 +49,27 @@ def contents_row(*, patients: list[Row], studies: list[Row], series: list[Row]) 
         "AgeMaximum": max(ages, default=None),
         "FirstStudyDate": min(distinct(studies, "StudyDate"), default=None),
         "LastStudyDate": max(distinct(studies, "StudyDate"), default=None),
+        "SegmentedStudies": len({row["StudyInstanceUID"] for row in series if row["NumberOfSegments"]}),
+        "SegmentLabels": _labels(series),
+        "SmallestSpacing": min(_spacings(series), default=None),
+        "TransferSyntaxes": ",".join(distinct(series, "TransferSyntaxUID")) or None,
+        "InstancesSHA256": digest_of(row["InstancesSHA256"] for row in series),
     }
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """SHA-256 over the digests, sorted, one a line: anybody who has the objects can make it again."""
+    return hashlib.sha256("".join(f"{one}\n" for one in sorted(digests)).encode()).hexdigest()
+
+
+def _labels(series: list[Row]) -> str | None:
+    found = {label for row in series if row["SegmentLabels"] for label in row["SegmentLabels"].split(LABELS_JOINED_BY)}
+    return LABELS_JOINED_BY.join(sorted(found)) or None
+
+
+def _spacings(series: list[Row]) -> list[float]:
+    names = ("PixelSpacingRow", "PixelSpacingColumn", "SliceSpacing")
+    return [row[name] for row in series for name in names if row[name] is not None and row[name] > 0]
 
 
 def distinct(rows: list[Row], column: str) -> list[Any]:
@@ -75,6 +98,11 @@ def _declared(entry: SourceEntry) -> Row:
         "AgreementValidUntil": entry.agreement.valid_until,
         "DataUse": ",".join(entry.agreement.data_use),
         "AccessMode": entry.agreement.access_mode.value,
+        "AgreementWithdrawnOn": entry.agreement.withdrawn_on,
+        "license_short_name": entry.licence,
+        "source_DOI": entry.doi,
+        "CountsHiddenBelow": entry.counts.hidden_below,
+        "CountsRoundedTo": entry.counts.rounded_to,
         "ContactName": entry.contact.name,
         "ContactEmail": entry.contact.email,
         "IndividualsDeclared": entry.figures.individuals,

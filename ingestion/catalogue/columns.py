@@ -53,8 +53,8 @@ def whole(
     return column(name, Integer, description, source=source, unit=unit, required=required, key=key)
 
 
-def count(name: str, description: str, *, source: str) -> Column[Any]:
-    return column(name, BigInteger, description, source=source, unit="1", required=True)
+def count(name: str, description: str, *, source: str, required: bool = True) -> Column[Any]:
+    return column(name, BigInteger, description, source=source, unit="1", required=required)
 
 
 def size(name: str, description: str, *, source: str) -> Column[Any]:

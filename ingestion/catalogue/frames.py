@@ -41,10 +41,11 @@ def frame_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def arrow_schema(table: Table) -> pa.Schema:
     """The Arrow types of a catalogue table: the same for every source, whatever its rows hold."""
-    return pa.schema([pa.field(column.name, _arrow_type(column)) for column in table.columns])
+    return pa.schema([pa.field(column.name, arrow_type(column)) for column in table.columns])
 
 
-def _arrow_type(column: Column[Any]) -> pa.DataType:
+def arrow_type(column: Column[Any]) -> pa.DataType:
+    """The Arrow type of a column."""
     # BigInteger is an Integer too, so it is asked first.
     kinds = ((BigInteger, pa.int64()), (Integer, pa.int32()), (Double, pa.float64()), (Date, pa.date32()))
     return next((arrow for kind, arrow in kinds if isinstance(column.type, kind)), pa.string())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
 from ingestion.accounting.database import transaction
 from ingestion.accounting.source_state import read_latest_state, read_manifests
 from ingestion.catalogue import tables as t
+from ingestion.catalogue.accounts import made_from, numbered
 from ingestion.catalogue.curated import read_curated
-from ingestion.catalogue.frames import read_frame
+from ingestion.catalogue.frames import frame_of, read_frame
 from ingestion.catalogue.publication import (
     Publication,
     Published,
@@ -22,7 +23,8 @@ from ingestion.catalogue.publication import (
     read_latest_publication,
     read_published_state,
 )
-from ingestion.catalogue.rows import SourceTables, build_tables, with_quality
+from ingestion.catalogue.release_history import record_releases
+from ingestion.catalogue.rows import SourceTables, build_tables, rows_of, with_pointers, with_quality
 from ingestion.catalogue.writer import RowCounts, remove_source, replace_source, shown_digest
 from ingestion.sources.registry import Registry, SourceEntry
 from ingestion.storage import ObjectStore
@@ -93,12 +95,29 @@ def read_content(research: ObjectStore, internal: ObjectStore, publication: Publ
     tables = build_tables(
         state, read_manifests(research, state), registry_entry=publication.registry_entry, curated=curated
     )
+    features = read_frame(research, publication.features_series_key)
+    regions = read_frame(research, publication.features_regions_key)
+    tables = with_quality(tables, read_frame(internal, publication.series_quality_key))
+    tables = with_pointers(tables, features=features, regions=regions)
     return SourceContent(
-        tables=with_quality(tables, read_frame(internal, publication.series_quality_key)),
+        tables=replace(tables, lineage=_lineage(tables.lineage, publication)),
         quality=read_frame(internal, publication.quality_key),
-        features_series=read_frame(research, publication.features_series_key),
-        features_regions=read_frame(research, publication.features_regions_key),
+        features_series=features,
+        features_regions=regions,
     )
+
+
+def _lineage(instances: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """With what else the publication names."""
+    rows = rows_of(instances)
+    named = (
+        made_from("quality", "quality_report", "source state", publication.quality_key),
+        made_from("quality of series", "quality_report", "source state", publication.series_quality_key),
+        made_from("features of series", "series_features", "source state", publication.features_series_key),
+        made_from("features of regions", "series_features", "source state", publication.features_regions_key),
+    )
+    more = numbered(publication.source_id, [row for row in named if row is not None], after=len(rows))
+    return frame_of(t.lineage, rows + more)
 
 
 def rebuild(
@@ -124,6 +143,10 @@ def rebuild(
             raise NothingToPublishError(f"the publication of {source_id} has vanished from the internal bucket")
         content = read_content(research, internal, latest.publication)
         counts[source_id] = _show(engine, latest, content, force=True)
+    with transaction(engine, "reading the releases") as connection:
+        connection.execute(delete(t.release))
+        connection.execute(delete(t.release_series))
+        record_releases(connection, research)
     return counts
 
 

@@ -1,8 +1,8 @@
 """A release: an immutable snapshot of the catalogue for those who may use the data, and its public record.
 
 ``releases/<version>/`` in the research bucket: ``collection.parquet`` (public figures), one Parquet file per table and
-source, ``dcat.ttl``, ``dcat.jsonld``, ``diff.json`` to the release before, ``manifest.json``. The exact figures of the
-collections go to the internal bucket under the same key.
+source, the public record in several forms (``ingestion.catalogue.exports``), JSON schemas, ``diff.json`` to the release
+before, ``manifest.json``. The exact figures of the collections go to the internal bucket under the same key.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ from sqlalchemy import Connection, Engine, Table, func, select
 
 from ingestion.accounting.database import transaction
 from ingestion.catalogue import tables as t
-from ingestion.catalogue.dcat import build_graph, to_json_ld, to_turtle
+from ingestion.catalogue.exports.public import public_documents
+from ingestion.catalogue.exports.view import COLLECTION as _COLLECTION
+from ingestion.catalogue.exports.view import ReleaseView, quality_graph
 from ingestion.catalogue.frames import table_bytes
-from ingestion.catalogue.quality_annotations import QualityAnnotation, quality_annotations
-from ingestion.catalogue.release_content import BY_SOURCE, source_release
+from ingestion.catalogue.json_schema import to_bytes
+from ingestion.catalogue.quality_annotations import quality_annotations
+from ingestion.catalogue.release_content import BY_SOURCE, source_release, with_rights
 from ingestion.catalogue.release_diff import diff_manifests
+from ingestion.catalogue.release_history import read_members, record_releases, stamped, unstamped
 from ingestion.catalogue.release_manifest import (
     MANIFEST,
     Exclusion,
@@ -40,13 +44,13 @@ from ingestion.catalogue.release_manifest import (
     release_key,
     taken,
 )
-from ingestion.catalogue.suppression import SMALL_COUNT, public_collections
+from ingestion.catalogue.release_tables import RIGHTS, released_bytes, released_schema
+from ingestion.catalogue.suppression import SMALL_COUNT, frequent_sexes, public_collections
 from ingestion.catalogue.writer import read_rows
 from ingestion.sources.registry import Registry
 from ingestion.storage import ObjectStore
 
 PARQUET_TYPE = "application/vnd.apache.parquet"
-_COLLECTION = "collection.parquet"
 _LOCK = 0x636965_03
 """Advisory lock of release builds: the letters "cie", and 3."""
 
@@ -88,7 +92,9 @@ def build_release(
     ):
         # Held to the end, so that two builds don't write into the same version.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        draft, public, exact = _draft(connection, registry, Path(folder), today=today)
+        record_releases(connection, research)
+        found = _draft(connection, registry, Path(folder), today=today)
+        draft = found.manifest
         releases = list_releases(research)
         latest = releases[-1] if releases else None
         if latest is not None and latest.content_digest == draft.content_digest:
@@ -99,19 +105,27 @@ def build_release(
             draft,
             version=version or next_version(research, today),
             previous=latest.version if latest else None,
+            files=_stamp(connection, found, Path(folder), version=version or next_version(research, today)),
         )
         written = sum(_upload(research, draft.version, Path(folder), file) for file in draft.files)
         written += internal.create(
-            release_key(draft.version, _COLLECTION), table_bytes(t.collection, exact), content_type=PARQUET_TYPE
+            release_key(draft.version, _COLLECTION), table_bytes(t.collection, found.exact), content_type=PARQUET_TYPE
         )
-        quality = quality_annotations(connection, internal)
-        documents = _documents(research, draft, latest, public, today=today, quality=quality)
+        quality = {
+            source_id: one
+            for source_id, one in quality_annotations(connection, internal).items()
+            if source_id in draft.sources
+        }
+        table = (Path(folder) / _COLLECTION).read_bytes()
+        view = ReleaseView.of(draft, table, quality_graph(quality))
+        documents = _documents(research, draft, latest, view)
         for document in documents:
             key = release_key(draft.version, document.file.path)
             written += research.create(key, document.body, content_type=document.content_type)
         manifest = replace(draft, files=(*draft.files, *(document.file for document in documents)))
         key = release_key(draft.version, MANIFEST)
         written += research.create(key, manifest.to_json(), content_type="application/json")
+        record_releases(connection, research)
     return _result(manifest, objects_written=written)
 
 
@@ -124,6 +138,8 @@ def why_excluded(source_id: str, registry: Registry, today: dt.date) -> str | No
         return None
     if agreement.signed_on is None:
         return "agreement not signed"
+    if agreement.withdrawn_on is not None and agreement.withdrawn_on <= today:
+        return f"withdrawn on {agreement.withdrawn_on.isoformat()}"
     if agreement.signed_on > today:
         return f"agreement not in force before {agreement.signed_on.isoformat()}"
     return f"agreement ended on {agreement.valid_until.isoformat() if agreement.valid_until else 'an unknown day'}"
@@ -136,30 +152,57 @@ class _Document:
     content_type: str
 
 
-def _draft(
-    connection: Connection, registry: Registry, folder: Path, *, today: dt.date
-) -> tuple[ReleaseManifest, pd.DataFrame, pd.DataFrame]:
-    """The manifest without version and documents, its tables written to ``folder``; public and exact collections."""
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """The manifest without version and documents, the exact collections, and of each source what made its rows."""
+
+    manifest: ReleaseManifest
+    exact: pd.DataFrame
+    making: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]]
+    """By source: rights, and provenance for the footers."""
+
+
+def _draft(connection: Connection, registry: Registry, folder: Path, *, today: dt.date) -> _Draft:
+    """Choose the sources, take out what quality leaves out, write the tables to ``folder``."""
     exact = read_rows(connection, t.collection)
     sources, excluded = _choose(exact, registry, today)
     counted: list[pd.DataFrame] = []
+    people: set[str] = set()
+    sexes: dict[str, str | None] = {}
+    making: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {}
+    rules = {source_id: registry.get(source_id).counts for source_id in sources}
     of_sources: list[ReleaseFile] = []
     left_out: list[SeriesExclusion] = []
     for source_id in sources:
         # One source in memory at a time.
-        found = source_release(connection, exact[exact["source_id"] == source_id].reset_index(drop=True), source_id)
+        row = exact[exact["source_id"] == source_id].reset_index(drop=True)
+        found = with_rights(source_release(connection, row, source_id), registry.get(source_id))
         counted.append(found.collection)
+        people |= set(found.tables[t.patient.name]["PersonKey"])
+        sexes[source_id] = frequent_sexes(found.tables[t.patient.name], rules[source_id])
+        rights, provenance = _made(connection, source_id, found.collection)
+        making[source_id] = rights, provenance
+        found.tables[t.series.name] = unstamped(found.tables[t.series.name])
         left_out += found.left_out
         of_sources += [
             _write_table(
-                folder, table, found.tables[table.name], path=f"{table.name}/{source_id}.parquet", source_id=source_id
+                folder,
+                table,
+                found.tables[table.name],
+                path=f"{table.name}/{source_id}.parquet",
+                source_id=source_id,
+                rights=rights,
+                provenance=provenance,
             )
             for table in BY_SOURCE
         ]
     exact = pd.concat(counted, ignore_index=True) if counted else exact.head(0)
-    public = public_collections(exact)
-    files = [_write_table(folder, t.collection, public, path=_COLLECTION), *of_sources]
-    draft = ReleaseManifest(
+    public = public_collections(exact, rules)
+    public["Sexes"] = [
+        sexes[row] if pd.notna(told) else None for row, told in public[["source_id", "Sexes"]].to_numpy()
+    ]
+    files = [_write_table(folder, t.collection, public, path=_COLLECTION, rights={}, provenance={}), *of_sources]
+    manifest = ReleaseManifest(
         version="",
         released_on=today.isoformat(),
         previous=None,
@@ -169,21 +212,50 @@ def _draft(
         excluded=excluded,
         files=tuple(files),
         series_left_out=tuple(left_out),
+        people=len(people),
+        publisher=registry.publisher.model_dump(mode="json") if registry.publisher else None,
     )
-    return draft, public, exact
+    return _Draft(manifest, exact, making)
+
+
+def _made(
+    connection: Connection, source_id: str, collection: pd.DataFrame
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The rights of a source, and what its rows were made from: nothing that changes while they do not."""
+    p = t.publication.c
+    query = select(p.Digest, p.StateDigest, p.EntryDigest, p.TablesVersion).where(p.source_id == source_id)
+    row = connection.execute(query).one()
+    said = dict(zip(("publication", "state", "registry_entry", "tables_version"), map(str, row), strict=True))
+    return {name: str(collection[name].iloc[0]) for name in RIGHTS}, {"source": source_id, **said}
+
+
+def _stamp(connection: Connection, draft: _Draft, folder: Path, *, version: str) -> tuple[ReleaseFile, ...]:
+    """The files of the draft, with the tables of series telling in which releases their series are."""
+    members = read_members(connection)
+    files = []
+    for file in draft.manifest.files:
+        if file.table == t.series.name and file.source_id is not None:
+            rows = pd.read_parquet(folder / file.path, dtype_backend="numpy_nullable")
+            rights, provenance = draft.making[file.source_id]
+            file = _write_table(  # noqa: PLW2901 - the same file with three columns filled
+                folder, t.series, stamped(rows, members, version=version), path=file.path, source_id=file.source_id,
+                rights=rights, provenance=provenance,
+            )  # fmt: skip
+        files.append(file)
+    return tuple(files)
 
 
 def _documents(
-    research: ObjectStore, release: ReleaseManifest, latest: ReleaseManifest | None, public: pd.DataFrame, *,
-    today: dt.date, quality: Mapping[str, QualityAnnotation],
-) -> list[_Document]:  # fmt: skip
-    graph = build_graph(public, version=release.version, released_on=today, quality=quality)
+    research: ObjectStore, release: ReleaseManifest, latest: ReleaseManifest | None, view: ReleaseView
+) -> list[_Document]:
+    schemas = [(f"schema/{table.name}.json", to_bytes(released_schema(table)), "application/schema+json")
+               for table in t.ROW_TABLES]  # fmt: skip
     difference = json.dumps(asdict(diff_manifests(research, latest, release)), sort_keys=True, indent=1).encode()
     return [
         _Document(_file(path, body), body, content_type)
         for path, body, content_type in (
-            ("dcat.ttl", to_turtle(graph), "text/turtle"),
-            ("dcat.jsonld", to_json_ld(graph), "application/ld+json"),
+            *((one.path, one.body, one.content_type) for one in public_documents(view)),
+            *schemas,
             ("diff.json", difference, "application/json"),
         )
     ]
@@ -204,9 +276,10 @@ def _choose(
 
 
 def _write_table(
-    folder: Path, table: Table, frame: pd.DataFrame, *, path: str, source_id: str | None = None
-) -> ReleaseFile:
-    body = table_bytes(table, frame)
+    folder: Path, table: Table, frame: pd.DataFrame, *, path: str, rights: Mapping[str, str],
+    provenance: Mapping[str, str], source_id: str | None = None,
+) -> ReleaseFile:  # fmt: skip
+    body = released_bytes(table, frame, rights=rights, provenance=provenance)
     file = folder / path
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(body)

@@ -6,19 +6,19 @@ left, so that a release adds up in itself: series in the catalogue = series rele
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 from sqlalchemy import Connection, Table
 
 from ingestion.catalogue import tables as t
-from ingestion.catalogue.collection import Row, contents_row
+from ingestion.catalogue.collection import contents_row
 from ingestion.catalogue.frames import frame_of
 from ingestion.catalogue.release_manifest import SeriesExclusion
-from ingestion.catalogue.results import plain
-from ingestion.catalogue.rows import people_and_studies
+from ingestion.catalogue.rows import people_and_studies, rows_of
+from ingestion.catalogue.series_columns import rights_of
 from ingestion.catalogue.writer import read_rows
+from ingestion.sources.registry import SourceEntry
 
 BY_SOURCE: tuple[Table, ...] = tuple(table for table in t.ROW_TABLES if table is not t.collection)
 """The tables that a release holds by source."""
@@ -27,6 +27,7 @@ LEFT_OUT = "error"
 _OF_SERIES = {
     t.feature.name: ("SeriesInstanceUID",),
     t.segmentation.name: ("SeriesInstanceUID", "ImageSeriesInstanceUID"),
+    t.instance_manifest.name: ("SeriesInstanceUID",),
 }
 """Columns that name the series that a row is about; a row goes with any of them."""
 
@@ -36,7 +37,7 @@ class SourceRelease:
     """The rows of a source that are released, by table, and the series that are not."""
 
     collection: pd.DataFrame
-    tables: Mapping[str, pd.DataFrame]
+    tables: dict[str, pd.DataFrame]
     left_out: tuple[SeriesExclusion, ...]
 
 
@@ -47,7 +48,7 @@ def source_release(connection: Connection, collection: pd.DataFrame, source_id: 
         collection: the one row of the source.
     """
     frames = {table.name: read_rows(connection, table, source_id=source_id) for table in BY_SOURCE}
-    series = frames[t.series.name]
+    series, patients_before = frames[t.series.name], frames[t.patient.name]
     out = series[series["QualityStatus"] == LEFT_OUT]
     if out.empty:
         return SourceRelease(collection, frames, ())
@@ -57,26 +58,39 @@ def source_release(connection: Connection, collection: pd.DataFrame, source_id: 
     )
     gone = {one.SeriesInstanceUID for one in left_out}
     kept = series[~series["SeriesInstanceUID"].isin(gone)].reset_index(drop=True)
-    rows = _rows(kept)
-    patients, studies = people_and_studies(rows)
+    rows = rows_of(kept)
+    people = dict(zip(patients_before["PatientID"], patients_before["PersonKey"], strict=True))
+    patients, studies = people_and_studies(rows, people)
     frames[t.series.name] = kept
     frames[t.patient.name] = frame_of(t.patient, patients)
     frames[t.study.name] = frame_of(t.study, studies)
     for name, columns in _OF_SERIES.items():
         frames[name] = _without(frames[name], columns, gone)
-    [declared] = _rows(collection)
+    [declared] = rows_of(collection)
     counted = frame_of(t.collection, [declared | contents_row(patients=patients, studies=studies, series=rows)])
     return SourceRelease(counted, frames, left_out)
+
+
+def with_rights(released: SourceRelease, entry: SourceEntry) -> SourceRelease:
+    """With the terms of the registry as it is now: those narrowed since the source was published hold at once."""
+    rights = rights_of(entry)
+    agreement = {
+        "AgreementKind": entry.agreement.kind.value,
+        "AgreementSignedOn": entry.agreement.signed_on,
+        "AgreementValidUntil": entry.agreement.valid_until,
+        "AgreementWithdrawnOn": entry.agreement.withdrawn_on,
+        "CountsHiddenBelow": entry.counts.hidden_below,
+        "CountsRoundedTo": entry.counts.rounded_to,
+    }
+    [row] = rows_of(released.collection)
+    series = released.tables[t.series.name].assign(**rights)
+    return SourceRelease(
+        frame_of(t.collection, [row | rights | agreement]),
+        released.tables | {t.series.name: series},
+        released.left_out,
+    )
 
 
 def _without(frame: pd.DataFrame, columns: tuple[str, ...], gone: set[str]) -> pd.DataFrame:
     named = frame[list(columns)].isin(gone).any(axis=1)
     return frame[~named].reset_index(drop=True)
-
-
-def _rows(frame: pd.DataFrame) -> list[Row]:
-    names = [str(name) for name in frame.columns]
-    return [
-        dict(zip(names, (plain(value) for value in values), strict=True))
-        for values in frame.itertuples(index=False, name=None)
-    ]

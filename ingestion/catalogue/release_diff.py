@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
-import pyarrow.parquet as pq
-
-from ingestion.catalogue.release_manifest import (
-    ReleaseFile,
-    ReleaseManifest,
-    SeriesExclusion,
-    read_release,
-    release_key,
-)
+from ingestion.catalogue.release_history import held_series
+from ingestion.catalogue.release_manifest import ReleaseFile, ReleaseManifest, SeriesExclusion, read_release
 from ingestion.storage import ObjectStore
 
 
@@ -29,12 +23,31 @@ class TableChange:
 
 @dataclass(frozen=True, slots=True)
 class SeriesChange:
-    """Series of a source by what happened to them; ``changed``: another manifest, so other stored instances."""
+    """Series of a source by what happened to them; ``revised``: another manifest, so other stored instances."""
 
     source_id: str
     added: int
-    removed: int
-    changed: int
+    revised: int
+    retired: int
+
+
+class Change(StrEnum):
+    """What happened to a series from one release to another."""
+
+    ADDED = "added"
+    REVISED = "revised"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """One series that changed; None: the release does not hold it."""
+
+    source_id: str
+    SeriesInstanceUID: str
+    change: Change
+    manifest_before: str | None
+    manifest_after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,25 @@ def diff_manifests(research: ObjectStore, before: ReleaseManifest | None, after:
     )
 
 
+def series_rows(research: ObjectStore, before: str, after: str) -> Iterator[SeriesRow]:
+    """The series that changed from release ``before`` to ``after``, by source and UID.
+
+    Raises:
+        UnknownReleaseError: one of the two is not there.
+    """
+    first, second = read_release(research, before), read_release(research, after)
+    old, new = _tables(first), _tables(second)
+    for source_id, table in sorted(old.keys() | new.keys()):
+        left, right = old.get((source_id, table)), new.get((source_id, table))
+        if table != "series" or (left and right and left.sha256 == right.sha256):
+            continue
+        was, now = _series(research, first, left), _series(research, second, right)
+        for uid in sorted(was.keys() | now.keys()):
+            if was.get(uid) != now.get(uid):
+                change = Change.ADDED if uid not in was else Change.RETIRED if uid not in now else Change.REVISED
+                yield SeriesRow(source_id, uid, change, was.get(uid), now.get(uid))
+
+
 def _newly(release: ReleaseManifest | None, other: ReleaseManifest | None) -> tuple[SeriesExclusion, ...]:
     """The series that ``release`` leaves out and ``other`` does not."""
     known = {(one.source_id, one.SeriesInstanceUID) for one in other.series_left_out} if other else set()
@@ -108,15 +140,13 @@ def _series(research: ObjectStore, release: ReleaseManifest | None, file: Releas
     """Manifest version by series."""
     if release is None or file is None:
         return {}
-    body = research.read(release_key(release.version, file.path))
-    table = pq.read_table(io.BytesIO(body), columns=["SeriesInstanceUID", "ManifestVersion"])
-    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return held_series(research, release, file)
 
 
 def _series_change(source_id: str, old: dict[str, str], new: dict[str, str]) -> SeriesChange:
     return SeriesChange(
         source_id=source_id,
         added=len(new.keys() - old.keys()),
-        removed=len(old.keys() - new.keys()),
-        changed=sum(old[uid] != new[uid] for uid in old.keys() & new.keys()),
+        revised=sum(old[uid] != new[uid] for uid in old.keys() & new.keys()),
+        retired=len(old.keys() - new.keys()),
     )

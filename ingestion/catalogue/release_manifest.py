@@ -13,7 +13,7 @@ from ingestion.storage import ObjectStore
 
 ROOT = "releases/"
 MANIFEST = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 """Raise it when the same catalogue gives other files: the next release is then a new one."""
 _VERSION = re.compile(r"^(\d{4})\.(\d{2})\.(\d+)$")
 
@@ -71,6 +71,10 @@ class ReleaseManifest:
     excluded: tuple[Exclusion, ...]
     files: tuple[ReleaseFile, ...]
     series_left_out: tuple[SeriesExclusion, ...] = ()
+    people: int | None = None
+    """Distinct people over all sources; None in releases before there was such a figure."""
+    publisher: dict[str, str] | None = None
+    """Who publishes the catalogue: name and email."""
 
     @property
     def rows(self) -> dict[str, int]:

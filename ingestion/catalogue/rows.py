@@ -11,12 +11,18 @@ import pandas as pd
 from ingestion.accounting.manifest import Manifest
 from ingestion.accounting.source_state import SeriesEntry, SourceState
 from ingestion.catalogue import values
-from ingestion.catalogue.collection import Row, collection_row, distinct, total
+from ingestion.catalogue.accounts import Making, instance_rows, quarantine_rows
+from ingestion.catalogue.collection import Row, collection_row, contents_row, distinct, total
 from ingestion.catalogue.curated import Curated
 from ingestion.catalogue.details import details_frame, details_row
 from ingestion.catalogue.frames import frame_of
+from ingestion.catalogue.results import plain
+from ingestion.catalogue.series_columns import derived_columns, people_of, pointers, rights_of
 from ingestion.catalogue.tables import collection as collection_table
+from ingestion.catalogue.tables import instance_manifest as instance_table
+from ingestion.catalogue.tables import lineage as lineage_table
 from ingestion.catalogue.tables import patient as patient_table
+from ingestion.catalogue.tables import quarantine as quarantine_table
 from ingestion.catalogue.tables import series as series_table
 from ingestion.catalogue.tables import study as study_table
 from ingestion.dicom.geometry import geometry_of
@@ -24,19 +30,27 @@ from ingestion.sources.registry import SourceEntry
 from ingestion.vocabulary.age import age_at_study
 from ingestion.vocabulary.sex import normalise_sex
 
-TABLES_VERSION = 4
+TABLES_VERSION = 5
 """Raise it when the same manifests give other rows: it makes every publication new, so all rows are written again."""
 
 _TEXTS = (
     "SOPClassUID", "Modality", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "PatientSex", "PatientAge",
     "StudyDate", "SeriesDate", "AcquisitionDate", "SeriesDescription", "FrameOfReferenceUID", "ConvolutionKernel",
     "ViewPosition", "ImageLaterality", "Units", "PhotometricInterpretation",
-    "BurnedInAnnotation", "RecognizableVisualFeatures",
+    "BurnedInAnnotation", "RecognizableVisualFeatures", "StudyDescription", "ProtocolName", "ImageType",
+    "TransferSyntaxUID", "SoftwareVersions", "LossyImageCompression", "PatientPosition", "ContrastBolusAgent",
+    "ScanningSequence", "MRAcquisitionType", "DecayCorrection",
 )  # fmt: skip
-_NUMBERS = ("SliceThickness", "KVP", "MagneticFieldStrength", "RepetitionTime", "EchoTime")
-_INTEGERS = ("SeriesNumber", "Rows", "Columns", "BitsStored")
+_NUMBERS = (
+    "SliceThickness", "KVP", "MagneticFieldStrength", "RepetitionTime", "EchoTime", "PatientWeight", "PatientSize",
+    "ExposureTime", "XRayTubeCurrent", "Exposure", "BodyPartThickness", "CompressionForce", "FlipAngle",
+    "InversionTime", "RadionuclideTotalDose", "RadionuclideHalfLife",
+)  # fmt: skip
+_INTEGERS = ("SeriesNumber", "Rows", "Columns", "BitsStored", "SamplesPerPixel", "PixelRepresentation")
 QUALITY_COLUMNS = ("QualityStatus", "QualityFlags", "LeftOutBecause")
 """Columns of ``series`` that come from the quality results, not from the manifests."""
+RELEASE_COLUMNS = ("FirstRelease", "RevisedRelease", "LastRelease")
+"""Columns of ``series`` that come from the releases."""
 
 
 class ManifestsIncompleteError(ValueError):
@@ -51,6 +65,9 @@ class SourceTables:
     patient: pd.DataFrame
     study: pd.DataFrame
     series: pd.DataFrame
+    instance_manifest: pd.DataFrame
+    lineage: pd.DataFrame
+    quarantine: pd.DataFrame
     details: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Of each series what the checks read beside the catalogue (``ingestion.catalogue.details``)."""
 
@@ -73,7 +90,8 @@ def build_tables(
         for entry in state.series
         if entry.SeriesInstanceUID is not None and entry.manifest_version is not None
     }
-    rows, details = [], []
+    rows, details, instances = [], [], []
+    making = Making(state)
     for manifest in manifests:
         entry = entries.pop(manifest.SeriesInstanceUID, None)
         if entry is None or entry.manifest_version != manifest.version or manifest.source_id != state.source_id:
@@ -81,15 +99,17 @@ def build_tables(
                 f"source {state.source_id}: the manifest of series {manifest.SeriesInstanceUID}, version "
                 f"{manifest.version}, is not one that the state names; read the manifests of this very state"
             )
-        rows.append(_series_row(entry, manifest, curated or Curated()))
+        rows.append(_series_row(entry, manifest, curated or Curated()) | rights_of(registry_entry))
         details.append(details_row(manifest))
+        instances += instance_rows(manifest)
+        making.add(manifest)
     if entries:
         raise ManifestsIncompleteError(
             f"source {state.source_id}: {len(entries)} manifest(s) that the state names were not given, "
             f"the first of series {min(entries)}"
         )
     rows.sort(key=lambda row: str(row["SeriesInstanceUID"]))
-    patients, studies = _patient_rows(rows), _study_rows(rows)
+    patients, studies = people_and_studies(rows, people_of(state, rows))
     return SourceTables(
         collection=frame_of(
             collection_table,
@@ -98,6 +118,9 @@ def build_tables(
         patient=frame_of(patient_table, patients),
         study=frame_of(study_table, studies),
         series=frame_of(series_table, rows),
+        instance_manifest=frame_of(instance_table, instances),
+        lineage=frame_of(lineage_table, making.rows()),
+        quarantine=frame_of(quarantine_table, quarantine_rows(state)),
         details=details_frame(details),
     )
 
@@ -120,9 +143,27 @@ def with_quality(tables: SourceTables, quality: pd.DataFrame) -> SourceTables:
     return replace(tables, series=series)
 
 
-def people_and_studies(series: list[Row]) -> tuple[list[Row], list[Row]]:
-    """The rows of ``patient`` and ``study`` that belong to these rows of ``series``."""
-    return _patient_rows(series), _study_rows(series)
+def with_pointers(tables: SourceTables, *, features: pd.DataFrame, regions: pd.DataFrame) -> SourceTables:
+    """The tables with each series' pointers to its segmentations and features, and what the collection sums of them."""
+    found = pointers(tables.series["SeriesInstanceUID"], features=features, regions=regions)
+    rows = [row | found[row["SeriesInstanceUID"]] for row in rows_of(tables.series)]
+    [collection] = rows_of(tables.collection)
+    collection |= contents_row(patients=rows_of(tables.patient), studies=rows_of(tables.study), series=rows)
+    return replace(tables, series=frame_of(series_table, rows), collection=frame_of(collection_table, [collection]))
+
+
+def rows_of(frame: pd.DataFrame) -> list[Row]:
+    """The rows of a frame as plain Python values."""
+    names = [str(name) for name in frame.columns]
+    return [
+        dict(zip(names, (plain(value) for value in values), strict=True))
+        for values in frame.itertuples(index=False, name=None)
+    ]
+
+
+def people_and_studies(series: list[Row], people: Mapping[str, str] | None = None) -> tuple[list[Row], list[Row]]:
+    """The rows of ``patient`` and ``study`` that belong to these of ``series``. ``people``: person by pseudonym."""
+    return _patient_rows(series, people or {}), _study_rows(series)
 
 
 def _series_row(entry: SeriesEntry, manifest: Manifest, curated: Curated) -> Row:
@@ -130,7 +171,7 @@ def _series_row(entry: SeriesEntry, manifest: Manifest, curated: Curated) -> Row
     row: Row = {
         "source_id": manifest.source_id,
         "SeriesInstanceUID": manifest.SeriesInstanceUID,
-        **dict.fromkeys(QUALITY_COLUMNS),
+        **dict.fromkeys((*QUALITY_COLUMNS, *RELEASE_COLUMNS)),
         "PatientID": manifest.PatientID,
         "StudyInstanceUID": manifest.StudyInstanceUID,
         "State": entry.state.value,
@@ -149,6 +190,7 @@ def _series_row(entry: SeriesEntry, manifest: Manifest, curated: Curated) -> Row
     row |= {name: values.number(header.get(name)) for name in _NUMBERS}
     row |= {name: values.integer(header.get(name)) for name in _INTEGERS}
     part = curated.body_part(row["BodyPartExamined"])
+    row |= derived_columns(manifest, row)
     row["BodyPart"] = part.label if part else None
     row["BodyPartCode"] = part.code.value if part else None
     row["ManufacturerName"] = curated.manufacturer(row["Manufacturer"])
@@ -161,6 +203,10 @@ def _series_row(entry: SeriesEntry, manifest: Manifest, curated: Curated) -> Row
     row["SliceSpacing"] = geometry.spacing_between_slices
     row["MissingSlices"] = geometry.missing_slices
     row["DuplicatePositions"] = geometry.duplicate_positions
+    row["GeometryKind"] = geometry.kind.value
+    row["Orientation"] = geometry.orientation.value if geometry.orientation else None
+    row["Volumes"] = geometry.volumes
+    row["GeometryProblems"] = ",".join(problem.value for problem in geometry.problems) or None
     return row
 
 
@@ -193,7 +239,7 @@ def _study_rows(series: list[Row]) -> list[Row]:
     ]
 
 
-def _patient_rows(series: list[Row]) -> list[Row]:
+def _patient_rows(series: list[Row], people: Mapping[str, str]) -> list[Row]:
     return [
         {
             "source_id": rows[0]["source_id"],
@@ -205,6 +251,7 @@ def _patient_rows(series: list[Row]) -> list[Row]:
             "NumberOfInstances": total(rows, "NumberOfInstances"),
             "FirstStudyDate": min(distinct(rows, "StudyDate"), default=None),
             "LastStudyDate": max(distinct(rows, "StudyDate"), default=None),
+            "PersonKey": people.get(patient_id, patient_id),
         }
         for (patient_id,), rows in _grouped(series, lambda row: (row["PatientID"],)).items()
     ]

@@ -10,7 +10,15 @@ from sqlalchemy import Index, MetaData, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ingestion.accounting.tables import SCHEMA
+from ingestion.catalogue.accounting_tables import (
+    instance_manifest_table,
+    lineage_table,
+    quarantine_table,
+    release_series_table,
+    release_table,
+)
 from ingestion.catalogue.columns import column, count, day, number, size, source_id, text, uid, whole
+from ingestion.catalogue.series_table import series_table
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -96,6 +104,18 @@ collection = Table(
     number("AgeMaximum", "Highest age at a study", unit="year", source="study"),
     text("FirstStudyDate", "Earliest study date (shifted per patient), YYYYMMDD", source="study"),
     text("LastStudyDate", "Latest study date (shifted per patient), YYYYMMDD", source="study"),
+    day(
+        "AgreementWithdrawnOn", "Day from which the source is in no release", source="registry: agreement.withdrawn_on"
+    ),
+    text("license_short_name", "Licence of the data, SPDX id; empty: the agreement alone", source="registry: licence"),
+    text("source_DOI", "DOI of the source's own publication of the data", source="registry: doi"),
+    count("SegmentedStudies", "Studies with a measured region of interest", source="series", required=False),
+    text("SegmentLabels", "Labels of the measured regions, semicolon-joined", source="series"),
+    number("SmallestSpacing", "Smallest distance between pixels or slices of a series", unit="mm", source="series"),
+    text("TransferSyntaxes", "Transfer syntaxes of the series, comma-joined", source="series"),
+    text("InstancesSHA256", "SHA-256 over the digests of its series, sorted, one a line", source="series"),
+    whole("CountsHiddenBelow", "Public counts under this are hidden", source="registry: counts.hidden_below", unit="1"),
+    whole("CountsRoundedTo", "Step of public counts", source="registry: counts.rounded_to", unit="1"),
     comment="One row per published source",
 )
 
@@ -111,6 +131,12 @@ patient = Table(
     count("NumberOfInstances", "Instances stored of the patient", source="series"),
     text("FirstStudyDate", "Earliest study date (shifted), YYYYMMDD", source="series"),
     text("LastStudyDate", "Latest study date (shifted), YYYYMMDD", source="series"),
+    text(
+        "PersonKey",
+        "The same for one person in all sources: a digest under the platform's linkage secret, or else the pseudonym; "
+        "never released",
+        source="source state: facts",
+    ),
     comment="One row per patient with at least one stored series",
 )
 
@@ -133,86 +159,7 @@ study = Table(
     comment="One row per study with at least one stored series",
 )
 
-series = Table(
-    "series",
-    metadata,
-    source_id(),
-    uid("SeriesInstanceUID", "Pseudonymised UID of the series", key=True),
-    column("PatientID", String(64), "Pseudonym of the patient", source="manifest", required=True),
-    uid("StudyInstanceUID", "Pseudonymised UID of the study"),
-    text("State", "complete, or partial: some instance is quarantined", source="source state", required=True),
-    text("ManifestVersion", "Version of the manifest that lists the instances", source="source state", required=True),
-    text(
-        "PolicyDigest",
-        "Digest of the de-identification policy that made the instances",
-        source="manifest",
-        required=True,
-    ),
-    text("CodeVersion", "Version of the code that made the instances", source="manifest", required=True),
-    text("SOPClassUID", "SOP class (0008,0016)"),
-    text("Modality", "Modality (0008,0060)"),
-    text("BodyPartExamined", "Body Part Examined (0018,0015), as delivered"),
-    text("BodyPart", "Body part, normalised", source="vocabulary"),
-    text("BodyPartCode", "SNOMED CT code of the body part", source="vocabulary"),
-    text("Manufacturer", "Manufacturer (0008,0070), as delivered"),
-    text("ManufacturerName", "Manufacturer, normalised", source="vocabulary"),
-    text("ManufacturerModelName", "Manufacturer's Model Name (0008,1090)"),
-    text("PatientSex", "Patient's Sex (0010,0040), as delivered"),
-    text("PatientAge", "Patient's Age (0010,1010), as delivered, such as 063Y"),
-    number("AgeAtStudy", "Age at the study; 90 stands for 90 and more", unit="year", source="vocabulary"),
-    text("StudyDate", "Study Date (0008,0020), shifted, YYYYMMDD"),
-    text("SeriesDate", "Series Date (0008,0021), shifted, YYYYMMDD"),
-    text("AcquisitionDate", "Acquisition Date (0008,0022), shifted, YYYYMMDD"),
-    whole("SeriesNumber", "Series Number (0020,0011)"),
-    text("SeriesDescription", "Series Description (0008,103E), as far as the policy keeps it"),
-    text("FrameOfReferenceUID", "Frame of Reference UID (0020,0052), pseudonymised"),
-    whole("Rows", "Rows (0028,0010)", unit="pixel"),
-    whole("Columns", "Columns (0028,0011)", unit="pixel"),
-    count("NumberOfInstances", "Instances stored", source="source state"),
-    count("NumberOfFrames", "Frames in all stored instances", source="manifest"),
-    count("Delivered", "Objects delivered = accepted + duplicate + quarantined", source="source state"),
-    count("Duplicate", "Objects that repeat an accepted one", source="source state"),
-    count("Quarantined", "Objects quarantined", source="source state"),
-    size("Bytes", "Size of the stored instances", source="manifest"),
-    number("PixelSpacingRow", "Distance between rows: Pixel Spacing, in projections Imager Pixel Spacing", unit="mm"),
-    number("PixelSpacingColumn", "Distance between columns, likewise", unit="mm"),
-    number("SliceThickness", "Slice Thickness (0018,0050)", unit="mm"),
-    number("SliceSpacing", "Median step between slice positions", unit="mm", source="geometry"),
-    whole("MissingSlices", "Gaps in otherwise regular positions", source="geometry", unit="1"),
-    whole("DuplicatePositions", "Slices at a position already taken", source="geometry", unit="1"),
-    number("KVP", "KVP (0018,0060)", unit="kV"),
-    text("ConvolutionKernel", "Convolution Kernel (0018,1210)"),
-    number("MagneticFieldStrength", "Magnetic Field Strength (0018,0087)", unit="T"),
-    number("RepetitionTime", "Repetition Time (0018,0080)", unit="ms"),
-    number("EchoTime", "Echo Time (0018,0081)", unit="ms"),
-    text("ViewPosition", "View Position (0018,5101)"),
-    text("ImageLaterality", "Image Laterality (0020,0062)"),
-    text("Units", "Units (0054,1001) of PET"),
-    text("PhotometricInterpretation", "Photometric Interpretation (0028,0004)"),
-    whole("BitsStored", "Bits Stored (0028,0101)", unit="bit"),
-    text("BurnedInAnnotation", "Burned In Annotation (0028,0301): NO where text was looked for and blanked"),
-    text(
-        "RecognizableVisualFeatures",
-        "Recognizable Visual Features (0028,0302): YES where a face can be recognised, NO where it was removed",
-    ),
-    text("Varying", "Keywords whose value differs within the series, comma-joined", source="manifest"),
-    text(
-        "QualityStatus",
-        "passed, warning, or error: left out of releases; empty: published without quality results",
-        source="quality results",
-    ),
-    text(
-        "QualityFlags",
-        "Quality rules that the series, its study or its patient fails, comma-joined",
-        source="quality results",
-    ),
-    text("LeftOutBecause", "Quality rules that leave it out of releases, comma-joined", source="quality results"),
-    Index("ix_series_study", "StudyInstanceUID"),
-    Index("ix_series_patient", "source_id", "PatientID"),
-    Index("ix_series_modality_part", "Modality", "BodyPart"),
-    comment="One row per series with a manifest",
-)
-
+series = series_table(metadata)
 quality = Table(
     "quality",
     metadata,
@@ -283,5 +230,15 @@ feature = Table(
     comment="One row per value measured of a series or of a region of interest",
 )
 
-ROW_TABLES: tuple[Table, ...] = (collection, patient, study, series, quality, segmentation, feature)
+instance_manifest = instance_manifest_table(metadata)
+lineage = lineage_table(metadata)
+quarantine = quarantine_table(metadata)
+release = release_table(metadata)
+release_series = release_series_table(metadata)
+
+ROW_TABLES: tuple[Table, ...] = (
+    collection, patient, study, series, quality, segmentation, feature, instance_manifest, lineage, quarantine,
+)  # fmt: skip
 """The tables that a publication fills, in the order they are written and released."""
+RELEASE_TABLES: tuple[Table, ...] = (release, release_series)
+"""What has been released, read from the releases themselves."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, text
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
 from ingestion.accounting.database import transaction
 from ingestion.catalogue import tables as t
@@ -57,6 +57,9 @@ def replace_source(
             (t.patient, _frame_rows(tables.patient)),
             (t.study, _frame_rows(tables.study)),
             (t.series, _frame_rows(tables.series)),
+            (t.instance_manifest, _frame_rows(tables.instance_manifest)),
+            (t.lineage, _frame_rows(tables.lineage)),
+            (t.quarantine, _frame_rows(tables.quarantine)),
             (t.quality, quality_rows(source_id, quality)),
             (t.segmentation, segmentation_rows(source_id, features_regions)),
             (
@@ -69,7 +72,25 @@ def replace_source(
         )
         counts = {table.name: _insert(connection, table, some) for table, some in rows}
         _insert(connection, t.publication, [_publication_row(publication)])
+        mark_released(connection, source_id)
     return RowCounts(counts)
+
+
+def mark_released(connection: Connection, source_id: str | None = None) -> None:
+    """Tell the rows of ``series`` in which releases they are; of one source or of all."""
+    known = t.release_series
+    query = update(t.series).where(
+        t.series.c.source_id == known.c.source_id, t.series.c.SeriesInstanceUID == known.c.SeriesInstanceUID
+    )
+    if source_id is not None:
+        query = query.where(t.series.c.source_id == source_id)
+    connection.execute(
+        query.values(
+            FirstRelease=known.c.FirstRelease,
+            RevisedRelease=known.c.RevisedRelease,
+            LastRelease=known.c.LastRelease,
+        )
+    )
 
 
 def remove_source(engine: Engine, source_id: str) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ingestion.accounting.database import engine_of
 from ingestion.catalogue.release import build_release
-from ingestion.catalogue.release_diff import ReleaseDiff, diff_releases
+from ingestion.catalogue.release_diff import ReleaseDiff, SeriesRow, diff_releases, series_rows
 from ingestion.catalogue.release_manifest import UnknownReleaseError, VersionError, list_releases
+from ingestion.catalogue.resolve import SeriesNotReleasedError, resolve_series
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
 from ingestion.sources.registry import load_registry
@@ -91,14 +95,18 @@ def list_command(as_json: AsJson = False) -> None:
 def diff_command(
     before: Annotated[str, typer.Argument(help="The earlier release.")],
     after: Annotated[str, typer.Argument(help="The later release.")],
+    rows: Annotated[Path | None, typer.Option("--rows", help="Write every series that changed to this CSV.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What changed from one release to another.
+    """What changed from one release to another: series added, revised and retired, by source.
 
-    Example: cie release diff 2026.11.1 2026.11.2
+    Example: cie release diff 2026.11.1 2026.11.2 --rows changed.csv
     """
+    research = open_stores(Settings()).research
     try:
-        found = diff_releases(open_stores(Settings()).research, before, after)
+        found = diff_releases(research, before, after)
+        if rows is not None:
+            _write_rows(rows, series_rows(research, before, after))
     except UnknownReleaseError as error:
         raise _wrong_use(error) from None
     if as_json:
@@ -111,13 +119,48 @@ def diff_command(
         if sources:
             console.print(f"sources {title}: {', '.join(sources)}", highlight=False, soft_wrap=True)
     columns = [("source", False), ("table", False), (before, True), (after, True)]
-    rows = [(change.source_id, change.table, change.rows_before, change.rows_after) for change in found.tables]
-    print_whole(make_table("tables that differ, rows", columns, rows))
-    columns = [("source", False), ("added", True), ("removed", True), ("changed", True)]
-    rows_of_series = [(change.source_id, change.added, change.removed, change.changed) for change in found.series]
+    tables = [(change.source_id, change.table, change.rows_before, change.rows_after) for change in found.tables]
+    print_whole(make_table("tables that differ, rows", columns, tables))
+    columns = [("source", False), ("added", True), ("revised", True), ("retired", True)]
+    rows_of_series = [(change.source_id, change.added, change.revised, change.retired) for change in found.series]
     if rows_of_series:
         print_whole(make_table("series", columns, rows_of_series))
     _show_left_out(found)
+
+
+def _write_rows(path: Path, rows: Iterable[SeriesRow]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(SeriesRow)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+
+
+@app.command("resolve")
+def resolve_command(
+    series: Annotated[str, typer.Argument(help="SeriesInstanceUID, as in any release.")],
+    version: Annotated[
+        str | None, typer.Option("--release", help="One release; all that hold it when left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Where a series is, in any release: its manifest and its stored instances as they were then.
+
+    Example: cie release resolve 2.25.123 --release 2026.11.1
+    """
+    research = open_stores(Settings()).research
+    try:
+        found = resolve_series(research, series, version=version)
+    except (UnknownReleaseError, SeriesNotReleasedError) as error:
+        raise _wrong_use(error) from None
+    if as_json:
+        print_json(found)
+        return
+    columns = [("release", False), ("source", False), ("manifest", False), ("instances", True), ("bytes", True)]
+    rows = [
+        (one.version, one.source_id, one.manifest_key, len(one.instances), sum(item.size for item in one.instances))
+        for one in found
+    ]
+    print_whole(make_table(f"series {series}", columns, rows))
 
 
 def _show_left_out(found: ReleaseDiff) -> None:

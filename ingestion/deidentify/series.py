@@ -92,7 +92,7 @@ class _Stored:
     study: str = ""
 
     def add(self, done: DeidentifiedInstance, instance: ManifestInstance) -> None:
-        own = summarise(done.dataset, SERIES_KEYWORDS)
+        own = summarise(done.dataset, SERIES_KEYWORDS) | {"TransferSyntaxUID": done.new_ids.transfer_syntax_uid}
         if not self.instances:
             self.header, self.patient, self.study = own, done.new_ids.patient.patient_id, done.new_ids.study_uid
             self.withheld = done.withheld
@@ -226,7 +226,8 @@ class _SeriesWorker:
             policy_digest=self.task.policy.digest,
             code_version=CODE_VERSION,
             key_id=self.task.key.key_id,
-            header=self._stored.header,  # type: ignore[arg-type]
+            header=self._stored.header  # type: ignore[arg-type]
+            | {"DeidentificationMethodCodes": [code for code, _ in self.task.policy.method_codes]},
             varying=tuple(sorted(self._stored.varying)),
             instances=tuple(sorted(self._stored.instances, key=lambda item: item.SOPInstanceUID)),
             face=None if self.face is None else self.face.to_json(),

@@ -25,13 +25,14 @@ from pydantic import (
 )
 
 from ingestion.vocabulary.cancer import CancerType
+from ingestion.vocabulary.data_use import data_use_terms
 from ingestion.vocabulary.modality import modalities
 from ingestion.vocabulary.terms import CodedTerm
 
 SourceId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{1,38}[A-Z0-9]$")]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 ModalityCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,16}$")]
-DuoCode = Annotated[str, StringConstraints(pattern=r"^DUO:\d{7}$")]
+Doi = Annotated[str, StringConstraints(pattern=r"^10\.\d{4,9}/[^\s\"<>]+$")]
 
 
 class RegistryError(ValueError):
@@ -85,9 +86,21 @@ class Agreement(_Model):
     kind: AgreementKind
     signed_on: dt.date | None
     valid_until: dt.date | None
-    data_use: tuple[DuoCode, ...] = Field(min_length=1)
+    data_use: tuple[str, ...] = Field(min_length=1, description="DUO codes of the 23 data-use conditions")
     access_mode: AccessMode
+    withdrawn_on: dt.date | None = Field(None, description="from this day on the source is in no release")
     note: str = ""
+
+    @field_validator("data_use")
+    @classmethod
+    def _conditions_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [code for code in value if code not in data_use_terms()]
+        if unknown:
+            raise ValueError(
+                f"no data-use condition of EUCAIM: {', '.join(unknown)}; the {len(data_use_terms())} known ones are in "
+                "ingestion/vocabulary/data/data_use.csv"
+            )
+        return value
 
     @model_validator(mode="after")
     def _dates_in_order(self) -> Agreement:
@@ -96,10 +109,11 @@ class Agreement(_Model):
         return self
 
     def valid_on(self, day: dt.date) -> bool:
-        """Signed, and ``day`` within its term."""
+        """Signed, not withdrawn, and ``day`` within its term."""
         return (
             self.signed_on is not None
             and self.signed_on <= day
+            and (self.withdrawn_on is None or day < self.withdrawn_on)
             and (self.valid_until is None or day <= self.valid_until)
         )
 
@@ -130,6 +144,8 @@ class SourceEntry(_Model):
     modalities: tuple[ModalityCode, ...] = Field(min_length=1)
     figures: Figures
     connector: FolderSettings
+    licence: str | None = Field(None, min_length=2, description="SPDX id; None: the agreement alone tells")
+    doi: Doi | None = None
     policy: str = Field(min_length=1)
     agreement: Agreement
     contact: Contact
@@ -152,6 +168,9 @@ class Registry(_Model):
     """All sources, in the order of the file, ids unique."""
 
     description: str
+    publisher: Contact | None = Field(
+        None, description="who publishes the catalogue; its public record has to name one"
+    )
     sources: tuple[SourceEntry, ...] = Field(min_length=1)
 
     @property

@@ -49,7 +49,7 @@ select series.* replace (
        ),
        try_cast(left(series."StudyDate", 4) as integer) as "StudyYear",
        case when regions.image is null then 'no' else 'yes' end as "Segmented",
-       collection."CancerType", collection."HolderCountries", collection."AccessMode", collection."DataUse"
+       collection."CancerType", collection."HolderCountries"
 from read_parquet($series, union_by_name=true) as series
 join read_parquet($collection) as collection using (source_id)
 left join (

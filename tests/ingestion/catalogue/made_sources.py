@@ -14,11 +14,12 @@ from ingestion.accounting.source_state import Counts, SeriesEntry, SourceState, 
 from ingestion.accounting.states import SeriesState
 from ingestion.catalogue.frames import store_features, store_quality
 from ingestion.catalogue.rebuild import PublishResult, publish_source
-from ingestion.sources.registry import Registry, SourceEntry
+from ingestion.sources.registry import Contact, Registry, SourceEntry
 from ingestion.storage import ObjectStore
 
 CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 SLICES = 4
+PUBLISHER = Contact(name="Operator of a test", email="operator@example.org")
 
 
 def make_entry(source_id: str, *, signed_on: dt.date | None = dt.date(2025, 1, 1), **changes: Any) -> SourceEntry:
@@ -44,7 +45,7 @@ def make_entry(source_id: str, *, signed_on: dt.date | None = dt.date(2025, 1, 1
 
 
 def make_registry(*entries: SourceEntry) -> Registry:
-    return Registry(description="made for a test", sources=entries)
+    return Registry(description="made for a test", publisher=PUBLISHER, sources=entries)
 
 
 def make_manifest(

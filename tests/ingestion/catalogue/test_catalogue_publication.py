@@ -46,6 +46,7 @@ def test_published_rows_are_those_built(world: World) -> None:
         pd.testing.assert_frame_equal(read(world.engine, getattr(t, name)), getattr(content.tables, name))
     assert result.rows.by_table == {
         "collection": 1, "patient": 6, "study": 6, "series": 12, "quality": 2, "segmentation": 1,
+        "instance_manifest": 48, "lineage": 5, "quarantine": 3,
         # Of each series Status, IrregularSteps and Pixels, of all but the last Mean; of the region two numbers.
         "feature": 12 * 3 + 11 + 2,
     }  # fmt: skip

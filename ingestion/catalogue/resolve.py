@@ -1,0 +1,66 @@
+"""Any series at any version: which stored instances it had in a release. Nothing is ever deleted, so they are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingestion.accounting.manifest import Manifest, manifest_key
+from ingestion.catalogue.release_history import held_series
+from ingestion.catalogue.release_manifest import list_releases, read_release
+from ingestion.storage import ObjectStore
+
+
+class SeriesNotReleasedError(LookupError):
+    """No release holds that series, or not the one asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """One object of the research bucket."""
+
+    key: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSeries:
+    """A series as a release holds it."""
+
+    version: str
+    source_id: str
+    manifest_key: str
+    instances: tuple[StoredInstance, ...]
+
+
+def resolve_series(
+    research: ObjectStore, series_instance_uid: str, *, version: str | None = None
+) -> tuple[ResolvedSeries, ...]:
+    """The series in release ``version``, or in all releases that hold it, oldest first.
+
+    Raises:
+        UnknownReleaseError: there is no such release.
+        SeriesNotReleasedError: it holds no such series; names those that do.
+    """
+    releases = list_releases(research) if version is None else (read_release(research, version),)
+    found = []
+    for release in releases:
+        for file in release.files:
+            if file.table != "series" or file.source_id is None:
+                continue
+            manifest_version = held_series(research, release, file).get(series_instance_uid)
+            if manifest_version is not None:
+                key = manifest_key(file.source_id, series_instance_uid, manifest_version)
+                found.append(ResolvedSeries(release.version, file.source_id, key, _instances(research, key)))
+    if not found:
+        where = f"release {version}" if version else f"any of {len(releases)} release(s)"
+        raise SeriesNotReleasedError(
+            f"series {series_instance_uid!r} is not in {where}"
+            + ("; ask without --release for those that hold it" if version else "")
+        )
+    return tuple(found)
+
+
+def _instances(research: ObjectStore, key: str) -> tuple[StoredInstance, ...]:
+    manifest = Manifest.from_json(research.read(key))
+    return tuple(StoredInstance(item.key, item.sha256, item.size) for item in manifest.instances)

@@ -1,0 +1,104 @@
+"""What ``cie catalogue export`` does for each format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from ingestion.catalogue.exports import public
+from ingestion.catalogue.exports.dcat import build_graph
+from ingestion.catalogue.exports.omop import Concepts, read_concepts, write_omop
+from ingestion.catalogue.exports.record_level import RecordTables
+from ingestion.catalogue.exports.s5cmd import manifest_lines
+from ingestion.catalogue.exports.validation import Finding, validate_record
+from ingestion.catalogue.exports.view import ReleaseView
+from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases
+from ingestion.sources.registry import AccessMode
+from ingestion.storage import ObjectStore
+
+
+class Format(StrEnum):
+    """``PARQUET`` and ``CSV``: the database's own tables; the others are made from a release."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    DCAT = "dcat"
+    SCHEMA_ORG = "schema-org"
+    CROISSANT = "croissant"
+    DATACITE = "datacite"
+    OMOP = "omop"
+    S5CMD = "s5cmd"
+
+
+RECORD_LEVEL = frozenset({Format.OMOP, Format.S5CMD})
+"""Of single people: for approved use only."""
+_PUBLIC: Mapping[Format, Callable[[ReleaseView], Iterator[public.Document]]] = {
+    Format.DCAT: public.dcat_documents,
+    Format.SCHEMA_ORG: public.schema_org_documents,
+    Format.CROISSANT: public.croissant_documents,
+    Format.DATACITE: public.datacite_documents,
+}
+S5CMD_FILE = "series.s5cmd"
+
+
+class WrongOptionError(ValueError):
+    """Options that do not go together; the message says which and what to do."""
+
+
+def newest(research: ObjectStore) -> str:
+    """The version of the newest release.
+
+    Raises:
+        UnknownReleaseError: there is none.
+    """
+    releases = list_releases(research)
+    if not releases:
+        raise UnknownReleaseError("there is no release yet: `cie release build` makes one")
+    return releases[-1].version
+
+
+def write_public(research: ObjectStore, version: str, kind: Format, folder: Path) -> dict[Path, int]:
+    """Write a public format: bytes by file. The same bytes as in the release."""
+    written = {}
+    for document in _PUBLIC[kind](ReleaseView.read(research, version)):
+        path = folder / document.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(document.body)
+        written[path] = len(document.body)
+    return written
+
+
+def check_record(research: ObjectStore, version: str) -> tuple[Finding, ...]:
+    """What the shapes find in the DCAT record of a release."""
+    return validate_record(build_graph(ReleaseView.read(research, version)))
+
+
+def write_tables(research: ObjectStore, version: str, folder: Path, *, concepts: Path | None) -> dict[Path, int]:
+    """Write the OMOP tables: rows by file."""
+    known = Concepts() if concepts is None else read_concepts(concepts)
+    return write_omop(RecordTables.of(research, version), folder, known)
+
+
+def write_list(
+    research: ObjectStore, version: str, folder: Path, *, bucket: str, series: Path | None, secure: bool
+) -> tuple[dict[Path, int], tuple[str, ...]]:
+    """Write the s5cmd list: lines by file, and the sources left out as their data may not be downloaded.
+
+    Args:
+        series: a file with one SeriesInstanceUID a line; None: all.
+        secure: the copies stay in the secure environment, so that all sources may be in it.
+    """
+    tables = RecordTables.of(research, version)
+    rows = ReleaseView.read(research, version).rows
+    kept_in = () if secure else tuple(
+        row["source_id"] for row in rows if AccessMode(row["AccessMode"]) is not AccessMode.DOWNLOAD
+    )  # fmt: skip
+    wanted = None if series is None else {line.strip() for line in series.read_text().splitlines() if line.strip()}
+    if wanted is not None and not wanted:
+        raise WrongOptionError(f"{series} names no series: give one SeriesInstanceUID a line")
+    lines = list(manifest_lines(tables, bucket=bucket, series=wanted, without=kept_in))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / S5CMD_FILE
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return {path: len(lines)}, kept_in
