@@ -42,7 +42,7 @@ IDC_SELECT = (
     "try_cast(left(StudyDate, 4) as double) as Year"
 )
 """Ten counted fields, as a panel has them, and two of text."""
-CASES = ("open", "panel_cold", "panel_warm", "public_warm", "text", "lookup", "http")
+CASES = ("open", "panel_cold", "panel_warm", "public_cold", "public_warm", "text", "lookup", "http")
 PEERS = ("duckdb", "idc_index")
 
 

@@ -166,13 +166,15 @@ class SearchEngine:
     def _count(self, names: Sequence[str], mask: NDArray[np.bool_] | None) -> list[FieldCounts]:
         """The counts of some fields under one mask."""
         fields = [self.index.fields[name] for name in names]
+        if not fields:
+            return []
         if mask is None:
             return [FieldCounts(people, studies, series) for series, studies, people in (one.totals for one in fields)]
         kernels = self._kernels
-        selected = Selected.under(self.index, mask) if kernels is not None and fields else None
+        selected = Selected.under(self.index, mask)
         found = []
         for one in fields:
-            counts = count_selected(self.index, one, selected, kernels) if selected and kernels else None
+            counts = count_selected(self.index, one, selected, kernels)
             found.append(counts or count_field(self.index, one, mask, kernels=kernels))
         return found
 
