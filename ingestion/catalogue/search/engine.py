@@ -7,7 +7,6 @@ dropped.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,8 +61,6 @@ class SearchEngine:
     def __init__(self, index: SearchIndex) -> None:
         self.index = index
         self._kernels: Kernels | None = None
-        self._stated: NDArray[np.bool_] | None = None
-        self._lock = threading.Lock()
 
     def compile(self) -> None:
         """Load the compiled counting loops; until then the same counts are made without, several times slower."""
@@ -129,7 +126,7 @@ class SearchEngine:
         asked = sorted(set(fields_of(query)) - {self.index.schema.source})
         if not asked:
             return ()
-        stated = self._stated_by_source()
+        stated = self.index.stated
         columns = [list(self.index.fields).index(name) for name in asked]
         terms = self.index.fields[self.index.schema.source].terms
         refused = []
@@ -138,20 +135,6 @@ class SearchEngine:
             if lacking:
                 refused.append(RefusedSource(terms[code], lacking))
         return tuple(refused)
-
-    def _stated_by_source(self) -> NDArray[np.bool_]:
-        """(sources, fields): whether any series of the source states the field."""
-        with self._lock:
-            if self._stated is None:
-                source = self.index.fields[self.index.schema.source]
-                stated = np.zeros((len(source.terms), len(self.index.fields)), dtype=bool)
-                code_of_row = np.zeros(self.index.series, dtype=np.int32)
-                for code in range(len(source.terms)):
-                    code_of_row[source.rows_of(code)] = code
-                for at, field in enumerate(self.index.fields.values()):
-                    stated[np.unique(code_of_row[field.postings[field.offsets[1] :]]), at] = True
-                self._stated = stated
-            return self._stated
 
     def answering(self, refused: tuple[RefusedSource, ...]) -> NDArray[np.bool_] | None:
         """(N,) the rows of all sources but those; None: all rows."""
