@@ -8,6 +8,7 @@ dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,14 @@ from ingestion.catalogue.search.counting import (
 )
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.fields import NOT_STATED
-from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.index import FieldIndex, SearchIndex
 from ingestion.catalogue.search.query import EVERYTHING, AllOf, AnyOfValues, Between, Node, fields_of
+
+
+COUNTING_THREADS = 2
+"""The compiled loops hold no lock of the interpreter: fields are counted side by side."""
+MANY_ROWS = 100_000
+"""Rows from which that is worth a hand-over: some 0.3 ms a field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class SearchEngine:
     def __init__(self, index: SearchIndex) -> None:
         self.index = index
         self._kernels: Kernels | None = None
+        self._pool: ThreadPoolExecutor | None = None
 
     def compile(self) -> None:
         """Load the compiled counting loops; until then the same counts are made without, several times slower."""
@@ -73,6 +81,7 @@ class SearchEngine:
             if count_selected(self.index, field, Selected.under(self.index, everybody[:1]), loaded) is None:
                 count_field(self.index, field, everybody, kernels=loaded)
         people_under(self.index, everybody[:0], loaded)
+        self._pool = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="search-count")
         self._kernels = loaded
 
     def people(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
@@ -155,11 +164,14 @@ class SearchEngine:
             return [FieldCounts(people, studies, series) for series, studies, people in (one.totals for one in fields)]
         kernels = self._kernels
         selected = Selected.under(self.index, mask)
-        found = []
-        for one in fields:
-            counts = count_selected(self.index, one, selected, kernels)
-            found.append(counts or count_field(self.index, one, mask, kernels=kernels))
-        return found
+
+        def count(field: FieldIndex) -> FieldCounts:
+            counts = count_selected(self.index, field, selected, kernels)
+            return counts or count_field(self.index, field, mask, kernels=kernels)
+
+        if self._pool is not None and len(fields) > 1 and len(selected.rows) >= MANY_ROWS:
+            return list(self._pool.map(count, fields))
+        return [count(one) for one in fields]
 
 
 def facet_value(term: str) -> str:
