@@ -8,8 +8,8 @@ dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.fields import NOT_STATED
 from ingestion.catalogue.search.index import FieldIndex, SearchIndex
 from ingestion.catalogue.search.query import EVERYTHING, AllOf, AnyOfValues, Between, Node, fields_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 
 COUNTING_THREADS = 2
@@ -72,6 +75,8 @@ class SearchEngine:
 
     def compile(self) -> None:
         """Load the compiled counting loops; until then the same counts are made without, several times slower."""
+        from concurrent.futures import ThreadPoolExecutor
+
         from ingestion.catalogue.search import kernels
 
         loaded = Kernels(kernels.count_postings, kernels.count_codes, kernels.mark_people)
