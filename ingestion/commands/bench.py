@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ingestion.benchmarks import catalogue as catalogue_benchmark
-from ingestion.benchmarks import features_filters, features_peers, features_reading
+from ingestion.benchmarks import features_filters, features_peers, features_reading, small_counts
 from ingestion.benchmarks.deidentification import RUNS, run
 from ingestion.benchmarks.deidentification_page import as_markdown
 from ingestion.benchmarks.measure import BenchmarkError
@@ -146,3 +146,19 @@ def catalogue(
         print_json(catalogue_benchmark.as_json(report))
     else:
         console.print(text, markup=False, highlight=False)
+
+
+@app.command()
+def counts(
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Pairs of worlds.")] = 20,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+) -> None:
+    """Attacks on public counts, replayed against ours and against the defaults of Samply Focus.
+
+    Example: cie bench counts --out docs/benchmarks-counts.md
+    """
+    errors.print("replaying: this takes some minutes")
+    text = small_counts.as_markdown(small_counts.run(rounds=rounds), rounds=rounds)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    console.print(text, markup=False, highlight=False)

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query
-from ingestion.catalogue.search.records import RecordFormat, Records
+from ingestion.catalogue.search.records import RecordFormat
 from portal.search.access import Access, Grant
 from portal.search.limits import Limits
 from portal.search.service import Current, SearchService
@@ -98,7 +98,7 @@ def records_router(
             if row is None:
                 raise QueryError(["after: no series of this release"])
             begin = int(np.searchsorted(rows, row, side="right"))
-        page = Records(current.index).page(rows[begin : begin + limit])
+        page = current.records.page(rows[begin : begin + limit])
         more = begin + limit < len(rows)
         name = current.index.schema.series
         return SeriesPage(release=current.index.release, series=page, next=str(page[-1][name]) if more else None)
@@ -110,7 +110,7 @@ def records_router(
         current = service.current()
         limits.allow(client_of(request), "records one")
         row = current.index.row(uid)
-        found = None if row is None else Records(current.index).one(row)
+        found = None if row is None else current.records.one(row)
         if found is None or not grant.may_see(str(found[current.index.schema.source])):
             raise UnknownSeriesError("the release has no such series, or your grant does not reach it")
         return found
@@ -118,7 +118,7 @@ def records_router(
     def exported(request: Request, query: AllOf, kind: RecordFormat, grant: Grant, current: Current) -> Any:
         rows = chosen(request, grant, query, current)
         try:
-            pieces = Records(current.index).written(rows, kind, address=address)
+            pieces = current.records.written(rows, kind, address=address)
         except ValueError as error:
             raise QueryError([f"format: {error}"]) from None
         name = f"series-{current.index.release}.{'txt' if kind is RecordFormat.MANIFEST else kind.value}"

@@ -15,6 +15,7 @@ from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
 from ingestion.catalogue.search.query import AllOf, digest
+from ingestion.catalogue.search.records import Records
 
 KEPT_ANSWERS = 2_000
 """Of a panel some 20 kB each: the questions of a busy day."""
@@ -35,6 +36,10 @@ class Current:
     @property
     def index(self) -> SearchIndex:
         return self.search.engine.index
+
+    @cached_property
+    def records(self) -> Records:
+        return Records(self.index)
 
     @cached_property
     def tag(self) -> str:

@@ -75,11 +75,19 @@ def people_under(index: SearchIndex, mask: NDArray[np.bool_] | None, kernels: Ke
     return found
 
 
-def count_selected(index: SearchIndex, field: FieldIndex, selected: Selected, kernels: Kernels) -> FieldCounts | None:
+def count_selected(
+    index: SearchIndex, field: FieldIndex, selected: Selected, kernels: Kernels | None
+) -> FieldCounts | None:
     """The counts of every value of ``field`` among ``selected``; None for a field of several values a row."""
     if field.codes is None:
         return None
     values = len(field.offsets) - 1
+    if kernels is None:
+        codes = field.codes[selected.rows]
+        # stable: rows of one value stay in their order; numpy sorts small integers by radix, in linear time
+        order = np.argsort(codes, kind="stable")
+        bounds = _summed(np.bincount(codes, minlength=values))
+        return _counted(selected.study[order], selected.person[order], bounds)
     found = FieldCounts(*(np.zeros(values, dtype=np.int64) for _ in range(3)))
     last = np.full((values, 2), -1, dtype=np.int32)
     kernels.count_codes(
@@ -114,13 +122,17 @@ def count_field(
         chosen = mask[postings]
         before = np.concatenate(([0], np.cumsum(chosen, dtype=np.int64)))
         postings, bounds = postings[chosen], before[bounds]
-    series = np.diff(bounds)
     study = index.study_of_row[postings]
+    return _counted(study, index.person_of_row[postings], bounds)
+
+
+def _counted(study: NDArray[np.int32], person: NDArray[np.int32], bounds: NDArray[np.int64]) -> FieldCounts:
+    """From the study and the person of each row, value by value; a value's rows are those between two bounds."""
+    series = np.diff(bounds)
     first = _first(study, bounds)
     bounds = _summed(first)[bounds]
     studies = np.diff(bounds)
-    person = index.person_of_study[study[first]]
-    first = _first(person, bounds)
+    first = _first(person[first], bounds)
     return FieldCounts(np.diff(_summed(first)[bounds]), studies, series)
 
 

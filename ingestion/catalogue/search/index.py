@@ -110,6 +110,11 @@ class SearchIndex:
         return np.searchsorted(self.person_of_row, np.arange(self.people))
 
     @cached_property
+    def stated(self) -> NDArray[np.bool_]:
+        """(sources, fields): whether any series of the source states the field."""
+        return _mapped(self.folder, "stated")
+
+    @cached_property
     def series_uids(self) -> NDArray[np.bytes_]:
         """(N,), sorted; ``row_of_series`` gives their rows."""
         return _mapped(self.folder, "series_uids")

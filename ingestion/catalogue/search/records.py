@@ -45,7 +45,12 @@ class Records:
 
     def one(self, row: int) -> dict[str, Any]:
         """The columns of one row."""
-        found: list[dict[str, Any]] = next(iter(self.tables(np.asarray([row])))).to_pylist()
+        group = int(np.searchsorted(self._ends, row, side="right"))
+        begin = int(self._ends[group - 1]) if group else 0
+        with parquet.ParquetFile(self._index.rows_file, metadata=self._metadata) as file:
+            found: list[dict[str, Any]] = (
+                file.read_row_group(group, use_threads=False).slice(row - begin, 1).to_pylist()
+            )
         return found[0]
 
     def page(self, rows: NDArray[np.intp]) -> list[dict[str, Any]]:
