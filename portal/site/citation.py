@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """What a citation is made of. ``author``: of institutions, joined; ``identifier``: a URN; ``url`` and ``released_on``: where
+    """What a citation is made of. ``author``: institutions; ``identifier``: a URN; ``url``, ``released_on``: where
     they are known."""
 
     author: tuple[str, ...]

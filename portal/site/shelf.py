@@ -10,14 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pyarrow import parquet
 from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import XSD
-from rdflib.term import Node
 
-from ingestion.catalogue.dcat import BASE, HEALTHDCATAP, to_json_ld, to_turtle
+from ingestion.catalogue.dcat import BASE, EUCAIM, HEALTHDCATAP, to_json_ld, to_turtle
 from ingestion.catalogue.publication import read_latest_publication
 from ingestion.catalogue.release_manifest import MANIFEST, ReleaseManifest, list_releases, release_key
 from ingestion.catalogue.search.protection import PublicCounts
@@ -27,6 +27,7 @@ from ingestion.storage import ObjectMissingError, ObjectStore
 from ingestion.storage.numbered import read_last
 from ingestion.storage.open import Stores
 from quality_checks import documents as d
+from quality_checks.certificate import DQV
 from quality_checks.store import Judgement
 
 KEPT_SECONDS = 30.0
@@ -97,7 +98,7 @@ class Shelf:
         for file in release.files:
             if file.table == "series" and file.source_id == source_id:
                 body = io.BytesIO(self._research.read(release_key(release.version, file.path)))
-                return {row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=columns).to_pylist()}
+                return {row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=list(columns)).to_pylist()}
         return {}
 
     def holding(self, source_id: str) -> tuple[ReleaseManifest, ...]:
@@ -147,20 +148,29 @@ class Shelf:
         return self._internal
 
 
+_SAFE_NUMBERS = frozenset({HEALTHDCATAP.minTypicalAge, HEALTHDCATAP.maxTypicalAge, DQV.value})
+"""Ages in steps of five years, and shares and the tier of the quality certificate."""
+
+
 def dataset_record(catalogue: Graph, source_id: str, counts: PublicCounts) -> Graph:
-    """The part of a DCAT catalogue that is about one dataset; its counts are replaced by public ones, or left out."""
+    """The part of a DCAT catalogue that is about one dataset; its counts are replaced by public ones.
+
+    Of numbers only those that are known to be safe are kept, and none where the people are too few to be counted; nor
+    are their sexes then.
+    """
     dataset = URIRef(f"{BASE}collection:{source_id}")
     made = Graph()
     for prefix, namespace in catalogue.namespaces():
         made.bind(prefix, namespace)
-    counted: dict[Node, int | None] = {
-        HEALTHDCATAP.numberOfUniqueIndividuals: counts.people,
-        HEALTHDCATAP.numberOfRecords: counts.studies,
-    }
+    counted = {HEALTHDCATAP.numberOfUniqueIndividuals: counts.people, HEALTHDCATAP.numberOfRecords: counts.studies}
+    for predicate, number in counted.items():
+        if number is not None:
+            made.add((dataset, predicate, Literal(number, datatype=XSD.nonNegativeInteger)))
     for subject, predicate, value in catalogue:
-        if subject == dataset or str(subject).startswith((f"{dataset}#", "urn:cie:metric:", "urn:cie:dimension:")):
-            if predicate not in counted:
-                made.add((subject, predicate, value))
-            elif counts.people is not None and counted[predicate] is not None:
-                made.add((subject, predicate, Literal(counted[predicate], datatype=XSD.nonNegativeInteger)))
+        about = subject == dataset or str(subject).startswith((f"{dataset}#", "urn:cie:metric:", "urn:cie:dimension:"))
+        number = isinstance(value, Literal) and isinstance(value.toPython(), (int, float, Decimal))
+        number = number and not isinstance(value.toPython(), bool)  # type: ignore[union-attr]
+        kept = not number or (not counts.hidden and predicate in _SAFE_NUMBERS)
+        if about and kept and not (counts.hidden and predicate == EUCAIM.hasBirthSex):
+            made.add((subject, predicate, value))
     return made
