@@ -22,6 +22,7 @@
     const worker = new Worker(`${base}duckdb-browser-eh.worker.js`);
     const db = new duckdb.AsyncDuckDB(new duckdb.VoidLogger(), worker);
     await db.instantiate(`${base}duckdb-eh.wasm`);
+    await db.open({ query: { castBigIntToDouble: true, castDecimalToDouble: true } });
     const opened = await db.connect();
     // Extensions would be fetched from elsewhere, the one for Parquet too: another package reads the files.
     await opened.query("SET autoinstall_known_extensions = false");
