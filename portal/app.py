@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from html import escape
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,17 +22,19 @@ from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import ObjectMissingError, StoreError
 from ingestion.storage.open import Stores, open_stores
-from portal.pages import accounting_page, measures_page, page, release_page, releases_page
+from portal.pages import accounting_page, measures_page, release_page, releases_page
 from portal.quality import SERVED, Remembering, overview
-from portal.reports import ReportFacts, latest_report
+from portal.reports import latest_report
 from portal.search.access import Access
 from portal.search.api import build_api
-from portal.search.explorer import Explorer
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
 from portal.search.node_app import collection_text
 from portal.search.service import SearchService
-from portal.search.setup import counts_secret, node_addresses, open_records, record_access, service_of
+from portal.search.setup import counts_secret, node_addresses, open_records, other_releases, record_access, service_of
+from portal.site.collections import Place
+from portal.site.console_files import FOLDER
+from portal.site.pages import visitor_routes
 from quality_checks.documents import REPORT, content_type
 
 _HEADERS = {
@@ -52,6 +54,9 @@ def build_app(
     records: tuple[Access, str] | None = None,
     provider: str = "",
     dagster_url: str | None = None,
+    other: Callable[[str], SearchService] | None = None,
+    address: str | None = None,
+    console_files: Path | None = None,
 ) -> Starlette:
     """The web application over the two buckets.
 
@@ -61,6 +66,9 @@ def build_app(
         records: who may see records through the API, and where their objects are; None: nobody.
         provider: how this node is called in the federation's answers.
         dagster_url: linked to, where it is known.
+        other: the search of an older release, to compare selections with.
+        address: where the portal is reached, for citations.
+        console_files: the folder of the SQL console's files.
     """
     known = {entry.id: entry for entry in entries}
     internal, research = stores.internal, stores.research
@@ -71,9 +79,6 @@ def build_app(
         if source_id not in known:
             raise HTTPException(404, f"no source {source_id[:40]!r} in the registry")
         return source_id
-
-    def index(request: Request) -> Response:
-        return _html(_index([(entry, latest_report(internal, entry.id)) for entry in entries]))
 
     def quality(request: Request) -> Response:
         now = dt.datetime.now(dt.UTC)
@@ -121,8 +126,17 @@ def build_app(
         except UnknownReleaseError:
             raise HTTPException(404, "no such release") from None
 
+    place = Place(provider or "Cancer image platform", address)
     routes: list[BaseRoute] = [
-        Route("/", index),
+        *visitor_routes(
+            stores=stores,
+            entries=entries,
+            search=search,
+            place=place,
+            other=other,
+            console_files=console_files,
+            dagster_url=dagster_url,
+        ),
         Route("/health", lambda request: PlainTextResponse("ok")),
         Route("/reports", quality),
         Route("/reports/{source_id}", report),
@@ -138,7 +152,6 @@ def build_app(
         texts = tuple(map(collection_text, entries))
         node = NodeEndpoint(*search, provider=provider, collections=lambda: texts)
         routes += [
-            Route("/explore", Explorer(*search).page),
             Route("/node", node.endpoint, methods=["GET", "POST"]),
             Mount("/api/v1", build_api(*search, nodes=nodes, records=records)),
         ]
@@ -158,6 +171,9 @@ def make() -> Starlette:
         records=record_access(settings),
         provider=settings.node_provider,
         dagster_url=settings.dagster_url,
+        other=other_releases(settings, stores, entries),
+        address=settings.portal_url,
+        console_files=settings.data_dir / FOLDER,
     )
 
 
@@ -167,11 +183,16 @@ def search_only(folder: Path) -> Starlette:
     secret = secrets.token_bytes(32)
     service = SearchService(lambda: index.release, lambda version: index, secret=secret)
     limits = Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC), rate=1e6, burst=1_000_000, budget=1_000_000)
-    routes = [
-        Route("/explore", Explorer(service, limits).page),
-        Mount("/api/v1", build_api(service, limits, records=open_records(index))),
-    ]
-    return Starlette(routes=routes)
+    records = open_records(index)
+    visitors = visitor_routes(
+        stores=None,
+        entries=(),
+        search=(service, limits),
+        place=Place(index.release),
+        console_files=Settings().data_dir / FOLDER,
+        open_records=records is not None,
+    )
+    return Starlette(routes=[*visitors, Mount("/api/v1", build_api(service, limits, records=records))])
 
 
 def _search(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> tuple[SearchService, Limits]:
@@ -191,33 +212,3 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _store_down(request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"the store does not answer: {error}", status_code=503, headers=_HEADERS)
-
-
-def _index(rows: list[tuple[SourceEntry, ReportFacts | None]]) -> str:
-    # Broken sources first: a wall of green must not hide one.
-    order = {True: 0, None: 1, False: 2}
-    rows = sorted(rows, key=lambda row: (order[row[1].blocks if row[1] else None], row[0].id))
-    blocked = sum(1 for _, facts in rows if facts and facts.blocks)
-    missing = sum(1 for _, facts in rows if facts is None)
-    return page(
-        "Quality reports",
-        '<p><a href="/reports">Heat map, trends and freshness of all sources</a></p>'
-        f'<p><span class="bad">{blocked} blocked</span> · {len(rows) - blocked - missing} published · '
-        f'<span class="dim">{missing} without a report yet</span></p>'
-        "<table><tr><th>source<th>project<th>cancer<th>verdict"
-        "<th class=n>series<th class=n>errors<th class=n>warnings<th>more</tr>"
-        f"{''.join(_line(entry, facts) for entry, facts in rows)}</table>",
-    )
-
-
-def _line(entry: SourceEntry, facts: ReportFacts | None) -> str:
-    source_id = escape(entry.id)
-    head = f"<td>{escape(entry.project)}<td>{escape(entry.cancer_type.value)}"
-    if facts is None:
-        return f'<tr class="dim"><td>{source_id}{head}<td>not synced yet{"<td class=n>–" * 3}<td></tr>'
-    verdict = '<span class="bad">blocked</span>' if facts.blocks else '<span class="good">published</span>'
-    return (
-        f'<tr><td><a href="/reports/{source_id}">{source_id}</a>{head}<td>{verdict}'
-        f"<td class=n>{facts.series}<td class=n>{facts.errors}<td class=n>{facts.warnings}"
-        f'<td><a href="/accounting/{source_id}">accounting</a> · <a href="/measures/{source_id}">measures</a></tr>'
-    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -54,6 +56,25 @@ def service_of(
         return open_release(stores.research, read_release(stores.research, version), folder, sources=sources)
 
     return SearchService(newest, opened, secret=secret, policies=pinned(folder, entries))
+
+
+def other_releases(
+    settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]
+) -> Callable[[str], SearchService]:
+    """The search of any release by its version, each by its own pinned rules; the last few stay open."""
+    folder = settings.data_dir / "search"
+
+    @lru_cache(maxsize=3)
+    def of(version: str) -> SearchService:
+        release = read_release(stores.research, version)
+        return SearchService(
+            lambda: version,
+            lambda _: open_release(stores.research, release, folder),
+            secret=counts_secret(settings),
+            policies=pinned(folder, entries),
+        )
+
+    return of
 
 
 def node_addresses(settings: Settings) -> tuple[NodeAddress, ...]:
