@@ -8,6 +8,7 @@ from assets.deidentified_dicom import deidentified_dicom
 from assets.metadata import column_schema, portal_link, source_partition
 from assets.naming import INGEST, OWNERS
 from assets.partitions import SOURCES
+from quality_checks.causes import one_per_cause
 from quality_checks.report_findings import worst_rules
 from quality_checks.results import RESULTS_SCHEMA
 from quality_checks.source import judge_source
@@ -66,7 +67,7 @@ def quality_report(
             "report": view.report_link(judged),
             "all_sources": portal_link("/reports", otherwise="judgements/"),
             "changes": view.changes(judged),
-            "findings": view.findings_table(worst_rules(verdict)),
+            "findings": view.findings_table(one_per_cause(worst_rules(verdict))),
             "summary": view.summary(verdict),
             **view.picture(judged.sheet),
         },

@@ -19,6 +19,7 @@ from assets.metadata import bar_summary, portal_link
 from assets.partitions import SOURCES
 from ingestion.settings import Settings
 from quality_checks.catalogue_of_checks import all_rules
+from quality_checks.causes import one_per_cause
 from quality_checks.model import Dimension, QualityVerdict, Severity
 from quality_checks.report_findings import WORST, WorstRule, worst_rules
 from quality_checks.source import Judged
@@ -101,7 +102,7 @@ def _of_dimension(judged: Judged, dimension: Dimension, failing: Sequence[WorstR
             "series_left_out": sum(
                 any(_dimension_of(rule_id) is dimension for rule_id in rules) for rules in verdict.excluded.values()
             ),
-            "findings": findings_table(failing),
+            "findings": findings_table(one_per_cause(failing)),
             "rules": bar_summary(f"{verdict.source_id}, rules on {dimension.value}", counts),
             "report": report_link(judged),
         },
@@ -122,6 +123,7 @@ def findings_table(failing: Sequence[WorstRule]) -> MetadataValue:
     columns = [
         TableColumn("rule", "string"), TableColumn("severity", "string"), TableColumn("failing", "int"),
         TableColumn("rows", "int"), TableColumn("examples", "string"), TableColumn("remedy", "string"),
+        TableColumn("same_cause", "string"),
     ]  # fmt: skip
     records = [
         TableRecord(
@@ -132,6 +134,7 @@ def findings_table(failing: Sequence[WorstRule]) -> MetadataValue:
                 "rows": one.result.rows,
                 "examples": ", ".join(one.result.examples[:EXAMPLES]),
                 "remedy": one.rule.remedy,
+                "same_cause": ", ".join(other.rule.id for other in one.same_cause),
             }
         )
         for one in failing[:WORST]

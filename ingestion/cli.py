@@ -36,6 +36,7 @@ OWN = {
     "quarantine": "ingestion.commands.quarantine",
     "release": "ingestion.commands.release",
     "catalogue": "ingestion.commands.catalogue",
+    "search": "ingestion.commands.search",
     "vocabulary": "ingestion.commands.vocabulary",
     "clinical": "ingestion.commands.clinical",
     "risk": "ingestion.commands.risk",

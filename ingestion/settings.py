@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     dagster_url: str | None = Field(None, description="where the Dagster webserver answers")
     portal_url: str | None = Field(None, description="where the quality reports are served")
     node_provider: str = Field("Cancer image platform", description="name of this node in the federation's answers")
+    nodes: tuple[str, ...] = Field(
+        (), description="federation nodes that the search asks too, each name=http://host:port/node"
+    )
     seed: int = Field(20261123, description="seed of the demo sources")
 
     @field_validator("compute")

@@ -7,11 +7,7 @@ The address is printed once the port is taken.
 from __future__ import annotations
 
 import argparse
-import socket
-import sys
 from pathlib import Path
-
-import uvicorn
 
 parser = argparse.ArgumentParser(prog="portal")
 parser.add_argument("--host", default="127.0.0.1")
@@ -22,15 +18,11 @@ parser.add_argument("--index", type=Path, help="serve the search over this index
 def main() -> None:
     """Serve until told to stop."""
     from portal import app  # the import takes a second, which --help need not wait for
+    from portal.serving import serve
 
     arguments = parser.parse_args()
     made = app.search_only(arguments.index) if arguments.index else app.make()
-    family = socket.AF_INET6 if ":" in arguments.host else socket.AF_INET
-    with socket.create_server((arguments.host, arguments.port), family=family) as listening:
-        host, port = listening.getsockname()[:2]
-        sys.stdout.write(f"http://{host}:{port}\n")
-        sys.stdout.flush()
-        uvicorn.Server(uvicorn.Config(made, log_level="warning", access_log=False)).run([listening])
+    serve(made, host=arguments.host, port=arguments.port)
 
 
 if __name__ == "__main__":

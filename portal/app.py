@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from html import escape
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -14,29 +14,29 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Mount, Route
 
 from ingestion.accounting.source_state import read_latest_state
-from ingestion.catalogue.federation.node import CollectionText
+from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.measurements import read_measurements
 from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases, read_release
-from ingestion.catalogue.search.index import SearchIndex, open_index
-from ingestion.catalogue.search.release_index import open_release
-from ingestion.identity.keys import KeyMissingError, create_key, load_key
+from ingestion.catalogue.search.index import open_index
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import ObjectMissingError, StoreError
 from ingestion.storage.open import Stores, open_stores
-from portal.pages import accounting_page, measures_page, page, release_page, releases_page
+from portal.pages import accounting_page, measures_page, release_page, releases_page
 from portal.quality import SERVED, Remembering, overview
-from portal.reports import ReportFacts, latest_report
+from portal.reports import latest_report
+from portal.search.access import Access
 from portal.search.api import build_api
-from portal.search.explorer import Explorer
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
+from portal.search.node_app import collection_text
 from portal.search.service import SearchService
+from portal.search.setup import counts_secret, node_addresses, open_records, other_releases, record_access, service_of
+from portal.site.collections import Place
+from portal.site.console_files import FOLDER
+from portal.site.pages import visitor_routes
 from quality_checks.documents import REPORT, content_type
 
-PUBLIC_COUNTS = "PUBLIC-COUNTS"
-"""Name of the secret that public counts are rounded by: ``CIE_KEY_PUBLIC_COUNTS``, or a file in the keys folder, made
-when there is none. Another secret rounds otherwise, and answers by two tell more than by one: keep it as the others."""
 _HEADERS = {
     # The pages are self-contained: nothing may be fetched or run from anywhere.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
@@ -50,15 +50,25 @@ def build_app(
     entries: tuple[SourceEntry, ...],
     *,
     search: tuple[SearchService, Limits] | None = None,
+    nodes: tuple[NodeAddress, ...] = (),
+    records: tuple[Access, str] | None = None,
     provider: str = "",
     dagster_url: str | None = None,
+    other: Callable[[str], SearchService] | None = None,
+    address: str | None = None,
+    console_files: Path | None = None,
 ) -> Starlette:
     """The web application over the two buckets.
 
     Args:
         search: what answers the explorer, the API and the federation; None: there are none of these.
+        nodes: federation nodes that the API's federated search asks.
+        records: who may see records through the API, and where their objects are; None: nobody.
         provider: how this node is called in the federation's answers.
         dagster_url: linked to, where it is known.
+        other: the search of an older release, to compare selections with.
+        address: where the portal is reached, for citations.
+        console_files: the folder of the SQL console's files.
     """
     known = {entry.id: entry for entry in entries}
     internal, research = stores.internal, stores.research
@@ -69,9 +79,6 @@ def build_app(
         if source_id not in known:
             raise HTTPException(404, f"no source {source_id[:40]!r} in the registry")
         return source_id
-
-    def index(request: Request) -> Response:
-        return _html(_index([(entry, latest_report(internal, entry.id)) for entry in entries]))
 
     def quality(request: Request) -> Response:
         now = dt.datetime.now(dt.UTC)
@@ -119,8 +126,17 @@ def build_app(
         except UnknownReleaseError:
             raise HTTPException(404, "no such release") from None
 
+    place = Place(provider or "Cancer image platform", address)
     routes: list[BaseRoute] = [
-        Route("/", index),
+        *visitor_routes(
+            stores=stores,
+            entries=entries,
+            search=search,
+            place=place,
+            other=other,
+            console_files=console_files,
+            dagster_url=dagster_url,
+        ),
         Route("/health", lambda request: PlainTextResponse("ok")),
         Route("/reports", quality),
         Route("/reports/{source_id}", report),
@@ -133,12 +149,11 @@ def build_app(
         Route("/releases/{version}", release),
     ]
     if search is not None:
-        texts = tuple(map(_collection_text, entries))
+        texts = tuple(map(collection_text, entries))
         node = NodeEndpoint(*search, provider=provider, collections=lambda: texts)
         routes += [
-            Route("/explore", Explorer(*search).page),
             Route("/node", node.endpoint, methods=["GET", "POST"]),
-            Mount("/api/v1", build_api(*search)),
+            Mount("/api/v1", build_api(*search, nodes=nodes, records=records)),
         ]
     return Starlette(routes=routes, exception_handlers={StoreError: _store_down, HTTPException: _refused})
 
@@ -147,12 +162,18 @@ def make() -> Starlette:
     """The application by the settings; for ``uvicorn --factory portal.app:make``."""
     settings = Settings()
     stores = open_stores(settings)
+    entries = load_registry(settings.registry).sources
     return build_app(
         stores,
-        load_registry(settings.registry).sources,
-        search=_search(settings, stores),
+        entries,
+        search=_search(settings, stores, entries),
+        nodes=node_addresses(settings),
+        records=record_access(settings),
         provider=settings.node_provider,
         dagster_url=settings.dagster_url,
+        other=other_releases(settings, stores, entries),
+        address=settings.portal_url,
+        console_files=settings.data_dir / FOLDER,
     )
 
 
@@ -162,37 +183,22 @@ def search_only(folder: Path) -> Starlette:
     secret = secrets.token_bytes(32)
     service = SearchService(lambda: index.release, lambda version: index, secret=secret)
     limits = Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC), rate=1e6, burst=1_000_000, budget=1_000_000)
-    routes = [Route("/explore", Explorer(service, limits).page), Mount("/api/v1", build_api(service, limits))]
-    return Starlette(routes=routes)
-
-
-def _search(settings: Settings, stores: Stores) -> tuple[SearchService, Limits]:
-    try:
-        secret = load_key(PUBLIC_COUNTS, keys_dir=settings.keys_root).secret
-    except KeyMissingError:
-        create_key(PUBLIC_COUNTS, keys_dir=settings.keys_root)
-        secret = load_key(PUBLIC_COUNTS, keys_dir=settings.keys_root).secret
-    folder = settings.data_dir / "search"
-
-    def newest() -> str | None:
-        releases = list_releases(stores.research)
-        return releases[-1].version if releases else None
-
-    def opened(version: str) -> SearchIndex:
-        return open_release(stores.research, read_release(stores.research, version), folder)
-
-    service = SearchService(newest, opened, secret=secret)
-    return service, Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC))
-
-
-def _collection_text(entry: SourceEntry) -> CollectionText:
-    meaning = entry.cancer_code.meaning.lower()
-    held = ", ".join(entry.holder_countries)
-    return CollectionText(
-        id=entry.id,
-        name=f"{entry.project}: {meaning}",
-        description=f"De-identified images of {meaning} from {entry.project}, held in {held}.",
+    records = open_records(index)
+    visitors = visitor_routes(
+        stores=None,
+        entries=(),
+        search=(service, limits),
+        place=Place(index.release),
+        console_files=Settings().data_dir / FOLDER,
+        open_records=records is not None,
     )
+    return Starlette(routes=[*visitors, Mount("/api/v1", build_api(service, limits, records=records))])
+
+
+def _search(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> tuple[SearchService, Limits]:
+    secret = counts_secret(settings)
+    service = service_of(settings, stores, entries, secret=secret)
+    return service, Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC))
 
 
 def _html(body: str | bytes) -> Response:
@@ -206,33 +212,3 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _store_down(request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"the store does not answer: {error}", status_code=503, headers=_HEADERS)
-
-
-def _index(rows: list[tuple[SourceEntry, ReportFacts | None]]) -> str:
-    # Broken sources first: a wall of green must not hide one.
-    order = {True: 0, None: 1, False: 2}
-    rows = sorted(rows, key=lambda row: (order[row[1].blocks if row[1] else None], row[0].id))
-    blocked = sum(1 for _, facts in rows if facts and facts.blocks)
-    missing = sum(1 for _, facts in rows if facts is None)
-    return page(
-        "Quality reports",
-        '<p><a href="/reports">Heat map, trends and freshness of all sources</a></p>'
-        f'<p><span class="bad">{blocked} blocked</span> · {len(rows) - blocked - missing} published · '
-        f'<span class="dim">{missing} without a report yet</span></p>'
-        "<table><tr><th>source<th>project<th>cancer<th>verdict"
-        "<th class=n>series<th class=n>errors<th class=n>warnings<th>more</tr>"
-        f"{''.join(_line(entry, facts) for entry, facts in rows)}</table>",
-    )
-
-
-def _line(entry: SourceEntry, facts: ReportFacts | None) -> str:
-    source_id = escape(entry.id)
-    head = f"<td>{escape(entry.project)}<td>{escape(entry.cancer_type.value)}"
-    if facts is None:
-        return f'<tr class="dim"><td>{source_id}{head}<td>not synced yet{"<td class=n>–" * 3}<td></tr>'
-    verdict = '<span class="bad">blocked</span>' if facts.blocks else '<span class="good">published</span>'
-    return (
-        f'<tr><td><a href="/reports/{source_id}">{source_id}</a>{head}<td>{verdict}'
-        f"<td class=n>{facts.series}<td class=n>{facts.errors}<td class=n>{facts.warnings}"
-        f'<td><a href="/accounting/{source_id}">accounting</a> · <a href="/measures/{source_id}">measures</a></tr>'
-    )

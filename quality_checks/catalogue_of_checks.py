@@ -11,6 +11,7 @@ from quality_checks.model import Level, Rule
 from quality_checks.suites import patient, series_details, series_identity, series_images, series_terms, source, study
 from quality_checks.suites.declare import TableCheck
 from quality_checks.suites.source import SourceCheck
+from quality_checks.withheld import WITHHELD
 
 
 def source_checks() -> tuple[SourceCheck, ...]:
@@ -56,6 +57,7 @@ def all_rules() -> tuple[Rule, ...]:
     rules += IMAGING_RULES
     rules += crossing_rules()
     rules += [check.rule for level in TABLES for check in table_checks(level)]
+    rules.append(WITHHELD)
     ids = [rule.id for rule in rules]
     repeated = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})
     if repeated:

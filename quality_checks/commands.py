@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from ingestion.accounting.states import Reason
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
@@ -27,8 +26,11 @@ from ingestion.identity.linkage import LINKAGE_KEY_ID
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, UnknownSourceError, load_registry
 from quality_checks import documents as d
+from quality_checks.causes import one_per_cause
 from quality_checks.folder_check import FolderCheck, check_folder
+from quality_checks.folder_words import meaning_of, remedy_of
 from quality_checks.model import Severity
+from quality_checks.progress import shown
 from quality_checks.report_figures import held_back
 from quality_checks.report_findings import worst_rules
 from quality_checks.scratch import StoppedError, scratch_folder
@@ -89,9 +91,8 @@ def check(
         with (
             scratch_folder() as scratch,
             Fanout(workers=workers) as fanout,
-            Progress(console=errors, transient=True) as bar,
+            shown(errors, "series checked", first="listing the folder") as progress,
         ):
-            line = bar.add_task("listing the folder", total=None)
             found = check_folder(
                 folder,
                 entry=entry,
@@ -101,7 +102,7 @@ def check(
                 policy=chosen,
                 fanout=fanout,
                 scratch=scratch,
-                progress=lambda done, total: bar.update(line, description="series", completed=done, total=total),
+                progress=progress,
             )
     except (KeyboardInterrupt, StoppedError) as stopped:
         errors.print("[bold red]stopped:[/] no report was written, and nothing of the images is kept")
@@ -125,13 +126,11 @@ def _show(found: FolderCheck, report: Path) -> None:
     row = (counts.delivered, counts.accepted, counts.duplicate, counts.quarantined)
     print_whole(make_table(f"{found.series} series", columns, [row]))
     for reason, number in found.state.reasons.items():
-        facts = Reason(reason).facts
-        console.print(
-            f"{number} × [bold]{reason}[/]: {facts.meaning}. To do: {facts.remedy}.", highlight=False, soft_wrap=True
-        )
-    worst = worst_rules(verdict)
-    shown = [one for one in worst if one.severity is not Severity.INFO][:WORST_SHOWN]
-    for one in shown:
+        meaning, remedy = (said(Reason(reason), folder=True) for said in (meaning_of, remedy_of))
+        console.print(f"{number} × [bold]{reason}[/]: {meaning}. To do: {remedy}.", highlight=False, soft_wrap=True)
+    worst = one_per_cause(worst_rules(verdict), found.places)
+    listed = [one for one in worst if one.severity is not Severity.INFO][:WORST_SHOWN]
+    for one in listed:
         colour = "red" if one.severity is Severity.ERROR else "yellow"
         word = f"leaves out {one.leaves_out} series" if one.leaves_out else one.severity.value
         console.print(
@@ -139,9 +138,11 @@ def _show(found: FolderCheck, report: Path) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    more = sum(one.severity is not Severity.INFO for one in worst) - len(shown)
+        for other in one.same_cause:
+            console.print(f"  the same cause: {other.rule.fault}", highlight=False, soft_wrap=True)
+    more = sum(one.severity is not Severity.INFO for one in worst) - len(listed)
     if more:
-        console.print(f"and {more} more rules; the report has them all", highlight=False)
+        console.print(f"and {more} more causes; the report has them all", highlight=False)
     held = held_back(found.state)
     if verdict.blocks:
         said = "[bold red]would be blocked[/]"

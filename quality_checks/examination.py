@@ -64,7 +64,8 @@ class Examination:
     figures: Mapping[str, Any] = field(default_factory=dict)
     """Numbers for the report: frames decoded, seconds are not among them."""
     thumbnail: str | None = None
-    """The middle frame as a small PNG in base64, boxes of burned-in text masked; None without pixels."""
+    """The middle frame as a small PNG in base64, boxes of burned-in text masked; None: ``no_picture`` says why."""
+    no_picture: str | None = None
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

@@ -24,6 +24,7 @@ from ingestion.identity.keys import SourceKey
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage.folder import FolderStore
 from quality_checks.catalogue_of_checks import OF_THE_REGISTRY
+from quality_checks.causes import Places, places_of
 from quality_checks.certificate import certificate_of
 from quality_checks.crossing.cross import cross_source
 from quality_checks.documents import Document
@@ -46,6 +47,8 @@ class FolderCheck:
     tier: TierResult
     series: int
     documents: tuple[Document, ...] = field(repr=False)
+    places: Places = field(repr=False)
+    """The series of each study and patient."""
     outcome: FolderOutcome = field(repr=False)
     """With the names of the delivered files: the data holder's alone."""
 
@@ -94,7 +97,9 @@ def check_folder(
     tables = build_tables(state, manifests.values(), registry_entry=entry)
     crossed = cross_source(state, tables, examinations, internal=store)
     unjudged = frozenset() if registered else OF_THE_REGISTRY
-    verdict = judge(tables, state, entry=entry, examinations=examinations, crossed=crossed, unjudged=unjudged)
+    verdict = judge(
+        tables, state, entry=entry, examinations=examinations, crossed=crossed, unjudged=unjudged, folder=True
+    )
     tier = tier_of(verdict, tables, entry)
     given = ReportInput(
         verdict=verdict,
@@ -107,7 +112,7 @@ def check_folder(
         certificate=certificate_of(verdict, tables, state, entry, tier=tier),
         registered=registered,
     )
-    return FolderCheck(verdict, state, tier, len(manifests), report_documents(given), outcome)
+    return FolderCheck(verdict, state, tier, len(manifests), report_documents(given), places_of(tables.series), outcome)
 
 
 def examine_and_forget(task: SeriesTask) -> SeriesOutcome:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ingestion.catalogue.details import WITHHELD
 from ingestion.vocabulary.age import parse_date
 from ingestion.vocabulary.sex import Sex, normalise_sex
 from quality_checks.suites.series_terms import DERIVED_MODALITIES
@@ -36,7 +37,7 @@ _SERIES_NUMBERS = (
 )  # fmt: skip
 _DETAIL_TEXTS = frozenset({
     "ProtocolName", "SeriesDescription", "DecayCorrection", "RadiopharmaceuticalStartTime", "ImageType",
-    "AccessionNumber",
+    "AccessionNumber", WITHHELD,
 })  # fmt: skip
 _DIFFUSION = re.compile(r"diff(?:usion)?(?![a-z])|(?<![a-z])dwi|(?<![a-z])dti", re.IGNORECASE)
 _DERIVED_DIFFUSION = re.compile(r"(?<![a-z])(?:e?adc|fa|trace[w]?|colfa)(?![a-z])", re.IGNORECASE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -21,9 +21,12 @@ from quality_checks.crossing.cross import Crossed
 from quality_checks.crossing.rules import LinkOutcome
 from quality_checks.engine import Outcome, evaluate
 from quality_checks.examination import CheckOutcome, Examination
+from quality_checks.folder_words import rules_told
 from quality_checks.frames import patient_frame, series_frame, study_frame
 from quality_checks.model import MAX_EXAMPLES, Dimension, Finding, Level, QualityVerdict, Rule, RuleResult, Severity
+from quality_checks.suites.declare import TableCheck, rows_of
 from quality_checks.suites.source import Tables, Tally
+from quality_checks.withheld import COLUMN, WITHHELD, exempt, of_studies, told
 from quality_checks.wording import message
 
 _KEYS = {Level.SERIES: "SeriesInstanceUID", Level.STUDY: "StudyInstanceUID", Level.PATIENT: "PatientID"}
@@ -37,6 +40,7 @@ def judge(
     examinations: Iterable[Examination] = (),
     crossed: Crossed | None = None,
     unjudged: frozenset[str] = frozenset(),
+    folder: bool = False,
 ) -> QualityVerdict:
     """Judge one source by all rules. Equal inputs give equal verdicts, in any order of rows.
 
@@ -46,6 +50,7 @@ def judge(
         entry: what the registry says of the source.
         examinations: of its series (``quality_checks.examination``); a series without one is not judged by pixels.
         unjudged: ids of rules that have nothing to go by here; they judge no row.
+        folder: told to who checks a folder of their own.
         crossed: what comparing people, studies and images found; without it those rules judge nothing.
 
     Raises:
@@ -66,10 +71,13 @@ def judge(
         checks = [check for check in table_checks(level) if check.rule.id not in unjudged]
         outcomes = evaluate(frame, checks, name=level.value, entry=entry)
         judged += [
-            _of_table(check.rule, frame, outcomes.get(check.rule.id, Outcome(rows=0, failing=())))
+            _of_table(check, frame, outcomes.get(check.rule.id, Outcome(rows=0, failing=())))
             for check in table_checks(level)
         ]
-    results = [one.result for one in judged]
+        if level is Level.SERIES:
+            taken_out = _of_withheld(frame)
+    judged.append(taken_out)
+    results = [_in_house(one.result) if folder else one.result for one in judged]
     findings = tuple(finding for one in judged for finding in one.findings)
     return QualityVerdict(
         source_id=entry.id,
@@ -78,6 +86,7 @@ def judge(
         blocks=any(result.severity is Severity.ERROR for result in results),
         findings=findings,
         excluded=_excluded(findings, tables),
+        folder=folder,
     )
 
 
@@ -97,7 +106,14 @@ def _frames(tables: Tables) -> Iterable[tuple[Level, pd.DataFrame]]:
     series = nothing if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     study = nothing if tables.study.empty else study_frame(tables.study)
     patient = nothing if tables.patient.empty else patient_frame(tables.patient, study)
+    study = study if study.empty else of_studies(study, series)
     return zip(TABLES, (series, study, patient), strict=True)
+
+
+def _in_house(result: RuleResult) -> RuleResult:
+    """The result in the words for who checks a folder of their own."""
+    rule = rules_told(folder=True)[result.rule_id]
+    return replace(result, message=message(rule, result.severity, rows=result.rows, passing=result.passing))
 
 
 def _of_source(rule: Rule, tally: Tally) -> _Judged:
@@ -105,10 +121,22 @@ def _of_source(rule: Rule, tally: Tally) -> _Judged:
     return _judged(rule, rows=tally.rows, passing=max(0, min(tally.passing, tally.rows)), failing=())
 
 
-def _of_table(rule: Rule, frame: pd.DataFrame, outcome: Outcome) -> _Judged:
-    keys = frame[_KEYS[rule.level]].iloc[list(outcome.failing)].dropna() if outcome.failing else ()
+def _of_table(check: TableCheck, frame: pd.DataFrame, outcome: Outcome) -> _Judged:
+    """Rows whose value the policy took out are not judged."""
+    at = sorted(set(outcome.failing) - exempt(check, frame)) if outcome.failing else []
+    rows = outcome.rows - len(outcome.failing) + len(at)
+    keys = frame[_KEYS[check.rule.level]].iloc[at].dropna() if at else ()
     failing = [(key, None) for key in sorted({str(key) for key in keys})]
-    return _judged(rule, rows=outcome.rows, passing=outcome.rows - len(outcome.failing), failing=failing)
+    return _judged(check.rule, rows=rows, passing=rows - len(at), failing=failing)
+
+
+def _of_withheld(frame: pd.DataFrame) -> _Judged:
+    """How many series lack a value that a rule asks of them because the policy took it out."""
+    if COLUMN not in frame.columns:
+        return _judged(WITHHELD, rows=0, passing=0, failing=())
+    asked = [(check, rows_of(check.where, frame)) for check in table_checks(Level.SERIES)]
+    taken = told(frame, asked)
+    return _judged(WITHHELD, rows=len(frame), passing=len(frame) - len(taken), failing=list(taken.items()))
 
 
 def _of_links(rule: Rule, outcome: LinkOutcome) -> _Judged:

@@ -142,6 +142,8 @@ class QualityVerdict:
     """Every failing row of every rule that has rows, in the order of the rules, then of the keys."""
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """SeriesInstanceUID of each series that is left out of the release, and the rules that say so."""
+    folder: bool = False
+    """Told to who checks a folder of their own (``quality_checks.folder_words``), not to the platform."""
 
     def of(self, severity: Severity | None) -> tuple[RuleResult, ...]:
         """The applying results of one severity (None: passed), in the order of the rules."""

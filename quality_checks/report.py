@@ -14,10 +14,11 @@ from ingestion.catalogue.risk.assess import RiskReport, assess
 from ingestion.catalogue.risk.gather import people_of_frames
 from ingestion.sources.registry import SourceEntry
 from quality_checks import report_figures as figures
-from quality_checks.catalogue_of_checks import rules_by_id
+from quality_checks.causes import one_per_cause, places_of
 from quality_checks.changes import Changes
 from quality_checks.documents import FINDINGS
 from quality_checks.examination import Examination
+from quality_checks.folder_words import rules_told
 from quality_checks.frames import series_frame
 from quality_checks.model import QualityVerdict, Severity
 from quality_checks.rendering import render
@@ -56,7 +57,7 @@ def render_report(
         raise ValueError(f"verdict of {verdict.source_id}, state of {state.source_id}, entry of {entry.id}")
     frame = None if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     failing = worst_rules(verdict)
-    grave = [one for one in failing if _is_grave(one)]
+    grave = one_per_cause([one for one in failing if _is_grave(one)], places_of(tables.series))
     troubled = by_series(verdict, tables.series)
     told = troubled[:SERIES_SHOWN]
     return render(
@@ -64,7 +65,7 @@ def render_report(
         entry=entry,
         registered=registered,
         verdict=verdict,
-        rules=rules_by_id(),
+        rules=rules_told(folder=verdict.folder),
         state=state,
         generated_from=generated_from,
         beside=beside,
@@ -78,8 +79,10 @@ def render_report(
         further=grave[WORST:],
         all_failing=failing,
         shown=SHOWN,
-        passed=figures.findings(verdict.of(None)),
-        not_judged=figures.findings(result for result in verdict.results if not result.applies),
+        passed=figures.findings(verdict.of(None), folder=verdict.folder),
+        not_judged=figures.findings(
+            (result for result in verdict.results if not result.applies), folder=verdict.folder
+        ),
         scores=figures.dimension_scores(verdict),
         left_out=left_out_rows(verdict),
         tier=tier,
@@ -87,12 +90,12 @@ def render_report(
         troubled_in_all=len(troubled),
         told={one.uid for one in told},
         pictures=pictures(verdict, tables.series, examinations),
-        reasons=figures.reasons(state),
+        reasons=figures.reasons(state, folder=verdict.folder),
         held=figures.held_back(state),
         series_states=figures.series_states(state),
         charts=_charts(frame),
         histograms=() if frame is None else histograms(frame),
-        fullness=() if frame is None else fullness(tables.series),
+        fullness=() if frame is None else fullness(tables.series, getattr(tables, "details", None)),
         matrix=None if frame is None else figures.matrix(frame),
         totals=_totals(tables, entry),
         risk=_risk(tables, entry),

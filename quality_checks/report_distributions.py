@@ -10,7 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from ingestion.catalogue.details import WITHHELD
 from ingestion.catalogue.tables import series as series_table
+from quality_checks.suites.series_terms import DERIVED_MODALITIES
+from quality_checks.withheld import rows_withheld
 
 AGE_STEP = 10
 """Years of one bar."""
@@ -24,6 +27,18 @@ _NOT_SHOWN = frozenset({
     "MissingSlices", "DuplicatePositions",
 })  # fmt: skip
 """Columns that say how a row was made, or are a measure of the geometry."""
+_ANY_OBJECT = frozenset({
+    "SOPClassUID", "Modality", "StudyDate", "SeriesDate", "SeriesNumber", "SeriesDescription",
+})  # fmt: skip
+"""Columns that every object has; the others are asked of images."""
+_SLICES, _X_RAY = frozenset({"CT", "MR", "PT"}), frozenset({"CT", "MG", "CR", "DX", "XA", "RF"})
+_MR, _PROJECTIONS = frozenset({"MR"}), frozenset({"MG", "CR", "DX"})
+_OF_MODALITIES = {
+    "SliceThickness": _SLICES, "SliceSpacing": _SLICES, "FrameOfReferenceUID": _SLICES, "KVP": _X_RAY,
+    "ConvolutionKernel": frozenset({"CT"}), "MagneticFieldStrength": _MR, "RepetitionTime": _MR, "EchoTime": _MR,
+    "ViewPosition": _PROJECTIONS, "ImageLaterality": frozenset({"MG"}), "Units": frozenset({"PT"}),
+}  # fmt: skip
+"""Columns that only images of some modalities have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +68,22 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Fullness:
-    """How many rows of a column have a value."""
+    """How many rows of a column have a value, of those to which it applies.
+
+    ``withheld``: share whose value the policy took out; what is left to 1 was never stated.
+    """
 
     column: str
     meaning: str
     share: float
+    withheld: float
+    rows: int
+
+    @property
+    def in_words(self) -> str:
+        """For those who hear the page."""
+        taken = f", {self.withheld:.0%} taken out by the policy".replace("%", " %") if self.withheld else ""
+        return f"{self.column}: {self.share:.0%} of {self.rows:,} series".replace("%", " %") + taken
 
 
 def histograms(frame: pd.DataFrame) -> tuple[Histogram, ...]:
@@ -73,13 +99,31 @@ def histograms(frame: pd.DataFrame) -> tuple[Histogram, ...]:
     return tuple(one for one in made if one.stated)
 
 
-def fullness(series: pd.DataFrame) -> tuple[Fullness, ...]:
-    """Every column of the series table that may be empty, the emptiest first."""
-    found = [
-        Fullness(column.name, column.comment or "", float(series[column.name].map(_stated).mean()))
-        for column in series_table.columns
-        if column.nullable and column.name in series.columns and column.name not in _NOT_SHOWN
-    ]
+def fullness(series: pd.DataFrame, details: pd.DataFrame | None = None) -> tuple[Fullness, ...]:
+    """Every column of the series table that may be empty, the emptiest first; only over the series it applies to."""
+    frame = series
+    if details is not None and WITHHELD in details.columns:
+        said = details.drop_duplicates("SeriesInstanceUID").set_index("SeriesInstanceUID")[WITHHELD]
+        frame = series.assign(**{WITHHELD: series["SeriesInstanceUID"].map(said)})
+    images = ~series["Modality"].isin(list(DERIVED_MODALITIES))
+    found = []
+    for column in series_table.columns:
+        if not column.nullable or column.name not in series.columns or column.name in _NOT_SHOWN:
+            continue
+        applies = pd.Series(True, index=series.index) if column.name in _ANY_OBJECT else images
+        if column.name in _OF_MODALITIES:
+            applies = series["Modality"].isin(list(_OF_MODALITIES[column.name]))
+        rows = int(applies.sum())
+        if rows:
+            found.append(
+                Fullness(
+                    column.name,
+                    column.comment or "",
+                    share=float(series.loc[applies, column.name].map(_stated).mean()),
+                    withheld=float(rows_withheld(frame, column.name)[applies].mean()),
+                    rows=rows,
+                )
+            )
     return tuple(sorted(found, key=lambda one: (one.share, one.column)))
 
 

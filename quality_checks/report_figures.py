@@ -15,8 +15,10 @@ from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
 from ingestion.vocabulary.body_part import body_parts
 from ingestion.vocabulary.modality import modalities
 from quality_checks.catalogue_of_checks import rules_by_id, table_checks
+from quality_checks.folder_words import meaning_of, remedy_of, rules_told, who_acts
 from quality_checks.model import Dimension, Level, QualityVerdict, Rule, RuleResult, Severity
-from quality_checks.suites.declare import Expectation, Where
+from quality_checks.suites.declare import Expectation, rows_of
+from quality_checks.withheld import rows_withheld
 
 NOT_STATED = "not stated"
 NOT_UNDERSTOOD = "not understood"
@@ -69,6 +71,10 @@ class ReasonRow:
     reason: Reason
     count: int
     share: float
+    meaning: str
+    remedy: str
+    who: str
+    """Who has to act."""
 
     @property
     def needs_nobody(self) -> bool:
@@ -89,7 +95,8 @@ class DimensionScore:
 
 def failing(verdict: QualityVerdict) -> tuple[Finding, ...]:
     """All results that failed: by severity, then the largest failing share, then the most failing rows."""
-    found = [finding for finding in findings(verdict.results) if finding.result.severity is not None]
+    results = [result for result in verdict.results if result.severity is not None]
+    found = list(findings(results, folder=verdict.folder))
 
     def rank(finding: Finding) -> tuple[int, float, int, str]:
         result = finding.result
@@ -98,8 +105,10 @@ def failing(verdict: QualityVerdict) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=rank))
 
 
-def findings(results: Iterable[RuleResult]) -> tuple[Finding, ...]:
-    return tuple(Finding(rule=rules_by_id()[result.rule_id], result=result) for result in results)
+def findings(results: Iterable[RuleResult], *, folder: bool = False) -> tuple[Finding, ...]:
+    """``folder``: in the words for who checks a folder of their own."""
+    rules = rules_told(folder=folder)
+    return tuple(Finding(rule=rules[result.rule_id], result=result) for result in results)
 
 
 def dimension_scores(verdict: QualityVerdict) -> tuple[DimensionScore, ...]:
@@ -120,11 +129,22 @@ def dimension_scores(verdict: QualityVerdict) -> tuple[DimensionScore, ...]:
     return tuple(sorted(scores, key=lambda one: (-one.errors, 2.0 if one.score is None else one.score)))
 
 
-def reasons(state: SourceState) -> tuple[ReasonRow, ...]:
+def reasons(state: SourceState, *, folder: bool = False) -> tuple[ReasonRow, ...]:
     """Reasons of the quarantine: those that somebody has to act on first, the most frequent first."""
     total = state.counts.quarantined or 1
-    rows = [ReasonRow(reason=Reason(name), count=count, share=count / total) for name, count in state.reasons.items()]
+    rows = [_reason(Reason(name), count, count / total, folder=folder) for name, count in state.reasons.items()]
     return tuple(sorted(rows, key=lambda row: (row.needs_nobody, -row.count, row.reason.value)))
+
+
+def _reason(reason: Reason, count: int, share: float, *, folder: bool) -> ReasonRow:
+    return ReasonRow(
+        reason=reason,
+        count=count,
+        share=share,
+        meaning=meaning_of(reason, folder=folder),
+        remedy=remedy_of(reason, folder=folder),
+        who=who_acts(reason.group, folder=folder),
+    )
 
 
 def held_back(state: SourceState) -> int:
@@ -144,8 +164,9 @@ def modality_labels(frame: pd.DataFrame) -> list[str]:
 
 
 def maker_labels(frame: pd.DataFrame) -> list[str]:
-    """Of every series its maker's one name."""
-    pairs = zip(frame["Manufacturer"], frame["ManufacturerName"], strict=True)
+    """Of every series that is an image its maker's one name: what segmentations name is a program."""
+    images = frame[frame["IsImage"]]
+    pairs = zip(images["Manufacturer"], images["ManufacturerName"], strict=True)
     return [name or (NOT_UNDERSTOOD if delivered else NOT_STATED) for delivered, name in pairs]
 
 
@@ -195,7 +216,7 @@ def matrix(frame: pd.DataFrame) -> Matrix:
             continue
         if check.column not in frame.columns:
             continue  # of the details, where the tables were made without them
-        asked = rows_of(check.where, frame)
+        asked = rows_of(check.where, frame) & ~rows_withheld(frame, check.column)
         stated = frame[check.column].notna()
         cells: list[float | None] = []
         for column in columns:
@@ -209,15 +230,3 @@ def matrix(frame: pd.DataFrame) -> Matrix:
         series=tuple(int((labels == column).sum()) for column in columns),
         rows=tuple(rows),
     )
-
-
-def rows_of(where: Where, frame: pd.DataFrame) -> pd.Series:
-    """Which rows of a ``series_frame`` a condition selects."""
-    selected = pd.Series(True, index=frame.index)
-    if where.images_only:
-        selected &= frame["IsImage"]
-    if where.modalities is not None:
-        selected &= frame["Modality"].isin(list(where.modalities))
-    if where.present is not None:
-        selected &= frame[where.present].notna()
-    return selected

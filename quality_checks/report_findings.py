@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from quality_checks.catalogue_of_checks import rules_by_id
+from quality_checks.folder_words import rules_told
 from quality_checks.model import Finding, Level, QualityVerdict, Rule, RuleResult, Severity
 from quality_checks.report_figures import failing
 
@@ -29,6 +29,8 @@ class WorstRule:
     result: RuleResult
     findings: tuple[Finding, ...]
     leaves_out: int
+    same_cause: tuple[WorstRule, ...] = ()
+    """Further rules that fail for the same cause (``quality_checks.causes``)."""
 
     @property
     def severity(self) -> Severity:
@@ -72,9 +74,10 @@ def by_series(verdict: QualityVerdict, series: pd.DataFrame) -> tuple[SeriesFind
     if series.empty:
         return ()
     found: dict[tuple[Level, str], list[tuple[Rule, Finding]]] = {}
+    rules = rules_told(folder=verdict.folder)
     for finding in verdict.findings:
         if finding.severity is not Severity.INFO:
-            found.setdefault((finding.level, finding.key), []).append((rules_by_id()[finding.rule_id], finding))
+            found.setdefault((finding.level, finding.key), []).append((rules[finding.rule_id], finding))
     made = []
     columns = ["SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Modality"]
     for uid, study, patient, modality in series[columns].itertuples(index=False):
@@ -97,5 +100,5 @@ def known_modality(value: object) -> str:
 
 def left_out_rows(verdict: QualityVerdict) -> tuple[tuple[str, Sequence[Rule]], ...]:
     """Each series that the release leaves out with the rules that say so."""
-    known: Mapping[str, Rule] = rules_by_id()
+    known: Mapping[str, Rule] = rules_told(folder=verdict.folder)
     return tuple((uid, tuple(known[rule_id] for rule_id in rules)) for uid, rules in verdict.excluded.items())

@@ -16,6 +16,7 @@ from ingestion.catalogue.frames import parquet_bytes
 from ingestion.sources.registry import SourceEntry
 from quality_checks import documents as d
 from quality_checks.catalogue_of_checks import rules_by_id
+from quality_checks.causes import one_per_cause, places_of
 from quality_checks.certificate import Certificate
 from quality_checks.changes import Changes
 from quality_checks.documents import Document
@@ -154,8 +155,9 @@ def summary_json(given: ReportInput) -> bytes:
                 "leaves_out": one.leaves_out,
                 "fault": one.rule.fault,
                 "remedy": one.rule.remedy,
+                "same_cause": [other.rule.id for other in one.same_cause],
             }
-            for one in worst_rules(verdict)[:WORST]
+            for one in one_per_cause(worst_rules(verdict), places_of(given.tables.series))[:WORST]
         ],
         "results": [
             {

@@ -32,7 +32,10 @@ _FRAME = {"error": (200, 55, 45), "warning": (209, 143, 0), "passed": (95, 146, 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One series. ``png``: base64. ``status``: passed, warning or error (left out of the release)."""
+    """One series. ``png``: base64, None where ``note`` says why there is none.
+
+    ``status``: passed, warning or error (left out of the release).
+    """
 
     uid: str
     modality: str
@@ -41,7 +44,8 @@ class Picture:
     findings: int
     masked: bool
     """Burned-in text was found and blanked."""
-    png: str
+    png: str | None
+    note: str = ""
 
     @property
     def in_words(self) -> str:
@@ -53,6 +57,8 @@ class Picture:
             said.append("left out of the release")
         if self.masked:
             said.append("text masked")
+        if self.note:
+            said.append(f"no picture: {self.note}")
         return ", ".join(said)
 
 
@@ -60,7 +66,7 @@ def pictures(
     verdict: QualityVerdict, series: pd.DataFrame, examinations: Iterable[Examination], *, most: int = MOST
 ) -> tuple[Picture, ...]:
     """At most ``most`` pictures: series left out, then those with warnings, then others, evenly over the modalities."""
-    seen = {one.SeriesInstanceUID: one for one in examinations if one.thumbnail}
+    seen = {one.SeriesInstanceUID: one for one in examinations if one.thumbnail or one.no_picture}
     if series.empty or not seen:
         return ()
     troubled = {one.uid: one for one in by_series(verdict, series)}
@@ -76,27 +82,38 @@ def pictures(
     ranked = []
     for one in sorted(made, key=lambda one: (-one.findings, one.uid)):
         number = turn[one.status, one.modality] = turn.get((one.status, one.modality), 0) + 1
-        ranked.append((("error", "warning", "passed").index(one.status), number, one.modality, one.uid, one))
+        passed = one.status == "passed"
+        ranked.append(
+            # what passes and has no picture comes last
+            (
+                ("error", "warning", "passed").index(one.status),
+                passed and not one.png,
+                number,
+                one.modality,
+                one.uid,
+                one,
+            )
+        )
     # Room for some that pass, so that the bad can be told from the good.
-    ranked.sort(key=lambda row: row[:4])
-    bad = [row[4] for row in ranked if row[0] < 2]
-    good = [row[4] for row in ranked if row[0] == 2]
+    ranked.sort(key=lambda row: row[:5])
+    bad = [row[5] for row in ranked if row[0] < 2]
+    good = [row[5] for row in ranked if row[0] == 2]
     return (*bad[: max(most - len(good), most * 3 // 4)], *good)[:most]
 
 
 def contact_sheet(shown: Sequence[Picture]) -> bytes | None:
     """A small JPEG of the first pictures, each framed in the colour of its status; None without any."""
-    if not shown:
-        return None
     columns, rows = SHEET
-    chosen = shown[: columns * rows]
+    chosen = [(one, one.png) for one in shown if one.png][: columns * rows]
+    if not chosen:
+        return None
     columns = min(columns, len(chosen))
     rows = -(-len(chosen) // columns)
     sheet = Image.new("RGB", (columns * TILE, rows * TILE), (30, 34, 32))
     draw = ImageDraw.Draw(sheet)
-    for number, one in enumerate(chosen):
+    for number, (one, png) in enumerate(chosen):
         left, top = number % columns * TILE, number // columns * TILE
-        picture = Image.open(io.BytesIO(base64.b64decode(one.png))).convert("L")
+        picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("L")
         picture.thumbnail((TILE - 6, TILE - 6))
         sheet.paste(picture, (left + (TILE - picture.width) // 2, top + (TILE - picture.height) // 2))
         draw.rectangle((left, top, left + TILE - 1, top + TILE - 1), outline=_FRAME[one.status], width=2)
@@ -109,8 +126,6 @@ def contact_sheet(shown: Sequence[Picture]) -> bytes | None:
 
 
 def _picture(found: Examination, modality: str, frames: Any, masked: bool, troubled: SeriesFindings | None) -> Picture:
-    if found.thumbnail is None:
-        raise ValueError(f"series {found.SeriesInstanceUID} has no thumbnail")
     status = "passed" if troubled is None else "error" if troubled.left_out else "warning"
     return Picture(
         uid=found.SeriesInstanceUID,
@@ -120,4 +135,5 @@ def _picture(found: Examination, modality: str, frames: Any, masked: bool, troub
         findings=0 if troubled is None else len(troubled.findings),
         masked=masked,
         png=found.thumbnail,
+        note="" if found.thumbnail else found.no_picture or "",
     )

@@ -39,7 +39,8 @@ def scratch_folder() -> Iterator[Path]:
         StoppedError: SIGTERM or SIGHUP came; the folder is gone.
     """
     _sweep(Path(tempfile.gettempdir()))
-    before = {number: signal.signal(number, _stop) for number in _ENDING}
+    # What is ignored stays so: under nohup a closed terminal is to stop nothing.
+    before = {number: signal.signal(number, _stop) for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN}
     try:
         with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as name:
             yield Path(name)

@@ -174,7 +174,9 @@ def read_verdict(internal: ObjectStore, judgement: Judgement) -> QualityVerdict:
 
 
 def _verdict_json(verdict: QualityVerdict) -> bytes:
-    return json.dumps(asdict(verdict), sort_keys=True, ensure_ascii=False).encode()
+    return json.dumps(
+        {name: value for name, value in asdict(verdict).items() if name != "folder"}, sort_keys=True, ensure_ascii=False
+    ).encode()
 
 
 def _prefix(source_id: str) -> str:

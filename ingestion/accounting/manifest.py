@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 type_json = str | int | float | bool | None | list[Any] | dict[str, Any]
@@ -51,6 +51,9 @@ class Manifest:
     instances: tuple[ManifestInstance, ...]
     face: dict[str, type_json] | None = None
     """Whether a face can be recognised in the series, and what was done about it; None: no head by its header."""
+    withheld: tuple[str, ...] = ()
+    """Keywords that ``header`` lacks because the policy took the value out: the first instance was delivered with one.
+    """
 
     @property
     def version(self) -> str:
@@ -63,13 +66,22 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """Canonical bytes: same content, same bytes."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        said = _shallow(self) | {"instances": [_shallow(instance) for instance in self.instances]}
+        if not self.withheld:
+            del said["withheld"]  # as before there was such a field, so that versions stay
+        return json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
     @staticmethod
     def from_json(body: bytes) -> Manifest:
         data = json.loads(body)
         instances = tuple(ManifestInstance(**instance) for instance in data.pop("instances"))
-        return Manifest(instances=instances, varying=tuple(data.pop("varying")), **data)
+        varying, withheld = tuple(data.pop("varying")), tuple(data.pop("withheld", ()))
+        return Manifest(instances=instances, varying=varying, withheld=withheld, **data)
+
+
+def _shallow(said: Manifest | ManifestInstance) -> dict[str, Any]:
+    """The fields as they are: ``dataclasses.asdict`` copies every value below, for series of a thousand instances."""
+    return {item.name: getattr(said, item.name) for item in fields(said)}
 
 
 def manifest_key(source_id: str, series_instance_uid: str, version: str) -> str:

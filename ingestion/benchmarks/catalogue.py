@@ -42,8 +42,15 @@ IDC_SELECT = (
     "try_cast(left(StudyDate, 4) as double) as Year"
 )
 """Ten counted fields, as a panel has them, and two of text."""
-CASES = ("open", "panel_cold", "panel_warm", "public_warm", "text", "lookup", "http")
+CASES = ("open", "panel_cold", "panel_warm", "public_cold", "public_warm", "text", "lookup", "http")
 PEERS = ("duckdb", "idc_index")
+TARGETS = {
+    "open": (300.0, 250.0), "panel_cold": (300.0, None), "public_cold": (300.0, None), "panel_warm": (50.0, None),
+    "public_warm": (50.0, None), "text": (100.0, None), "lookup": (20.0, None),
+}  # fmt: skip
+"""The most that each case may take: milliseconds of the 95th percentile, and MB."""
+TARGET_RATE = 100.0
+"""Requests a second that the API sustains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,21 @@ class Figures:
     cpu: tuple[float, ...]
     peak_mb: float
     note: str = ""
+    rate: float | None = None
+    """Requests a second, of a case of many at once."""
+
+    @property
+    def target(self) -> str:
+        """What was aimed at, and whether it was reached, as a cell of the table."""
+        if self.name == "http":
+            # a request in two hundred may be late: the rate is what was sent, less what failed
+            return f"{TARGET_RATE:.0f}/s: {'met' if (self.rate or 0) >= 0.99 * TARGET_RATE else 'missed'}"
+        if self.name not in TARGETS:
+            return ""
+        most_ms, most_mb = TARGETS[self.name]
+        met = self.p95_ms < most_ms and (most_mb is None or self.peak_mb < most_mb)
+        said = f"{most_ms:.0f} ms" + (f", {most_mb:.0f} MB" if most_mb is not None else "")
+        return f"{said}: {'met' if met else 'missed'}"
 
     @property
     def median_ms(self) -> float:
@@ -62,9 +84,13 @@ class Figures:
 
     @property
     def p95_ms(self) -> float:
-        """The 95th percentile, of few values the largest."""
-        ordered = sorted(self.wall)
-        return ordered[min(int(0.95 * len(ordered)), len(ordered) - 1)] * 1e3
+        return percentile(self.wall) * 1e3
+
+
+def percentile(values: Sequence[float]) -> float:
+    """The 95th, of few values the largest."""
+    ordered = sorted(values)
+    return ordered[min(int(0.95 * len(ordered)), len(ordered) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +159,30 @@ def as_markdown(report: CatalogueReport, *, machine: str) -> str:
         "",
         f"The index: {report.index_mb:.0f} MB, made in {report.build_cpu:.0f} CPU seconds.",
         "",
-        "| case | median ms | p95 ms | median CPU ms | × plain DuckDB | peak MB | note |",
-        "|---|--:|--:|--:|--:|--:|---|",
+        "Targets are of the 95th percentile by the clock. CPU time is what it costs where others use the machine too.",
+        "",
+        "| case | median ms | p95 ms | median CPU ms | p95 CPU ms | × plain DuckDB | peak MB | target | note |",
+        "|---|--:|--:|--:|--:|--:|--:|---|---|",
     ]
     for figure in report.figures:
         cpu = statistics.median(figure.cpu) * 1e3
+        cpu_p95 = percentile(figure.cpu) * 1e3
         ratio = f"{figure.median_ms / duckdb:.2f}" if figure.name.startswith(("panel", "public", "duckdb")) else ""
         lines.append(
-            f"| {figure.name.replace('_', ' ')} | {figure.median_ms:.1f} | {figure.p95_ms:.1f} | {cpu:.1f} | {ratio} "
-            f"| {figure.peak_mb:.0f} | {figure.note} |"
+            f"| {figure.name.replace('_', ' ')} | {figure.median_ms:.1f} | {figure.p95_ms:.1f} | {cpu:.1f} "
+            f"| {cpu_p95:.1f} | {ratio} | {figure.peak_mb:.0f} | {figure.target} | {figure.note} |"
         )
+    peer = ours.get("idc_index")
+    if peer is not None:
+        times = peer.median_ms / ours["public_warm"].median_ms
+        memory = peer.peak_mb / ours["public_warm"].peak_mb
+        lines += [
+            "",
+            f"idc-index counts one field in {times:.0f} × the time of a whole public panel of ten here, with "
+            f"{memory:.1f} × the memory.",
+        ]
+    else:
+        lines += ["", "idc-index was not measured this time: give its interpreter with `--peer-python`."]
     return "\n".join([*lines, ""])
 
 
@@ -152,7 +192,9 @@ def as_json(report: CatalogueReport) -> dict[str, Any]:
 
 def _case(name: str, command: Sequence[str]) -> Figures:
     told = _child(command)
-    return Figures(name, tuple(told["wall"]), tuple(told["cpu"]), told["peak_mb"], told.get("note", ""))
+    return Figures(
+        name, tuple(told["wall"]), tuple(told["cpu"]), told["peak_mb"], told.get("note", ""), told.get("rate")
+    )
 
 
 def _child(command: Sequence[str]) -> dict[str, Any]:

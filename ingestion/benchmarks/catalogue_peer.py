@@ -18,6 +18,6 @@ for modality in ("CT", "MR", "PT", "MG", "SEG"):
     )
     walls.append(time.perf_counter() - begun)
     cpus.append(time.process_time() - used)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # gigabytes: what its parent had does not matter
 note = f"one field, not ten; opens in {opened:.1f} s"
 print(json.dumps({"wall": walls, "cpu": cpus, "peak_mb": peak, "note": note}))  # noqa: T201

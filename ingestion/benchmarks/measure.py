@@ -7,7 +7,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _LAUNCHER = """
@@ -29,35 +29,54 @@ class BenchmarkError(RuntimeError):
 class Case:
     """Something to measure. ``command`` holds IN and OUT; ``in_place``: OUT starts as a copy of IN, not measured.
 
-    ``tells_cpu``: the command prints its own CPU seconds, without its start, as JSON.
+    ``tells_cpu``: the command prints its own CPU seconds, without its start, as JSON. ``starts``: a program of others
+    with a start worth leaving out, which is what it takes for one file. ``slow``: measured on fewer files.
     """
 
     name: str
     command: tuple[str, ...]
     in_place: bool = False
     tells_cpu: bool = False
+    starts: bool = False
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is measured on: all files; ``few`` of them, for what is slow; ``one``. Each a folder."""
+
+    all: Path
+    few: Path
+    one: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. ``work``: CPU seconds without the process's start, where the command tells them."""
+    """One run. ``work``: CPU seconds without the process's start, where that is known, for ``counted`` files."""
 
     cpu: float
     work: float
     peak_mb: float
     files: int
+    counted: int
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Medians over the runs of one case."""
+    """Medians over the runs of one case. ``work`` is for ``counted`` files, ``cpu`` includes the process's start."""
 
     name: str
     cpu: float
     work: float
     peak_mb: float
     files: int
+    counted: int
     runs: int
+
+    @property
+    def each(self) -> float:
+        """CPU seconds of one file."""
+        return self.work / self.counted
 
 
 def run_once(case: Case, source: Path, target: Path) -> Run:
@@ -84,13 +103,14 @@ def run_once(case: Case, source: Path, target: Path) -> Run:
     told.unlink()
     work = float(json.loads(done.stdout)["cpu"]) if case.tells_cpu else float(usage["cpu"])
     files = sum(1 for path in target.rglob("*") if path.is_file())
-    return Run(cpu=float(usage["cpu"]), work=work, peak_mb=float(usage["peak_kb"]) / 1024, files=files)
+    counted = sum(1 for _ in source.iterdir())
+    return Run(float(usage["cpu"]), work, float(usage["peak_kb"]) / 1024, files, counted)
 
 
-def measure(cases: list[Case], source: Path, target: Path, *, runs: int) -> tuple[list[Measured], dict[str, str]]:
+def measure(cases: list[Case], inputs: Inputs, target: Path, *, runs: int) -> tuple[list[Measured], dict[str, str]]:
     """Medians of ``runs`` rounds, one run of each case a round, so that a busy minute falls on all alike.
 
-    What fails in the first round is left out of the others; the second value says why.
+    What fails in a round is left out of those that follow and of the result; the second value says why.
     """
     found: dict[str, list[Run]] = {case.name: [] for case in cases}
     failed: dict[str, str] = {}
@@ -99,11 +119,28 @@ def measure(cases: list[Case], source: Path, target: Path, *, runs: int) -> tupl
             if case.name in failed:
                 continue
             try:
-                found[case.name].append(run_once(case, source, target))
+                found[case.name].append(_without_start(case, inputs, target))
             except BenchmarkError as error:
                 failed[case.name] = str(error)
     shutil.rmtree(target, ignore_errors=True)
     return [_medians(name, got) for name, got in found.items() if got and name not in failed], failed
+
+
+def _without_start(case: Case, inputs: Inputs, target: Path) -> Run:
+    """One run of ``case``; of one whose start is left out, the difference of two.
+
+    Raises:
+        BenchmarkError: it failed, or wrote fewer files than it was given.
+    """
+    many = run_once(case, inputs.few if case.slow else inputs.all, target)
+    if not case.starts:
+        return many
+    if many.files < many.counted:
+        raise BenchmarkError(f"{case.name}: {many.files} of {many.counted} files written")
+    one = run_once(case, inputs.one, target)
+    if many.counted <= one.counted or many.cpu <= one.cpu:
+        return many  # too few to tell the start from the work
+    return replace(many, work=many.cpu - one.cpu, counted=many.counted - one.counted)
 
 
 def _medians(name: str, runs: list[Run]) -> Measured:
@@ -113,5 +150,6 @@ def _medians(name: str, runs: list[Run]) -> Measured:
         work=statistics.median(run.work for run in runs),
         peak_mb=statistics.median(run.peak_mb for run in runs),
         files=runs[-1].files,
+        counted=runs[-1].counted,
         runs=len(runs),
     )

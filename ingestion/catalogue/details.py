@@ -27,7 +27,9 @@ _TEXTS = (
     "ImageType",
     "AccessionNumber",
 )
-COLUMNS = ("SeriesInstanceUID", *(f"{name}Seconds" for name in _DATES), *_NUMBERS, *_TEXTS)
+WITHHELD = "Withheld"
+"""Keywords whose value the policy took out, comma-joined: they are no gaps of the data holder's."""
+COLUMNS = ("SeriesInstanceUID", *(f"{name}Seconds" for name in _DATES), *_NUMBERS, *_TEXTS, WITHHELD)
 _TIME = re.compile(r"^(\d{2})(\d{2})?(\d{2})?")
 
 
@@ -41,6 +43,7 @@ def details_row(manifest: Manifest) -> dict[str, Any]:
     row |= {name: values.text(header.get(name)) for name in _TEXTS}
     weights = [values.number(item.attributes.get("DiffusionBValue")) for item in manifest.instances]
     row["DiffusionBValue"] = max((value for value in weights if value is not None), default=None)
+    row[WITHHELD] = ",".join(manifest.withheld) or None
     return row
 
 

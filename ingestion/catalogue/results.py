@@ -39,6 +39,8 @@ _NOT_FEATURES = frozenset({
     "Modality", "Manufacturer", "Unit", *_REGION_COLUMNS,
 })  # fmt: skip
 """Columns that say what was measured and how, not what was found; the stored tables keep all of them."""
+RESPONSE_MAP = "ResponseMap"
+_OF_MASK = frozenset({"UndefinedFeatures", "VolumeMm3"})
 _ABOUT_SERIES = frozenset({"Status", "Reason", "Detail"})
 """A region's outcome stands in ``segmentation``; a series has no such row, so its outcome is kept as features."""
 
@@ -73,11 +75,15 @@ def segmentation_rows(source_id: str, regions: pd.DataFrame) -> Iterator[Row]:
 
 
 def feature_rows(source_id: str, level: Level, frame: pd.DataFrame) -> Iterator[Row]:
-    """One row per value measured. Of regions only numbers: their texts stand in ``segmentation``."""
+    """One row per value measured. Of regions only numbers: their texts stand in ``segmentation``.
+
+    Features of a filter's response map are named with it, so that they never mix with those of the image.
+    """
     image_uid = "ImageSeriesInstanceUID" if level is Level.REGION else "SeriesInstanceUID"
     skipped = _NOT_FEATURES if level is Level.REGION else _NOT_FEATURES - _ABOUT_SERIES
     units: Mapping[str, str] = frame.attrs.get(UNITS, {})
     for position, record in enumerate(_records(frame)):
+        response = record.get(RESPONSE_MAP)
         for name, value in record.items():
             numeric = _is_number(value)
             if name in skipped or value is None or (level is Level.REGION and not numeric):
@@ -86,7 +92,7 @@ def feature_rows(source_id: str, level: Level, frame: pd.DataFrame) -> Iterator[
                 "source_id": source_id,
                 "Level": level.value,
                 "RowNumber": position,
-                "Feature": name,
+                "Feature": f"{name} of {response}" if response and name not in _OF_MASK else name,
                 "SeriesInstanceUID": _text(record.get(image_uid)),
                 "Value": float(value) if numeric else None,
                 "Text": None if numeric else _text(value),

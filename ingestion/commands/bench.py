@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from ingestion.benchmarks import catalogue as catalogue_benchmark
-from ingestion.benchmarks import features_reading, features_regions
-from ingestion.benchmarks.deidentification import RUNS, as_markdown, run
+from ingestion.benchmarks import features_filters, features_peers, features_reading, small_counts
+from ingestion.benchmarks.deidentification import RUNS, run
+from ingestion.benchmarks.deidentification_page import as_markdown
 from ingestion.benchmarks.measure import BenchmarkError
 from ingestion.commands.console import console, errors, print_json
 
@@ -90,17 +91,26 @@ def quality(
 def features(
     slices: Annotated[int, typer.Option("--slices", min=2, help="CT slices of the series that is read.")] = 300,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="The tables show medians.")] = 3,
+    peer_environment: Annotated[
+        Path, typer.Option("--peer-environment", help="Folder of one virtual environment for each tool beside.")
+    ] = Path(".bench-features"),
     scratch: Annotated[Path | None, typer.Option("--scratch", help="Where the inputs are made.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
 ) -> None:
-    """CPU seconds of reading a CT series into a volume, of measuring it, and of the features of one region.
+    """CPU seconds of reading a CT series, of measuring it, and of a region's features, beside the tools installed.
 
     Example: cie bench features --out docs/benchmarks-features.md
     """
-    with tempfile.TemporaryDirectory(prefix="cie-bench-", dir=scratch) as folder:
-        report = features_reading.run(Path(folder), slices=slices, rounds=rounds)
-    regions = features_regions.run(rounds=rounds)
-    sections = [features_reading.as_markdown(report), features_regions.as_markdown(regions, rounds=rounds)]
+    with tempfile.TemporaryDirectory(prefix="cie-bench-", dir=scratch) as name:
+        folder, environment = Path(name), peer_environment.absolute()
+        errors.print("measuring: this takes some minutes")
+        report = features_reading.run(folder, slices=slices, rounds=rounds)
+        beside = features_peers.run(folder, environment=environment, slices=slices, rounds=rounds, tell=errors.print)
+    sections = [
+        features_reading.as_markdown(report),
+        features_peers.as_markdown(beside),
+        features_filters.as_markdown(features_filters.run(rounds=rounds), rounds=rounds),
+    ]
     text = "\n".join(["# Benchmarks of features", "", "Made by `cie bench features`.", "", *sections])
     if out is not None:
         out.write_text(text, encoding="utf-8")
@@ -136,3 +146,19 @@ def catalogue(
         print_json(catalogue_benchmark.as_json(report))
     else:
         console.print(text, markup=False, highlight=False)
+
+
+@app.command()
+def counts(
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Pairs of worlds.")] = 20,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the page here (Markdown).")] = None,
+) -> None:
+    """Attacks on public counts, replayed against ours and against the defaults of Samply Focus.
+
+    Example: cie bench counts --out docs/benchmarks-counts.md
+    """
+    errors.print("replaying: this takes some minutes")
+    text = small_counts.as_markdown(small_counts.run(rounds=rounds), rounds=rounds)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    console.print(text, markup=False, highlight=False)

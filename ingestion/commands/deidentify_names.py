@@ -20,7 +20,7 @@ def write_names(target: Path, outcome: FolderOutcome) -> None:
     # a name that is no text in UTF-8 is told by its bytes: the list must open everywhere
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         table = csv.writer(stream)
-        table.writerow(("name", "series", "object", "state", "reason", "rule", "detail"))
+        table.writerow(("name", "series", "object", "state", "reason", "rule", "detail", "result"))
         rows = [
             (
                 outcome.names.get(item.object_hash, ""),
@@ -30,6 +30,7 @@ def write_names(target: Path, outcome: FolderOutcome) -> None:
                 item.refusal.reason.value if item.refusal else "",
                 item.refusal.rule if item.refusal else "",
                 item.refusal.detail if item.refusal else "",
+                item.store_key or "",
             )
             for series in outcome.outcomes
             for item in series.instances

@@ -10,6 +10,7 @@ import typer
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.features.feature_units import feature_unit, unit_text
 from ingestion.features.ibsi import SettingsError, feature_table
+from ingestion.features.ibsi.filters.settings import BOUNDARY_CODES, Boundary, filter_table
 from ingestion.features.intensity import INTENSITY_FEATURES
 from ingestion.features.local import InputError, LocalFeatures, measure_files
 from ingestion.features.local_long import long_rows
@@ -17,6 +18,8 @@ from ingestion.features.settings import FeatureSettings
 from ingestion.features.tasks import REFUSALS
 
 SUFFIXES = (".csv", ".parquet", ".json")
+FILTER = "filter"
+"""In the place of a family."""
 PROVENANCE = frozenset({"Region", "Unit", "ImageDigest", "Settings", "SettingsDigest", "Tool", "ToolVersion"})
 
 
@@ -31,7 +34,8 @@ def register(app: typer.Typer) -> None:
             typer.Argument(metavar="[MASK]", help="DICOM SEG or RTSTRUCT, or NIfTI with one label per region."),
         ] = None,
         settings: Annotated[
-            Path | None, typer.Option("--settings", help="YAML in IBSI's vocabulary: see docs/features.md.")
+            list[Path] | None,
+            typer.Option("--settings", help="YAML in IBSI's vocabulary: see docs/features.md. Again for further rows."),
         ] = None,
         out: Annotated[Path | None, typer.Option("--out", help="Also write .csv, .parquet or .json.")] = None,
         long: Annotated[bool, typer.Option("--long", help="One row per feature, with code, unit and refusal.")] = False,
@@ -40,7 +44,8 @@ def register(app: typer.Typer) -> None:
             typer.Option("--sr", help="Also write a DICOM structured report (TID 1500) of a SEG or RTSTRUCT."),
         ] = None,
         listing: Annotated[
-            bool, typer.Option("--list", help="List every feature with code, unit and section of the manual; no input.")
+            bool,
+            typer.Option("--list", help="List every feature with code, unit and section, and the filters; no input."),
         ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
@@ -52,26 +57,61 @@ def register(app: typer.Typer) -> None:
             if out is not None and out.suffix not in SUFFIXES:
                 raise InputError(f"{out}: give a name that ends in {', '.join(SUFFIXES)}")
             if listing:
-                _output(feature_table(), out, as_json, _show_list)
+                _output([*feature_table(), *filter_rows()], out, as_json, _show_list)
                 return
             if image is None:
                 raise InputError("give an IMAGE, and a MASK for its regions; or --list")
-            chosen = FeatureSettings() if settings is None else FeatureSettings.from_yaml(settings)
-            found = measure_files(image, mask, chosen)
+            chosen = _settings(settings or [])
+            if report is not None and len(chosen) > 1:
+                raise InputError(f"{report}: a report is written by one file of settings; give --settings once")
+            found = [measure_files(image, mask, one) for one in chosen]
             if report is not None:
-                _write_report(report, found)
+                _write_report(report, found[0])
         except (InputError, SettingsError) as error:
             errors.print(str(error), markup=False)
             raise typer.Exit(2) from None
         except REFUSALS as refusal:
             errors.print(f"refused, since a value would be a guess: {refusal}", markup=False)
             raise typer.Exit(1) from None
-        _output(long_rows(found) if long else found.rows(), out, as_json, lambda rows: _show(found, rows))
-        refused = [region for region in found.regions if region.refusal is not None]
+        listed = [long_rows(one) if long else one.rows() for one in found]
+        _output([row for rows in listed for row in rows], out, as_json, lambda _: list(map(_show, found, listed)))
+        refused = [region for one in found for region in one.regions if region.refusal is not None]
         for region in refused:
             errors.print(f"region {region.number} refused: {region.refusal} {region.detail or ''}", markup=False)
         if refused:
             raise typer.Exit(1)
+
+
+def _settings(paths: list[Path]) -> list[FeatureSettings]:
+    """Of each file, in order; the default without one.
+
+    Raises:
+        SettingsError: with what is wrong in all of them, or two that say the same.
+    """
+    found: dict[str, FeatureSettings] = {}
+    wrong: list[str] = []
+    for path in paths:
+        try:
+            one = FeatureSettings.from_yaml(path)
+        except SettingsError as error:
+            wrong.append(str(error))
+            continue
+        if one.digest in found:
+            wrong.append(f"{path}: says what another file of settings says; leave one out")
+        found[one.digest] = one
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return list(found.values()) or [FeatureSettings()]
+
+
+def filter_rows() -> list[dict[str, str]]:
+    """The filters as rows of the list of features."""
+    empty = dict.fromkeys(feature_table()[0], "")
+    return [
+        empty | {"Family": FILTER, "Code": row["Code"], "Name": row["Filter"], "Column": row["Code"],
+                 "Parameters": row["Parameters"]}
+        for row in filter_table()
+    ]  # fmt: skip
 
 
 def _output(rows: list[Any], out: Path | None, as_json: bool, show: Any) -> None:
@@ -110,8 +150,15 @@ def _write_report(path: Path, found: LocalFeatures) -> None:
 
 def _show_list(rows: list[dict[str, str]]) -> None:
     names = ("Code", "Name", "AggregationCode", "Unit", "Family", "Section")
-    title = f"{len(rows)} features of the IBSI reference manual; u: unit of the image"
-    print_whole(make_table(title, [(name, False) for name in names], [[row[name] for name in names] for row in rows]))
+    features = [row for row in rows if row["Family"] != FILTER]
+    title = f"{len(features)} features of the IBSI reference manual; u: unit of the image"
+    listed = [[row[name] for name in names] for row in features]
+    print_whole(make_table(title, [(name, False) for name in names], listed))
+    filters = [[row["Code"], row["Name"], row["Parameters"]] for row in rows if row["Family"] == FILTER]
+    columns = [("Code", False), ("filter", False), ("parameters", False)]
+    print_whole(make_table("filters of IBSI-2; *: must be given", columns, filters))
+    conditions = (f"{one.value} {BOUNDARY_CODES.get(one, '')}".strip() for one in Boundary)
+    console.print(f"dimension: 2D, 3D; boundary: {', '.join(conditions)}")
 
 
 def _show(found: LocalFeatures, rows: list[dict[str, Any]]) -> None:

@@ -6,7 +6,10 @@ import datetime as dt
 import re
 
 _DATE = re.compile(r"^(\d{4})\.?(\d{2})\.?(\d{2})$", re.ASCII)
-_DATETIME = re.compile(r"^(\d{8})(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?$", re.ASCII)
+_DATETIME = re.compile(
+    r"^(\d{8})((?:[01]\d|2[0-3])(?:[0-5]\d(?:(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?)?([+-]\d{4})?$", re.ASCII
+)
+"""Only a time of day may stand behind the day: six digits that are none can be anybody's number."""
 
 
 def shift_date(text: str, days: int) -> str | None:

@@ -92,6 +92,7 @@ def deidentify_folder(
         )
         beside = tuple(taken.items.get(item.object_hash) for item in companions.get(series_uid, ()))
         tasks.append(SeriesTask(series_uid, members, connector, key, policy, target, beside, linkage=linkage))
+    progress(0, len(tasks))
     for done, outcome in enumerate(fanout.run(process, tasks), start=1):
         outcomes.append(crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result)
         progress(done, len(tasks))

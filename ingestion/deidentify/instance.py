@@ -31,11 +31,11 @@ from ingestion.deidentify.structured import (
 from ingestion.deidentify.study import RawObject, Rewritten, StudyRewriter, open_object, shared_runs
 from ingestion.deidentify.text import IdentityCollector, StudyCleaner
 from ingestion.dicom.elements import Buffer
-from ingestion.dicom.header import ValueMemo, read_header
+from ingestion.dicom.header import Header, ValueMemo, read_header
 from ingestion.dicom.nested import nested_values
 from ingestion.dicom.reading import InstanceIds
 from ingestion.dicom.runs import SharedRuns
-from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS
+from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
 SUMMARY_KEYWORDS = tuple(dict.fromkeys((*SERIES_KEYWORDS, *INSTANCE_KEYWORDS)))
@@ -52,6 +52,7 @@ class DeidentifiedInstance:
     pixels: dict[str, Any] | None
     values: ValueMemo = field(repr=False)
     raw: RawFacts = field(repr=False)
+    raw_header: Header = field(repr=False)
 
     @property
     def ids(self) -> InstanceIds:
@@ -81,12 +82,22 @@ class DeidentifiedInstance:
     @cached_property
     def dataset(self) -> Dataset:
         """The attributes that a manifest tells, of the result, decoded from its header; no pixels."""
-        header = read_header(self.rewritten.header, 0, self.rewritten.encoding)
-        dataset = header.dataset(SUMMARY_KEYWORDS, memo=self.values)
-        for element in nested_values(header):
-            if element.tag not in dataset:
-                dataset.add(element)
-        return dataset
+        return _told(read_header(self.rewritten.header, 0, self.rewritten.encoding), self.values)
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Keywords of a manifest's header that had a value as delivered and have none in the result."""
+        raw = summarise(_told(self.raw_header, ValueMemo()), SERIES_KEYWORDS)
+        return tuple(sorted(raw.keys() - summarise(self.dataset, SERIES_KEYWORDS).keys()))
+
+
+def _told(header: Header, memo: ValueMemo) -> Dataset:
+    """The attributes that a manifest tells."""
+    dataset = header.dataset(SUMMARY_KEYWORDS, memo=memo)
+    for element in nested_values(header):
+        if element.tag not in dataset:
+            dataset.add(element)
+    return dataset
 
 
 @dataclass(slots=True)
@@ -154,15 +165,15 @@ class InstanceDeidentifier:
                 cleaner=rewriter.cleaner,
                 pseudonyms=self.pseudonyms,
             )
-            return DeidentifiedInstance(rewriter.rewrite(ready), None, self._values, facts)
+            return DeidentifiedInstance(rewriter.rewrite(ready), None, self._values, facts, opened.header)
         if not self.look_at_pixels:
-            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values, facts)
+            return DeidentifiedInstance(rewriter.rewrite(opened), None, self._values, facts, opened.header)
         pixels = self._pixels.run(opened, face=face, decision=decision, screened=screened)
         said = self._declaration
         if pixels.codes or pixels.states:
             said = said.with_pixels(pixels.codes, pixels.states)
         rewritten = rewriter.rewrite(pixels.opened, declaration=said)
-        return DeidentifiedInstance(rewritten, pixels.to_json(), self._values, facts)
+        return DeidentifiedInstance(rewritten, pixels.to_json(), self._values, facts, opened.header)
 
     def _rewriter(self, patient: PatientIdentity, texts: frozenset[Text], cleared: frozenset[int]) -> StudyRewriter:
         key = (patient, texts - self.known, cleared)

@@ -54,9 +54,10 @@ ASKED = (
 """What the assessment looks at, and what it goes by."""
 DESCRIPTION = (
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "PlanarConfiguration", "NumberOfFrames", "SOPInstanceUID", "WindowCenter", "WindowWidth",
+    "PixelRepresentation", "PlanarConfiguration", "NumberOfFrames", "WindowCenter", "WindowWidth",
     "RescaleSlope", "RescaleIntercept",
 )  # fmt: skip
+_FRAMES = 0x00280008
 _ASKED_TAGS = tuple(tag for keyword in ASKED if (tag := tag_for_keyword(keyword)) is not None)
 MOST_JUDGED = 1024
 """Kinds of header whose assessment is remembered; the slices of a series share one."""
@@ -83,6 +84,7 @@ class PixelWorker:
 
     policy: Policy
     _judged: dict[tuple[object, ...], Assessment] = field(default_factory=dict, repr=False)
+    _described: ValueMemo = field(default_factory=ValueMemo, repr=False)
 
     @property
     def _on_text(self) -> PixelPolicy:
@@ -110,8 +112,9 @@ class PixelWorker:
         if place.encapsulated and not self._on_text.screen_compressed:
             return None
         if len(opened.buffer) >= MAPPED_FROM and not place.encapsulated:
-            return screen_parts(_native_frames(opened, place), detector=_WhenNeeded(), memory=memory)
-        light = _pixels_only(opened, place)
+            frames = _native_frames(opened, place, self._described)
+            return screen_parts(frames, detector=_WhenNeeded(), memory=memory)
+        light = _pixels_only(opened, place, self._described)
         return None if light is None else screen_parts((light,), detector=_WhenNeeded(), memory=memory)
 
     def run(
@@ -245,9 +248,10 @@ def _detector() -> TextDetector:
     return found
 
 
-def _description(opened: RawObject) -> Dataset:
-    """What describes the pixels, without attributes that are there and empty: decoders take them for values."""
-    light = opened.header.dataset(DESCRIPTION, memo=ValueMemo())
+def _description(opened: RawObject, memo: ValueMemo) -> Dataset:
+    """What describes the pixels, without attributes that are there and empty: decoders take them for values. Its
+    elements are those of ``memo``: they are replaced, never changed."""
+    light = opened.header.dataset(DESCRIPTION, memo=memo)
     for element in list(light):
         if element.is_empty:
             del light[element.tag]
@@ -256,12 +260,12 @@ def _description(opened: RawObject) -> Dataset:
     return light
 
 
-def _native_frames(opened: RawObject, place: PixelPlace) -> Iterator[Dataset]:
+def _native_frames(opened: RawObject, place: PixelPlace, memo: ValueMemo) -> Iterator[Dataset]:
     """The frames of a large native object, one by one, each described as an object of its own."""
-    light = _description(opened)
+    light = _description(opened, memo)
     frames = int(light.get("NumberOfFrames") or 1) or 1
     length = pixel_description(opened.header).exact // frames
-    light.NumberOfFrames = 1
+    light.add_new(_FRAMES, "IS", 1)
     for number in range(frames):
         frame = bytes(place.value[number * length : (number + 1) * length])
         light.add_new(PIXEL_DATA, "OW" if light.get("BitsAllocated", 8) > 8 else "OB", frame)
@@ -269,11 +273,11 @@ def _native_frames(opened: RawObject, place: PixelPlace) -> Iterator[Dataset]:
         let_go(opened.buffer)
 
 
-def _pixels_only(opened: RawObject, place: PixelPlace) -> Dataset | None:
+def _pixels_only(opened: RawObject, place: PixelPlace, memo: ValueMemo) -> Dataset | None:
     """What is needed to decode the pixels, without parsing the rest; None where that is not enough."""
     if place.tag != PIXEL_DATA or opened.header.text(PHOTOMETRIC).startswith("PALETTE"):
         return None
-    light = _description(opened)
+    light = _description(opened, memo)
     light.add_new(PIXEL_DATA, "OW" if light.get("BitsAllocated", 8) > 8 else "OB", bytes(place.value))
     light["PixelData"].is_undefined_length = place.encapsulated
     return light

@@ -9,12 +9,23 @@ What is where: PS3.5 sections 7.1 (elements), 7.5 (sequences), 7.8 (private bloc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify.codes import CODE_VALUE, is_published_code
 from ingestion.deidentify.declaration import DECLARED, KEEPS_HISTORY, METHOD, METHOD_CODES, History, cleaned_methods
+from ingestion.deidentify.element_rewriter import (
+    KEEP,
+    RECURSE,
+    REMOVE,
+    TREATMENTS,
+    ElementRewriter,
+    PixelCleaner,
+    is_sequence,
+    padded,
+    vrs,
+)
 from ingestion.deidentify.rules import Rule, TextKind, Treatment
 from ingestion.deidentify.scopes import MAX_KEY, Block, Done, Part, RunDone, Scope, ScopeMemo
 from ingestion.deidentify.values import Element
@@ -26,12 +37,9 @@ from ingestion.dicom.encoding import (
     ITEM,
     ITEM_END,
     LONG_VRS,
-    MAX_SHORT,
     SEQUENCE_END,
     SHORT_VRS,
     UNDEFINED,
-    dictionary_vr,
-    padding,
 )  # fmt: skip
 from ingestion.dicom.header import (
     CHARSET,
@@ -47,14 +55,8 @@ from ingestion.dicom.runs import NO_RUNS, Run, Runs
 
 MAX_ELEMENTS = 8_000_000
 """Most elements of one object: an enhanced multi-frame object of 2,000 frames has about 200,000."""
-TREATMENTS = tuple(Treatment)
-_REMOVE, _KEEP, _RECURSE = (TREATMENTS.index(item) for item in (Treatment.REMOVE, Treatment.KEEP, Treatment.RECURSE))
-_REMOVE_RULE = Rule(Treatment.REMOVE, "it has no place in a data set, or none that can be judged")
-_PIXEL_TREATMENTS = frozenset({Treatment.KEEP, Treatment.CLEAN})
 _SEQUENCE_TREATMENTS = frozenset({Treatment.KEEP, Treatment.CLEAN, Treatment.RECURSE, Treatment.DUMMY, Treatment.UID})
 """A sequence under one of these keeps its items, each rewritten: a required one must not be empty."""
-PixelCleaner = Callable[[Buffer, int, int, bool], list[Part]]
-"""Pixel value from, to (in the buffer), whether encapsulated: the parts to write instead."""
 
 
 class DataSetRewriter:
@@ -63,11 +65,10 @@ class DataSetRewriter:
     def __init__(self, buffer: Buffer, memo: ScopeMemo, pixels: PixelCleaner, runs: Runs = NO_RUNS) -> None:
         self.buffer = buffer
         self.runs = runs
-        self.view = memoryview(buffer)
         self.memo = memo
         self.values = memo.values
-        self.clean_pixels = pixels
-        self.counts = [0] * len(TREATMENTS)
+        self.element = ElementRewriter(buffer, memo.values, pixels)
+        self.counts = self.element.counts
         self.budget: Iterator[int] = iter(range(MAX_ELEMENTS))
         self.history = History([], [])
         self.pixels: list[Part] = []
@@ -135,7 +136,7 @@ class DataSetRewriter:
                 if tag in PIXELS and not scope.path:
                     if self.pixels:
                         raise malformed("dicom.pixels", "pixel data is there twice")
-                    position = self._pixel_data(scope, tag, vr, position, value, length)
+                    self.pixels, position = self.element.pixel_data(scope, tag, vr, position, value, length)
                     parts, append = self.after, self.after.append
                     continue
                 block = blocks.get(group << 8 | number >> 8) if group & 1 else None
@@ -164,12 +165,12 @@ class DataSetRewriter:
                         again = self.memo.scope(scope.book, scope.path, encoding, charset)
                         return self.data_set(start, end, again, delimited=delimited, charset_seen=True)
                     charset_seen = True
-                    counts[_KEEP] += 1
-                    append(self._padded(scope, tag, "CS", key, value - position) if charset.known else b"")
+                    counts[KEEP] += 1
+                    append(padded(scope.encoding, tag, "CS", key, value - position) if charset.known else b"")
                     position = stop
                     continue
                 if group & 1 and 0x0F < number < 0x100:
-                    self._creator(scope, blocks, parts, tag, key, value - position)
+                    self.element.creator(scope, blocks, parts, tag, key, value - position)
                     position = stop
                     continue
                 done = self._decide(scope, block, tag, vr, position, value, stop, end)
@@ -190,8 +191,8 @@ class DataSetRewriter:
         for block in blocks.values():
             if not block.used:
                 block.parts[block.place] = b""
-                counts[_KEEP] -= 1
-                counts[_REMOVE] += 1
+                counts[KEEP] -= 1
+                counts[REMOVE] += 1
         return written, position
 
     def _run(self, scope: Scope, blocks: dict[int, Block], run: Run, position: int) -> bytes:
@@ -233,7 +234,7 @@ class DataSetRewriter:
                 done = memo.get(self.buffer[start:stop])
                 if done is None:
                     done = self._decide(scope, block, item.tag, item.vr, start, value, stop, stop)
-                one = self._counted(done)
+                one = self.element.counted(done)
             if one:
                 written.append(one)
                 if block is not None:
@@ -246,42 +247,23 @@ class DataSetRewriter:
             tuple(used),
         )
 
-    def _counted(self, done: Done) -> Part:
-        out, treatment, inner = done
-        self.counts[treatment] += 1
-        for index, number in enumerate(inner or ()):
-            self.counts[index] += number
-        return out
-
-    def _rule(self, scope: Scope, block: Block | None, tag: int, vr: str) -> Rule:
-        group, number = tag >> 16, tag & 0xFFFF
-        if number == 0 or group in (0x0002, 0xFFFC):
-            return _REMOVE_RULE  # group lengths would be wrong; meta information and padding have their own places
-        if group & 1:
-            if block is None or not block.creator or group < 0x0009 or group == 0xFFFF:
-                return _REMOVE_RULE
-            return scope.book.private(block.creator, group, number & 0xFF, vr, path=scope.path)
-        if group == PIXEL_GROUP and scope.path:
-            return _REMOVE_RULE  # an icon can show what its image does
-        return scope.book.rule(tag, vr, path=scope.path)
-
     def _decide(
         self, scope: Scope, block: Block | None, tag: int, vr: bytes, position: int, value: int, stop: int, end: int
     ) -> Done:
         """What an element of ordinary size becomes; remembered where it depends on nothing but its bytes."""
-        own, kind = self._vrs(scope, tag, vr)
+        own, kind = vrs(scope, tag, vr)
         if not scope.path and tag in DECLARED:
             return self._history(scope, tag, kind, value, stop)
         if tag == CODE_VALUE and is_published_code(
             self.buffer, value, stop, end=end, encoding=scope.encoding, cleaner=self.values.cleaner
         ):
             key = self.buffer[position:stop]
-            return self._padded(scope, tag, own, key, value - position), _KEEP, None
-        rule = self._rule(scope, block, tag, kind)
-        if self._is_sequence(own, kind, rule):
+            return padded(scope.encoding, tag, own, key, value - position), KEEP, None
+        rule = self.element.rule(scope, block, tag, kind)
+        if is_sequence(own, kind, rule):
             done = self._whole_sequence(scope, rule, tag, own, value, stop)
         else:
-            done = self._value(scope, block, rule, tag, own, kind, position, value, stop)
+            done = self.element.value(scope, block, rule, tag, own, kind, position, value, stop)
         if tag != CODE_VALUE:
             key = self.buffer[position:stop]
             memo = scope.memo if block is None else block.memo
@@ -289,71 +271,12 @@ class DataSetRewriter:
             self.memo.held += len(key) + len(done[0]) + 200  # what an entry takes beside its bytes
         return done
 
-    def _vrs(self, scope: Scope, tag: int, vr: bytes) -> tuple[str, str]:
-        """The VR that is written, and the one that the value has: the dictionary's for what calls itself unknown."""
-        if scope.encoding.implicit:
-            kind = dictionary_vr(tag)
-            return kind, kind
-        own = vr.decode("ascii")
-        return own, dictionary_vr(tag) if own == "UN" else own
-
-    def _is_sequence(self, own: str, kind: str, rule: Rule) -> bool:
-        return kind == "SQ" or (own == "UN" and rule.treatment is Treatment.RECURSE)
-
-    def _value(
-        self, scope: Scope, block: Block | None, rule: Rule, tag: int, own: str, kind: str, position: int, value: int,
-        stop: int,
-    ) -> Done:  # fmt: skip
-        if not tag >> 16 & 1 and kind != "SQ" and dictionary_vr(tag) == "SQ":
-            return b"", _REMOVE, None  # a sequence by the dictionary that is none here: nobody knows what it is
-        old = self.buffer[value:stop]
-        creator = None if block is None else block.creator
-        element = Element(tag, kind, bool(scope.path), scope.encoding, scope.charset, creator)
-        new = self.values.treat(rule, element, old)
-        if new is None or (own.encode() in SHORT_VRS and len(new) > MAX_SHORT and not scope.encoding.implicit):
-            return b"", _REMOVE, None
-        treatment = TREATMENTS.index(rule.treatment)
-        if new is old:
-            return self._padded(scope, tag, own, self.buffer[position:stop], value - position), treatment, None
-        if len(new) & 1:
-            new += padding(rule.vr or kind)
-        return scope.encoding.write(tag, own, new), treatment, None
-
-    def _padded(self, scope: Scope, tag: int, vr: str, element: bytes, head: int) -> bytes:
-        """An untouched element: as it is, or padded where its length is odd (PS3.5 section 7.1.1)."""
-        return element if not (len(element) - head) & 1 else scope.encoding.write(tag, vr, element[head:])
-
-    def _creator(
-        self, scope: Scope, blocks: dict[int, Block], parts: list[Part], tag: int, element: bytes, head: int
-    ) -> None:
-        """A private creator (PS3.5 section 7.8.1) opens its block; it is written if something of the block is."""
-        if element not in scope.creators:
-            scope.creators[element] = self._creator_name(scope, element, head)
-        name, place = scope.creators[element], (tag >> 16) << 8 | (tag & 0xFF)
-        known = blocks.get(place)
-        if known is not None or name is None:
-            # Twice: the first stays. After another name it is not known whose the elements are that follow.
-            if known is not None and known.creator != name:
-                known.memo, known.creator = {}, ""
-            self.counts[_REMOVE] += 1
-            return
-        self.counts[_KEEP] += 1
-        blocks[place] = Block(name, scope.private.setdefault(name, {}), parts, len(parts))
-        parts.append(self._padded(scope, tag, "LO", element, head))
-
-    def _creator_name(self, scope: Scope, element: bytes, head: int) -> str | None:
-        if not scope.encoding.implicit and element[4:6] not in (b"LO", b"UN"):
-            return None
-        name = scope.charset.decode(element[head:])
-        name = None if name is None else name.strip(" \0")
-        return name if name and not self.values.cleaner.finds_identity(name) else None
-
     def _whole_sequence(self, scope: Scope, rule: Rule, tag: int, own: str, value: int, stop: int) -> Done:
         """A sequence of known length."""
         if rule.treatment is Treatment.EMPTY:
             return scope.encoding.write(tag, own, b""), TREATMENTS.index(Treatment.EMPTY), None
         if rule.treatment not in _SEQUENCE_TREATMENTS:
-            return b"", _REMOVE, None
+            return b"", REMOVE, None
         unknown = own == "UN" and not scope.encoding.implicit
         before = tuple(self.counts)
         try:
@@ -362,10 +285,10 @@ class DataSetRewriter:
             if own != "UN":
                 raise
             self.counts[:] = before
-            return b"", _REMOVE, None  # unknown, and no sequence inside: nobody knows what it is
+            return b"", REMOVE, None  # unknown, and no sequence inside: nobody knows what it is
         inner = tuple(after - earlier for after, earlier in zip(self.counts, before, strict=True))
         self.counts[:] = before
-        return scope.encoding.write(tag, own, b"".join(parts)), _RECURSE, inner
+        return scope.encoding.write(tag, own, b"".join(parts)), RECURSE, inner
 
     def _inner(self, scope: Scope, tag: int, *, unknown: bool) -> Scope:
         """The scope of a sequence's items; inside an unknown VR they are implicit (PS3.5 section 6.2.2, note 2).
@@ -422,25 +345,25 @@ class DataSetRewriter:
         self, scope: Scope, block: Block | None, tag: int, vr: bytes, position: int, value: int, length: int
     ) -> tuple[list[Part], int]:
         """An element that is not remembered: of undefined length, long, or of the pixel group."""
-        own, kind = self._vrs(scope, tag, vr)
+        own, kind = vrs(scope, tag, vr)
         stop = value + length
         if length == UNDEFINED and tag in PIXELS:
-            self.counts[_REMOVE] += 1
+            self.counts[REMOVE] += 1
             return [], end_of_fragments(self.buffer, value, scope.encoding) + 8
         if not scope.path and tag in DECLARED:
             stop = stop if length != UNDEFINED else end_of_sequence(self.buffer, value, scope.encoding, depth=1)
             self.counts[self._history(scope, tag, kind, value, stop, open_ended=length == UNDEFINED)[1]] += 1
             return [], stop
-        rule = self._rule(scope, block, tag, kind)
+        rule = self.element.rule(scope, block, tag, kind)
         if length == UNDEFINED:
             return self._open_sequence(scope, rule, tag, own, kind, position, value)
-        if self._is_sequence(own, kind, rule):
+        if is_sequence(own, kind, rule):
             done = self._whole_sequence(scope, rule, tag, own, value, stop)
         elif rule.treatment is Treatment.KEEP and own in ("OB", "OW", "OD", "OF", "OL", "OV", "UN") and kind == own:
-            return self._long_binary(scope, tag, own, position, value, stop), stop
+            return self.element.long_binary(scope, tag, own, position, value, stop), stop
         else:
-            done = self._value(scope, block, rule, tag, own, kind, position, value, stop)
-        out = self._counted(done)
+            done = self.element.value(scope, block, rule, tag, own, kind, position, value, stop)
+        out = self.element.counted(done)
         return [out] if out else [], stop
 
     def _open_sequence(
@@ -452,7 +375,7 @@ class DataSetRewriter:
         unknown = own == "UN" and not scope.encoding.implicit
         if rule.treatment in _SEQUENCE_TREATMENTS:
             inner = self._inner(scope, tag, unknown=unknown)
-            self.counts[_RECURSE] += 1
+            self.counts[RECURSE] += 1
             parts, stop = self._sequence(value, None, inner)
             return [self.buffer[position:value], *parts], stop
         encoding = IMPLICIT_LITTLE if unknown else scope.encoding
@@ -460,18 +383,8 @@ class DataSetRewriter:
         if rule.treatment is Treatment.EMPTY and kind == "SQ":
             self.counts[TREATMENTS.index(Treatment.EMPTY)] += 1
             return [scope.encoding.write(tag, own, b"")], stop
-        self.counts[_REMOVE] += 1
+        self.counts[REMOVE] += 1
         return [], stop
-
-    def _long_binary(self, scope: Scope, tag: int, own: str, position: int, value: int, stop: int) -> list[Part]:
-        """Kept where it lies, once nobody's name was found in it."""
-        if self.values.readable(self.view[value:stop]):
-            self.counts[_REMOVE] += 1
-            return []
-        self.counts[_KEEP] += 1
-        if not (stop - value) & 1:
-            return [self.view[position:stop]]
-        return [scope.encoding.write_head(tag, own, stop - value + 1), self.view[value:stop], b"\0"]
 
     def _history(self, scope: Scope, tag: int, kind: str, value: int, stop: int, *, open_ended: bool = False) -> Done:
         """What is declared anew is taken out; the earlier methods and their codes are kept for the new ones."""
@@ -487,30 +400,6 @@ class DataSetRewriter:
                 code_value = scope.encoding.tag.pack(CODE_VALUE >> 16, CODE_VALUE & 0xFFFF)
                 self.history.items += [body for body in bodies if code_value in body]
         return b"", TREATMENTS.index(rule.treatment), None
-
-    def _pixel_data(self, scope: Scope, tag: int, vr: bytes, position: int, value: int, length: int) -> int:
-        """The top level's pixel data, set aside; the position after it."""
-        own, kind = self._vrs(scope, tag, vr)
-        if own not in ("OB", "OW", "OF", "OD", "UN"):
-            raise malformed("dicom.pixels", "pixel data of a VR that holds no pixels")
-        stop = end_of_fragments(self.buffer, value, scope.encoding) if length == UNDEFINED else value + length
-        after = stop + 8 if length == UNDEFINED else stop
-        if scope.book.rule(tag, kind, path=()).treatment not in _PIXEL_TREATMENTS:
-            self.counts[_REMOVE] += 1
-            return after
-        self.counts[_KEEP] += 1
-        parts = self.clean_pixels(self.buffer, value, stop, length == UNDEFINED)
-        if length == UNDEFINED:
-            end = scope.encoding.write_item(SEQUENCE_END)
-            self.pixels = [self.buffer[position:value], *parts, end]
-            return after
-        size = sum(len(part) for part in parts)
-        if size & 1:
-            parts, size = [*parts, b"\0"], size + 1
-        same = size == length
-        head = self.buffer[position:value] if same else scope.encoding.write_head(tag, own, size)
-        self.pixels = [head, *parts]
-        return after
 
 
 def _creator_of(blocks: dict[int, Block], place: int) -> str | None:

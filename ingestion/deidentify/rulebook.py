@@ -31,6 +31,12 @@ IDENTITY = {
 CLASS_UIDS = frozenset({0x00080016, 0x0008001A, 0x0008001B, 0x00081150, 0x00041510, 0x00041512, 0x0004151A})
 """SOP classes and transfer syntaxes: they say what an object is, also those of makers."""
 TEXT_VALUE, SPECIMEN_STEPS = 0x0040A160, 0x00400612
+CODE_MEANING = 0x00080104
+TYPED_CODES = frozenset({
+    0x00081032, 0x00081084, 0x00120064, 0x00321064, 0x00400008, 0x00400260, 0x0040100A, 0x00401012,
+})  # fmt: skip
+"""Procedures, protocols, reasons, diagnoses, earlier de-identification: hospitals make codes for these, and people type
+what they mean. Other codes are of what devices and programs know."""
 FILE_META_KEPT = frozenset({0x00020001, 0x00020002, 0x00020010})
 _DECLARED = {
     0x00120062: "says that identities were removed",
@@ -104,8 +110,10 @@ class CompiledRules:
         if group == 0x0002 and tag not in rows():
             kept = tag in FILE_META_KEPT
             return Rule(Treatment.KEEP if kept else Treatment.REMOVE, "file meta information: written anew")
-        if not tag & 0xFFFF or group in (0x0000, 0xFFFC):
-            return Rule(Treatment.REMOVE, "a length of a group, a command or padding: no part of a data set")
+        if not tag & 0xFFFF or group in (0x0000, 0x0004, 0xFFFC):
+            return Rule(
+                Treatment.REMOVE, "a length of a group, a command, a directory's or padding: no part of a data set"
+            )
         if group & 0xFF00 in (0x5000, 0x6000):
             return Rule(
                 Treatment.REMOVE,
@@ -144,6 +152,9 @@ class CompiledRules:
             return Rule(Treatment.ACCESSION, "a keyed number, by which reports can be joined", fallback=_fallback(kind))
         if tag == TEXT_VALUE and parent == SPECIMEN_STEPS:
             return Rule(Treatment.DUMMY, "the identifier of a specimen, or who prepared it", fallback=Treatment.DUMMY)
+        if tag == CODE_MEANING and parent in TYPED_CODES:
+            return Rule(Treatment.CLEAN, "the meaning of a code that a hospital may have made", TextKind.DESCRIPTOR,
+                        fallback=_fallback(kind))  # fmt: skip
         row = rows().get(tag)
         if row is not None:
             return self._of_row(row, tag, vr, kind)

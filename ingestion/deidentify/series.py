@@ -87,6 +87,7 @@ class _Stored:
     instances: list[ManifestInstance] = field(default_factory=list)
     header: dict[str, object] = field(default_factory=dict)
     varying: set[str] = field(default_factory=set)
+    withheld: tuple[str, ...] = ()
     patient: str = ""
     study: str = ""
 
@@ -94,6 +95,7 @@ class _Stored:
         own = summarise(done.dataset, SERIES_KEYWORDS) | {"TransferSyntaxUID": done.new_ids.transfer_syntax_uid}
         if not self.instances:
             self.header, self.patient, self.study = own, done.new_ids.patient.patient_id, done.new_ids.study_uid
+            self.withheld = done.withheld
         else:
             self.varying |= {k for k in own.keys() | self.header.keys() if own.get(k) != self.header.get(k)}
         self.instances.append(instance)
@@ -229,6 +231,7 @@ class _SeriesWorker:
             varying=tuple(sorted(self._stored.varying)),
             instances=tuple(sorted(self._stored.instances, key=lambda item: item.SOPInstanceUID)),
             face=None if self.face is None else self.face.to_json(),
+            withheld=self._stored.withheld,
         )
 
     def _conflicts(self, objects: list[TaskObject]) -> frozenset[str]:

@@ -17,8 +17,9 @@ from ingestion.deidentify.pixels.decision import box_to_text
 from ingestion.deidentify.pixels.screening import Screened
 from ingestion.deidentify.pixels.series_memory import SeriesMemory
 from ingestion.deidentify.pixels.text_screen import find_screen
-from ingestion.deidentify.study import open_object
+from ingestion.deidentify.study import open_object, shared_runs
 from ingestion.dicom.elements import Buffer
+from ingestion.dicom.runs import SharedRuns
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class SeriesText:
 
     worker: PixelWorker
     _memory: SeriesMemory = field(default_factory=SeriesMemory, repr=False)
+    _shared: SharedRuns | None = field(default_factory=shared_runs, repr=False)
     _seen: dict[str, tuple[int, Screened]] = field(default_factory=dict, repr=False)
     _together: str | None = None
 
@@ -36,7 +38,7 @@ class SeriesText:
         Raises:
             InstanceRefusedError: it cannot be read, or is of a kind that no rule covers.
         """
-        screened = self.worker.screen(open_object(raw), memory=self._memory)
+        screened = self.worker.screen(open_object(raw, self._shared), memory=self._memory)
         if screened is not None:
             self._seen[name] = (zlib.crc32(raw), screened)
 

@@ -6,32 +6,30 @@ most of them views of the input. The same raw bytes give the same result, whatev
 
 from __future__ import annotations
 
-import bisect
 import mmap
-import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import itemgetter
 
-from pydicom.uid import UID, RLELossless
+from pydicom.uid import UID
 
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify import CODE_VERSION
 from ingestion.deidentify.codes import CODE_VALUE
 from ingestion.deidentify.declaration import DECLARED, PIXEL_STATES, Declaration, declared_elements
-from ingestion.deidentify.pixels.fragments import clean_fragments
-from ingestion.deidentify.pixels.rle_tail import without_tails
-from ingestion.deidentify.rewriter import TREATMENTS, DataSetRewriter
+from ingestion.deidentify.element_rewriter import TREATMENTS
+from ingestion.deidentify.pixels.fragments import Encapsulated, clean_fragments
+from ingestion.deidentify.rewriter import DataSetRewriter
 from ingestion.deidentify.rules import Cleaner, RuleBook, Treatment
 from ingestion.deidentify.scopes import Part, ScopeMemo
 from ingestion.deidentify.values import ValueRewriter
 from ingestion.dicom.elements import Buffer
 from ingestion.dicom.encoding import EXPLICIT_LITTLE, Encoding, encoding_of
 from ingestion.dicom.header import Header, read_header
-from ingestion.dicom.mapped import let_go
-from ingestion.dicom.pixel_description import COLUMNS, ROWS, pixel_description
+from ingestion.dicom.pixel_description import COLUMNS, FRAMES, ROWS, pixel_description
 from ingestion.dicom.reading import ID_TAGS, InstanceIds, Meta, ids_of_values, inflate, read_meta
 from ingestion.dicom.runs import NO_OUTLINE, NO_RUNS, Runs, SharedRuns
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
@@ -41,8 +39,6 @@ IMPLEMENTATION_NAME = f"CIE_{CODE_VERSION}"
 PREAMBLE = bytes(128) + b"DICM"
 DESCRIBING_GROUPS = 0x0028
 """The last group that holds ids, kind of object and pixel description; sequences of many frames come later."""
-MAPPED_AT_ONCE = 64 << 20
-"""Bytes of a mapped object that are looked at before their pages are given back."""
 _SOP_CLASS, _MODALITY, _MANUFACTURER = 0x00080016, 0x00080060, 0x00080070
 _NEEDED = (_SOP_CLASS, 0x00080018, 0x00100020, 0x0020000D, 0x0020000E, 0x00280010)
 APART = DECLARED | PIXEL_STATES | {CODE_VALUE}
@@ -212,11 +208,17 @@ def _with_declared(
         own = {tag for tag, _ in replaced}
         found = [part for part, tag in zip(found, tags, strict=True) if tag not in own]
         tags = [tag for tag in tags if tag not in own]
-    for tag, element in declared:
-        place = bisect.bisect_left(tags, tag)
-        tags.insert(place, tag)
-        found.insert(place, element)
-    return found
+    # Before the first that comes after it: that is the same place whether or not neighbours were rewritten as one run,
+    # also where the source's tags are out of order.
+    merged: list[Part] = []
+    done = 0
+    for tag, element in sorted(declared, key=itemgetter(0)):
+        start = done
+        while done < len(tags) and tags[done] < tag:
+            done += 1
+        merged += found[start:done]
+        merged.append(element)
+    return merged + found[done:]
 
 
 def _pixel_cleaner(opened: RawObject) -> Callable[[Buffer, int, int, bool], list[Part]]:
@@ -232,7 +234,7 @@ def _pixel_cleaner(opened: RawObject) -> Callable[[Buffer, int, int, bool], list
                 detail="pixel data in fragments where the transfer syntax has none, or the other way round",
             )
         if encapsulated:
-            return _fragments(buffer, view, start, stop, samples=_rle_samples(opened))
+            return list(clean_fragments(buffer, start, stop, _encapsulated(opened)))
         described = pixel_description(header)
         if stop - start < described.exact:
             raise InstanceRefusedError(
@@ -245,34 +247,14 @@ def _pixel_cleaner(opened: RawObject) -> Callable[[Buffer, int, int, bool], list
     return clean
 
 
-def _rle_samples(opened: RawObject) -> int | None:
-    """Bytes of one decoded RLE segment; None for other encodings."""
-    if opened.meta.transfer_syntax != RLELossless:
-        return None
-    order = "little" if opened.encoding.little else "big"
-    rows, columns = (int.from_bytes(opened.header.value(tag), order) for tag in (ROWS, COLUMNS))  # type: ignore[arg-type]
-    return rows * columns
-
-
-def _fragments(buffer: Buffer, view: memoryview, start: int, stop: int, *, samples: int | None) -> list[Part]:
-    """The fragments, one by one, so that no more than one is ever copied; untouched ones are views."""
-    parts: list[Part] = []
-    kept_from = position = let_go_at = start
-    while position < stop:
-        if position - let_go_at > MAPPED_AT_ONCE:
-            let_go(buffer)
-            let_go_at = position
-        end = position + 8 + struct.unpack_from("<L", buffer, position + 4)[0]
-        fragment = buffer[position:end]
-        cleaned = clean_fragments(fragment)
-        if samples is not None and position > start:  # the first item is the offset table
-            cleaned = cleaned[:8] + without_tails(cleaned[8:], samples=samples)
-        if cleaned != fragment:
-            parts += [view[kept_from:position], cleaned]
-            kept_from = end
-        position = end
-    parts.append(view[kept_from:stop])
-    return [part for part in parts if len(part)]
+def _encapsulated(opened: RawObject) -> Encapsulated:
+    """What the header says of compressed frames."""
+    header, order = opened.header, "little" if opened.encoding.little else "big"
+    rows, columns = (int.from_bytes(header.value(tag), order) for tag in (ROWS, COLUMNS))  # type: ignore[arg-type]
+    frames = header.text(FRAMES)
+    return Encapsulated(
+        opened.meta.transfer_syntax, frames=int(frames) if frames.isdigit() else 1, samples=rows * columns
+    )
 
 
 def deflate(parts: Iterable[Part]) -> bytes:

@@ -13,12 +13,17 @@ from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify.dates import shift_date, shift_datetime
 from ingestion.deidentify.rules import Cleaner, Rule, TextKind, Treatment
+from ingestion.deidentify.text.readable import reads_as_text
 from ingestion.dicom.charset import Charset
 from ingestion.dicom.encoding import Encoding
+from ingestion.dicom.standard_uids import ROOT, is_standard_uid
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
-STANDARD_UIDS = "1.2.840.10008."
-"""UIDs of the standard name classes and syntaxes, never an object (PS3.6 annex A)."""
+OWN_UIDS = frozenset({0x00080018, 0x0020000D, 0x0020000E})
+"""Instance, study and series: new ones even where the source took one of the standard's."""
+CLASS_UIDS = frozenset({0x00080016, 0x0008001A, 0x0008001B, 0x0008010C, 0x00081150})
+LONGEST_CLASS_PART = 6
+"""Digits of a component of the UID of a class or a list of codes: makers' roots have up to six, a birth date eight."""
 OLDEST = 89
 """Greatest age told; above it the value is 090Y."""
 IMPOSSIBLE = 130
@@ -52,8 +57,10 @@ _LONG_NUMBER = re.compile(r"^[+-]?\d{4,}(\.0*)?$")
 _READABLE = re.compile(rb"(?:[A-Za-z\x80-\xff]\0?){3,}|(?:[0-9]\0?){4,}")
 """Letters or digits in a row in binary values, UTF-16 too: shorter ones are no name."""
 _SHAPES = {
-    "DA": re.compile(rb"^(\d{4}\.?\d{2}\.?\d{2})?$"), "TM": re.compile(rb"^[\d.: ]{0,16}$"),
-    "DT": re.compile(rb"^(\d{4,14}(\.\d{1,6})?([+-]\d{4})?)?$"), "AS": re.compile(rb"^(\d{1,3}[DWMY])?$"),
+    "DA": re.compile(rb"^(\d{4}\.?\d{2}\.?\d{2})?$"),
+    "TM": re.compile(rb"^(([01]\d|2[0-3])(:?[0-5]\d(:?([0-5]\d|60)(\.\d{1,6})?)?)?)?$"),
+    "DT": re.compile(rb"^(\d{4,14}(\.\d{1,6})?([+-]\d{4})?)?$"),
+    "AS": re.compile(rb"^(\d{1,3}[DWMY])?$"),
 }  # fmt: skip
 """What dates, times and ages look like: anything else in their place is not one, and could be anybody's."""
 
@@ -117,7 +124,7 @@ class ValueRewriter:
             case Treatment.DUMMY:
                 return self._dummy(element, value)
             case Treatment.UID:
-                return self._parts(value, self._uid)
+                return self._parts(value, self._own_uid if element.tag in OWN_UIDS else self._uid)
             case Treatment.SHIFT:
                 return self._shift(element, value)
             case Treatment.SHIFT_SECONDS:
@@ -142,7 +149,10 @@ class ValueRewriter:
         if not value:
             return False
         if vr == "UI":
-            return not _is_uid(value) or any(map(finds, _free_components(value)))
+            parts = _free_components(value) if _is_uid(value) else None
+            if parts is None or any(map(finds, parts)):
+                return True
+            return element.tag in CLASS_UIDS and any(len(part) > LONGEST_CLASS_PART for part in parts)
         if vr in TEXT_VRS:
             text = element.charset.decode(value)
             if text is None:
@@ -159,10 +169,10 @@ class ValueRewriter:
         return self.readable(value)
 
     def readable(self, value: bytes | memoryview) -> bool:
-        """Whether a known identity can be read in binary bytes: as Latin-1, UTF-8 or UTF-16."""
-        return (
-            len(value) > 2 and _READABLE.search(value) is not None and self.cleaner.finds_identity_bytes(bytes(value))
-        )
+        """Whether binary bytes read as a text, whosever, or a known identity stands in them, in any encoding."""
+        if len(value) < 3 or _READABLE.search(value) is None:
+            return False
+        return reads_as_text(value) or self.cleaner.finds_identity_bytes(bytes(value))
 
     def _parts(self, value: bytes, change: Callable[[bytes], bytes | None]) -> bytes | None:
         """Each of several values changed; all of them go where one cannot be judged."""
@@ -180,7 +190,10 @@ class ValueRewriter:
 
     def _uid(self, part: bytes) -> bytes | None:
         text = part.decode("ascii")
-        return part if not text or _is_standard_uid(text) else self.new_uid(text).encode("ascii")
+        return part if not text or is_standard_uid(text) else self.new_uid(text).encode("ascii")
+
+    def _own_uid(self, part: bytes) -> bytes:
+        return self.new_uid(part.decode("ascii")).encode("ascii") if part else part
 
     def new_uid(self, uid: str) -> str:
         """As ``Pseudonyms.uid``; remembered for some, since one stands in several places."""
@@ -216,7 +229,7 @@ class ValueRewriter:
     def _shift(self, element: Element, value: bytes) -> bytes | None:
         vr = element.vr
         if vr == "TM":
-            return value if all(_SHAPES["TM"].match(part) for part in value.rstrip(b"\0").split(b"\\")) else None
+            return value if all(_SHAPES["TM"].match(part.strip(b" \0")) for part in value.split(b"\\")) else None
         if vr in _NUMBERS:
             return self._shift_seconds(element, value)
         if vr == "DA":
@@ -291,10 +304,6 @@ class ValueRewriter:
         return self.cleaner.clean(part, kind=TextKind.DESCRIPTOR if odd else kind)
 
 
-def _is_standard_uid(text: str) -> bool:
-    return text.startswith(STANDARD_UIDS) and all(part.isdigit() for part in text.split("."))
-
-
 def _is_uid(value: bytes) -> bool:
     """Digits and dots: a name is not one. Whether it names an object is for the rule to know."""
     return not value.strip(b" \0").translate(None, b"0123456789.\\ ")
@@ -303,7 +312,8 @@ def _is_uid(value: bytes) -> bool:
 def _free_components(value: bytes) -> list[str]:
     """The parts of UIDs that are long enough to be someone's number; those of the standard's own UIDs are not."""
     uids = value.decode("ascii").strip(" \0").split("\\")
-    return [part for uid in uids if not _is_standard_uid(uid) for part in uid.split(".") if len(part) > 3]
+    free = (uid.removeprefix(ROOT) for uid in uids if not is_standard_uid(uid))
+    return [part for uid in free for part in uid.split(".") if len(part) > 3]
 
 
 def _is_numbers(text: str) -> bool:

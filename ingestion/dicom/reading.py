@@ -30,7 +30,7 @@ from ingestion.dicom.header import read_head
 from ingestion.identity.pseudonyms import PatientIdentity
 
 PREAMBLE = 128
-_PREFIX = b"DICM"
+PREFIX = b"DICM"
 _UID = re.compile(r"^[0-9]+(\.[0-9]+)*$")
 MAX_UID = 64
 """Characters of a UID (PS3.5 section 9.1). Leading zeros of a component are met in practice and let through."""
@@ -245,7 +245,7 @@ def read_meta(buffer: Buffer) -> Meta:
         InstanceRefusedError: NOT_DICOM, MEDIA_DIRECTORY, UNKNOWN_TRANSFER_SYNTAX, UNSUPPORTED_TRANSFER_SYNTAX,
             TRUNCATED or MALFORMED.
     """
-    start = PREAMBLE + len(_PREFIX) if buffer[PREAMBLE : PREAMBLE + len(_PREFIX)] == _PREFIX else 0
+    start = PREAMBLE + len(PREFIX) if buffer[PREAMBLE : PREAMBLE + len(PREFIX)] == PREFIX else 0
     if start == 0 and buffer[:2] != b"\x02\x00":
         if _looks_like_a_dataset(buffer):
             raise InstanceRefusedError(

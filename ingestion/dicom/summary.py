@@ -6,11 +6,14 @@ The manifest feeds the catalogue and the quality checks, so that neither has to 
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 
 MAX_TEXT = 256
 """Longest text kept of a value, in characters: a hostile file can hold a 'UID' of 128 kB."""
@@ -44,6 +47,8 @@ INSTANCE_KEYWORDS: tuple[str, ...] = (
 
 def json_value(value: Any) -> Any:
     """A DICOM value as JSON, bounded in length; None when empty or not representable (sequences, bytes)."""
+    if isinstance(value, str):  # the commonest, before the slow questions
+        return str(value)[:MAX_TEXT].strip() or None
     if value is None or isinstance(value, (Sequence, bytes)):
         return None
     if isinstance(value, (MultiValue, list, tuple)):
@@ -62,11 +67,20 @@ def json_value(value: Any) -> Any:
 def summarise(dataset: Dataset, keywords: tuple[str, ...]) -> dict[str, Any]:
     """The named attributes that ``dataset`` has a value for. A value that cannot be decoded counts as absent."""
     found: dict[str, Any] = {}
-    for keyword in keywords:
+    held = dataset.keys()
+    for keyword, tag in _tags(keywords):
+        if tag not in held:
+            continue
         try:
-            value = json_value(dataset.get(keyword))
-        except (ValueError, TypeError, OverflowError, NotImplementedError):
+            value = json_value(dataset[tag].value)
+        except (ValueError, TypeError, OverflowError, NotImplementedError, AttributeError):
             continue
         if value is not None:
             found[keyword] = value
     return found
+
+
+@cache
+def _tags(keywords: tuple[str, ...]) -> tuple[tuple[str, BaseTag], ...]:
+    """The tag of each keyword; a name that is in no dictionary has none, and no data set holds it."""
+    return tuple((keyword, BaseTag(tag)) for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None)

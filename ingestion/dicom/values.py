@@ -8,11 +8,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.pixels import iter_pixels
 from pydicom.uid import (
     JPEG2000,
@@ -24,6 +27,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
 )
 
+from ingestion.dicom.elements import PIXEL_DATA
 from ingestion.dicom.guard import PARSER_ERRORS
 from ingestion.dicom.refused import RefusedError
 
@@ -97,6 +101,8 @@ class Rescale:
         """
         target = np.empty(stored.shape, dtype=np.float32) if out is None else out
         if self._exact(stored.dtype):
+            if self.slope == 1:
+                return np.add(stored, np.float32(self.intercept), out=target)
             np.multiply(stored, np.float32(self.slope), out=target)
             target += np.float32(self.intercept)
             return target
@@ -115,14 +121,14 @@ class Rescale:
         return 2**16 * abs(self.slope) + abs(self.intercept) < 2**24
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredFrame:
     """One frame as stored, and which of its pixels are padding: both (rows, columns). ``padding`` None: none is."""
 
     stored: NDArray[Any]
     padding: NDArray[np.bool_] | None
 
-    @property
+    @cached_property
     def measured(self) -> NDArray[Any]:
         """The stored values of the pixels that are not padding."""
         return self.stored if self.padding is None else self.stored[~self.padding]
@@ -188,16 +194,38 @@ def _decoded(dataset: Dataset) -> Iterator[NDArray[Any]]:
         raise VolumeRefusedError(VolumeRefusal.PIXELS_UNREADABLE, detail=type(error).__name__) from None
 
 
-def _native(dataset: Dataset) -> NDArray[Any] | None:
-    """Frames of plain little-endian integers as they lie in memory, (frame, row, column); None for anything else."""
+def _native(dataset: Dataset) -> Iterator[NDArray[Any]] | None:
+    """Frames of plain little-endian integers as they lie in memory or in the file; None for anything else."""
     bits, syntax = dataset.get("BitsAllocated"), dataset.file_meta.TransferSyntaxUID
     if bits not in {8, 16, 32} or "PixelData" not in dataset or syntax not in NATIVE:
         return None
-    shape = (int(dataset.get("NumberOfFrames") or 1), int(dataset.Rows), int(dataset.Columns))
+    number, shape = int(dataset.get("NumberOfFrames") or 1), (int(dataset.Rows), int(dataset.Columns))
     kind = np.dtype(f"<{'i' if dataset.PixelRepresentation == 1 else 'u'}{bits // 8}")
-    if len(dataset.PixelData) < math.prod(shape) * kind.itemsize:
-        raise ValueError("less pixel data than described")
-    return np.frombuffer(dataset.PixelData, dtype=kind, count=math.prod(shape)).reshape(shape)
+    needed = number * math.prod(shape) * kind.itemsize
+    held = dataset.get_item(PIXEL_DATA, keep_deferred=True)
+    if isinstance(held, RawDataElement) and held.value is None and isinstance(dataset, FileDataset):
+        return _of_file(dataset, held, kind, shape, number) if held.length >= needed else _too_short()
+    if len(dataset.PixelData) < needed:
+        _too_short()
+    return iter(np.frombuffer(dataset.PixelData, dtype=kind, count=number * math.prod(shape)).reshape(number, *shape))
+
+
+def _of_file(
+    dataset: FileDataset, held: RawDataElement, kind: np.dtype[Any], shape: tuple[int, int], number: int
+) -> Iterator[NDArray[Any]]:
+    """Frames read one by one from where ``ImageReader`` found them."""
+    count = math.prod(shape)
+    with Path(cast(str, dataset.filename)).open("rb", buffering=0) as stream:
+        stream.seek(held.value_tell)
+        for _ in range(number):
+            frame = np.empty(count, dtype=kind)
+            if stream.readinto(frame.data.cast("B")) != frame.nbytes:
+                raise ValueError("the file was cut off while it was read")
+            yield frame.reshape(shape)
+
+
+def _too_short() -> NoReturn:
+    raise ValueError("less pixel data than described")
 
 
 def _encoded(dataset: Dataset) -> Iterator[NDArray[Any]]:
@@ -227,9 +255,8 @@ def _padding(dataset: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_] | None
     ]
     if f"{prefix}Value" not in dataset or not bounds:
         return None
-    if len(bounds) == 1:
-        return stored == bounds[0]
-    return (stored >= min(bounds)) & (stored <= max(bounds))
+    found = stored == bounds[0] if len(bounds) == 1 else (stored >= min(bounds)) & (stored <= max(bounds))
+    return found if found.any() else None
 
 
 def _as_stored(value: Any, dtype: np.dtype[Any]) -> float:

@@ -56,6 +56,9 @@ def export_reports(
         for entry in body["objects"]:
             uid = entry["SOPInstanceUID"]
             regions = [_region(region) for region in entry["regions"]]
+            if chosen.ibsi.filter is not None:
+                yield Export(uid, None, "response_map")
+                continue
             if not any(value is not None for region in regions for value in region.values.values()):
                 yield Export(uid, None, entry["reason"] or "no_values")
                 continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
 from ingestion.dicom.guard import PARSER_ERRORS
+from ingestion.dicom.images import ImageReader
 from ingestion.dicom.other_grid import OwnGrid
 from ingestion.dicom.region import RegionFlag, RegionRefusal, RegionRefusedError, Segment
 from ingestion.dicom.segmentation import CLASSES
 from ingestion.dicom.volume import Volume, read_volume
 from ingestion.features import TOOL, TOOL_VERSION
 from ingestion.features.intensity import intensity_statistics
+from ingestion.features.nifti import NiftiError, is_nifti, read_nifti
 from ingestion.features.refusal import FeatureRefusal, FeatureRefusedError
 from ingestion.features.regions import (
     Region,
@@ -28,6 +31,7 @@ from ingestion.features.regions import (
     iter_regions,
     measure_regions,
     regions_series,
+    response_unit,
     volume_unit,
 )
 from ingestion.features.series_measures import SeriesMeasures, measure_series
@@ -36,7 +40,6 @@ from ingestion.features.tables import region_record
 from ingestion.features.units import ARBITRARY, Unit
 from ingestion.features.value_counts import ValueCounts
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 GRID_TOLERANCE_MM = 0.01
 """NIfTI keeps positions as 32-bit floats."""
 MARKS = CLASSES | {RTStructureSetStorage}
@@ -70,12 +73,13 @@ class LocalFeatures:
             "Tool": TOOL,
             "ToolVersion": TOOL_VERSION,
         }
-        named = {"Unit": self.unit.name, "SuvRefusal": self.unit.suv_refusal}
+        named: dict[str, Any] = {"Unit": self.unit.name, "SuvRefusal": self.unit.suv_refusal}
         if self.whole is not None:
             share = {"Pixels": self.whole.pixels, "PaddingShare": self.whole.padding_share}
             measures = {**self.whole.values, "QualityReason": self.whole.quality_reason, **self.whole.exposure}
             return [{"Region": "whole image", **named, **share, **measures, **provenance}]
         rows = []
+        named["ResponseMap"] = self.settings.ibsi.response_map
         for region in self.regions:
             record = region_record(asdict(region))
             undefined = record.pop("Undefined")
@@ -105,45 +109,50 @@ def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> 
     for path in (image, mask):
         if path is not None and not path.exists():
             raise InputError(f"{path} does not exist")
-    if _is_nifti(image):
-        volume, unit = _nifti_volume(image), Unit(ARBITRARY)
+    if mask is None and settings.ibsi.filter is not None:
+        raise InputError(f"{image}: a filter is applied to regions; give a MASK, or leave the filter out")
+    if is_nifti(image):
+        volume, unit = _nifti(image), Unit(ARBITRARY)
         if mask is None:
             counts = ValueCounts.of(volume.array)
             whole = SeriesMeasures(unit, volume.array.size, 0.0, intensity_statistics(counts))
             return LocalFeatures(unit, whole, (), settings, image_digest(volume))
-        if not _is_nifti(mask):
+        if not is_nifti(mask):
             raise InputError(f"{mask}: the mask of a NIfTI image must be NIfTI, with one label per region")
         segments = _nifti_segments(mask, volume)
     else:
         datasets = _series(image)
         if mask is None:
             measured = measure_series(datasets, settings, frames_expected=len(datasets))
-            return LocalFeatures(measured.unit, measured, (), settings)
+            return LocalFeatures(measured.unit, measured, (), settings, _files_digest(datasets))
         found = volume_unit(datasets)
         if found is None:
             raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
         volume, unit = read_volume(datasets), found
-        if not _is_nifti(mask):
+        if not is_nifti(mask):
             return _dicom_regions(mask, volume, unit, datasets, settings)
         segments = _nifti_segments(mask, volume)
     regions = tuple(measure_regions(segments, volume, unit, settings))
     if not regions:
         raise InputError(f"{mask}: marks no region; give a mask with at least one")
-    return LocalFeatures(unit, None, regions, settings, image_digest(volume))
+    return LocalFeatures(response_unit(unit, settings), None, regions, settings, image_digest(volume))
 
 
-def _is_nifti(path: Path) -> bool:
-    return path.name.lower().endswith(NIFTI_SUFFIXES)
+def _nifti(path: Path) -> Volume:
+    try:
+        return read_nifti(path)
+    except NiftiError as error:
+        raise InputError(str(error)) from None
 
 
 def _files(path: Path) -> list[Path]:
     return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
 
 
-def _read(paths: Iterable[Path]) -> Iterator[Dataset]:
+def _read(paths: Iterable[Path], reader: Callable[[Path], Dataset] = dcmread) -> Iterator[Dataset]:
     for path in paths:
         try:
-            yield dcmread(path)
+            yield reader(path)
         except InvalidDicomError:
             continue  # folders of deliveries hold text files and thumbnails too
         except PARSER_ERRORS as error:
@@ -152,13 +161,21 @@ def _read(paths: Iterable[Path]) -> Iterator[Dataset]:
 
 def _series(path: Path) -> list[Dataset]:
     """The instances of the only image series at ``path``."""
-    images = [
-        dataset for dataset in _read(_files(path)) if dataset.get("Rows") and dataset.get("SOPClassUID") not in MARKS
-    ]
+    found = _read(_files(path), ImageReader().from_file)
+    images = [dataset for dataset in found if dataset.get("Rows") and dataset.get("SOPClassUID") not in MARKS]
     number = len({dataset.get("SeriesInstanceUID") for dataset in images})
     if number != 1:
         raise InputError(f"{path}: holds {number} image series, exactly one is measured; give the folder of one series")
     return images
+
+
+def _files_digest(datasets: Iterable[Dataset]) -> str:
+    """24 hex digits of the files of a series, whatever their names and order."""
+    digests = []
+    for dataset in datasets:
+        with Path(dataset.filename).open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").digest())
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()[:24]
 
 
 def _dicom_regions(
@@ -180,12 +197,13 @@ def _dicom_regions(
     if not regions:
         raise InputError(f"{mask}: describes no region; give a mask with at least one")
     digest = image_digest(volume)
-    return LocalFeatures(unit, None, regions, settings, digest, tuple(datasets), tuple(measured))
+    shown = response_unit(unit, settings)
+    return LocalFeatures(shown, None, regions, settings, digest, tuple(datasets), tuple(measured))
 
 
 def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:
     """One segment for each label above 0, by number; on another grid than the image's it is resampled."""
-    labels = _nifti_volume(path)
+    labels = _nifti(path)
     if not np.array_equal(labels.array, np.round(labels.array)) or labels.array.min() < 0:
         raise InputError(f"{path}: labels must be whole numbers, 0 for outside")
     numbers = [int(value) for value in np.unique(labels.array) if value > 0]
@@ -211,33 +229,6 @@ def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:
             yield Segment(number, None, None, None, None, refusal=refused.reason, detail=refused.detail)
         else:
             yield Segment(number, None, None, None, resampled, flags=(RegionFlag.RESAMPLED,))
-
-
-def _nifti_volume(path: Path) -> Volume:
-    import SimpleITK
-
-    try:
-        read = SimpleITK.ReadImage(str(path), imageIO="NiftiImageIO")
-    except RuntimeError:
-        raise InputError(f"{path}: not readable as NIfTI; check the file") from None
-    if read.GetDimension() != 3 or read.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(f"{path}: not one three-dimensional grey image; give a single volume")
-    array = SimpleITK.GetArrayFromImage(read).astype(np.float32)
-    if not np.isfinite(array).all():
-        raise InputError(f"{path}: holds values that are not finite; replace them by a value outside the regions")
-    axes = np.array(read.GetDirection()).reshape(3, 3).T
-    column, row, between = read.GetSpacing()
-    x, y, z = read.GetOrigin()
-    return Volume(
-        array=array,
-        padding=np.zeros(array.shape, dtype=np.bool_),
-        spacing=(between, row, column),
-        origin=(x, y, z),
-        direction=axes[::-1],
-        sop_instance_uids=(),
-        frame_of_reference=None,
-        rescale_type=None,
-    )
 
 
 __all__ = ["InputError", "LocalFeatures", "RegionRefusal", "measure_files"]

@@ -25,11 +25,13 @@ from ingestion.features.texts import Texts
 TEXTS = (
     "source_id", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Level", "RegionSeriesInstanceUID",
     "RegionSOPInstanceUID", "SegmentLabel", "Modality", "Manufacturer", "Feature", "Code", "Family", "Aggregation",
-    "Unit", "Refusal", "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest", "Settings", "SettingsDigest",
-    "Tool", "ToolVersion",
+    "ResponseMap", "Unit", "Refusal", "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest", "Settings",
+    "SettingsDigest", "Tool", "ToolVersion",
 )  # fmt: skip
-COLUMNS = (*TEXTS[:7], "SegmentNumber", *TEXTS[7:14], "Value", "Outlier", *TEXTS[14:])
+COLUMNS = (*TEXTS[:7], "SegmentNumber", *TEXTS[7:15], "Value", "Outlier", *TEXTS[15:])
 """``SeriesInstanceUID``: of the image. ``Code``, ``Family``, ``Aggregation``: IBSI's permanent ids.
+
+``ResponseMap``: the filter whose response was measured, with its parameters; empty for the image itself.
 
 ``Outlier``: see ``ingestion.features.distributions``; empty where too few values are there to compare with.
 """

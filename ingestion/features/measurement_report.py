@@ -44,8 +44,11 @@ def measurement_report(
     Regions and features without a value are left out: TID 1500 has no place for a refusal.
 
     Raises:
-        ValueError: no region has a value.
+        ValueError: no region has a value, or they are of a filter's response map, which TID 1500 has no place for: its
+            readers would take them for those of the image.
     """
+    if settings.ibsi.filter is not None:
+        raise ValueError("features of a response map cannot be told apart in a report; leave the report or filter out")
     groups = [_group(marks, images, region, unit, settings) for region in regions if any(_values(region))]
     if not groups:
         raise ValueError("no region has a value to report")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,10 @@ from ingestion.dicom.segmentation import iter_segments, referenced_instances, re
 from ingestion.dicom.structure_set import iter_structures, structure_instances, structure_series
 from ingestion.dicom.volume import Volume
 from ingestion.features.ibsi import RegionFeatures, compute
+from ingestion.features.ibsi.filters.settings import MeanFilter
 from ingestion.features.refusal import FeatureRefusal
 from ingestion.features.settings import FeatureSettings
-from ingestion.features.units import Unit, series_unit, unit_facts
+from ingestion.features.units import ARBITRARY, Unit, series_unit, unit_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ class Region:
 def volume_unit(datasets: Sequence[Dataset]) -> Unit | None:
     """The unit of a volume's values; None when the instances' units differ."""
     return series_unit(unit_facts(dataset) for dataset in datasets)
+
+
+def response_unit(unit: Unit, settings: FeatureSettings) -> Unit:
+    """The unit of the values that are measured: of a filter's responses only the mean has the image's."""
+    chosen = settings.ibsi.filter
+    return unit if chosen is None or isinstance(chosen, MeanFilter) else replace(unit, name=ARBITRARY)
 
 
 def is_structure_set(dataset: Dataset) -> bool:

@@ -30,13 +30,13 @@ class FeatureSettings:
     ibsi: IbsiSettings = field(default_factory=IbsiSettings)
 
     def __post_init__(self) -> None:
+        wrong = []
         if not all(0 <= percent <= 100 for percent in self.percentiles):
-            raise ValueError("percentiles must lie between 0 and 100")
+            wrong.append("percentiles must lie between 0 and 100")
         if self.min_voxels < 1:
-            raise ValueError("min_voxels must be at least 1: statistics of nothing are undefined")
-        if self.ibsi.filter is not None:
-            # The engine knows their settings, and would measure the unfiltered image.
-            raise ValueError("filter: the filters of IBSI-2 are not computed yet; leave it out")
+            wrong.append("min_voxels must be at least 1: statistics of nothing are undefined")
+        if wrong:
+            raise ValueError("; ".join(wrong))
 
     @property
     def digest(self) -> str:
@@ -77,15 +77,24 @@ class FeatureSettings:
         if not isinstance(content, dict):
             raise SettingsError(f"{path}: settings are a mapping of names to values")
         own: dict[str, Any] = {}
+        wrong: list[str] = []
         for name in ("percentiles", "min_voxels"):
             if name in content:
                 value = content.pop(name)
                 numbers = value if isinstance(value, list) else [value]
                 if (name == "percentiles") != isinstance(value, list) or any(type(item) is not int for item in numbers):
-                    raise SettingsError(f"{path}: {name} takes whole numbers: percentiles [1, 99], min_voxels 1")
+                    wrong.append(f"{name} takes whole numbers: percentiles [1, 99], min_voxels 1")
+                    continue
                 own[name] = tuple(numbers) if isinstance(value, list) else value
-        ibsi = IbsiSettings.from_mapping(content, place=str(path))
+        ibsi = IbsiSettings()
         try:
-            return FeatureSettings(**own, ibsi=ibsi)
+            ibsi = IbsiSettings.from_mapping(content, place=str(path))
+        except SettingsError as error:
+            wrong.append(str(error).removeprefix(f"{path}: "))
+        try:
+            chosen = FeatureSettings(**own, ibsi=ibsi)
         except ValueError as error:
-            raise SettingsError(f"{path}: {error}") from None
+            wrong.append(str(error))
+        if wrong:
+            raise SettingsError(f"{path}: " + "; ".join(wrong))
+        return chosen

@@ -80,10 +80,13 @@ def series_columns(settings: FeatureSettings) -> tuple[str, ...]:
 
 
 def region_columns(settings: FeatureSettings) -> tuple[str, ...]:
-    """Columns of the regions table, in order. ``SeriesInstanceUID`` is that of the object that marks the region."""
+    """Columns of the regions table, in order. ``SeriesInstanceUID`` is that of the object that marks the region.
+
+    ``ResponseMap``: the filter whose response was measured, with its parameters; empty for the image itself.
+    """
     return (
-        *IDENTIFIERS, *REGION, *OUTCOME, "Modality", "Manufacturer", "Unit", "SuvRefusal", *ibsi_columns(settings),
-        *PROVENANCE,
+        *IDENTIFIERS, *REGION, *OUTCOME, "Modality", "Manufacturer", "Unit", "SuvRefusal", "ResponseMap",
+        *ibsi_columns(settings), *PROVENANCE,
     )  # fmt: skip
 
 
@@ -135,7 +138,12 @@ def region_rows(
 
     ``images``: the manifests of image series by UID.
     """
-    common = {**_identifiers(manifest), "MaskVersion": manifest.version, **_provenance(settings)}
+    common = {
+        **_identifiers(manifest),
+        "MaskVersion": manifest.version,
+        "ResponseMap": settings.ibsi.response_map,
+        **_provenance(settings),
+    }
     if body["reason"] is not None:
         yield {**common, **_outcome(body)}
     for entry in body["objects"]:

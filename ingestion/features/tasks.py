@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from typing import Any
@@ -20,6 +20,7 @@ from pydicom.errors import InvalidDicomError
 from ingestion.accounting.manifest import Manifest, ManifestInstance, manifest_key
 from ingestion.dicom.geometry import STEP_TOLERANCE_MM, GeometryKind, geometry_of
 from ingestion.dicom.guard import PARSER_ERRORS
+from ingestion.dicom.images import ImageReader
 from ingestion.dicom.region import RegionRefusedError
 from ingestion.dicom.stacks import split_by_attributes
 from ingestion.dicom.values import VolumeRefusedError
@@ -33,6 +34,7 @@ from ingestion.features.regions import (
     measure_regions,
     regions_instances,
     regions_series,
+    response_unit,
     volume_unit,
 )
 from ingestion.features.series_measures import measure_series
@@ -122,7 +124,9 @@ def run_series(task: SeriesTask) -> Result:
         manifest = _manifest(task.research, task.source_id, task.series_uid, task.version)
         frames = sum(_frames(instance) for instance in manifest.instances)
         measures = measure_series(
-            read_objects(task.research, manifest.instances), task.settings, frames_expected=frames
+            read_objects(task.research, manifest.instances, ImageReader().from_bytes),
+            task.settings,
+            frames_expected=frames,
         )
     except REFUSALS as refusal:
         body: dict[str, Any] = _refused(refusal)
@@ -208,7 +212,7 @@ def _measure_object(
         **found,
         "reason": None,
         "detail": None,
-        "unit": read.unit.name,
+        "unit": response_unit(read.unit, task.settings).name,
         "suv_refusal": read.unit.suv_refusal,
         "regions": regions,
     }
@@ -253,7 +257,7 @@ class _ImageReader:
         keys = tuple(instance.key for instance in instances)
         if self._last is None or self._last[0] != keys:
             self._last = None  # frees the memory before the next volume takes it
-            datasets = list(read_objects(task.research, instances))
+            datasets = list(read_objects(task.research, instances, ImageReader().from_bytes))
             unit = volume_unit(datasets)
             if unit is None:
                 raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
@@ -284,7 +288,13 @@ def _manifest(research: ObjectStore, source_id: str, series_uid: str, version: s
         raise FeatureRefusedError(FeatureRefusal.OBJECT_MISSING, detail="the manifest is not in the store") from None
 
 
-def read_objects(research: ObjectStore, instances: Sequence[ManifestInstance]) -> Iterator[Dataset]:
+def _whole(body: bytes) -> Dataset:
+    return dcmread(BytesIO(body))
+
+
+def read_objects(
+    research: ObjectStore, instances: Sequence[ManifestInstance], reader: Callable[[bytes], Dataset] = _whole
+) -> Iterator[Dataset]:
     """The stored objects, one at a time, each checked against its digest."""
     for number, instance in enumerate(instances, start=1):
         where = f"object {number} of {len(instances)}"
@@ -295,7 +305,7 @@ def read_objects(research: ObjectStore, instances: Sequence[ManifestInstance]) -
         if hashlib.sha256(body).hexdigest() != instance.sha256:
             raise FeatureRefusedError(FeatureRefusal.OBJECT_CHANGED, detail=f"{where} has another digest")
         try:
-            dataset = dcmread(BytesIO(body))
+            dataset = reader(body)
         except (InvalidDicomError, *PARSER_ERRORS) as error:
             raise FeatureRefusedError(FeatureRefusal.MALFORMED, detail=f"{where}: {type(error).__name__}") from None
         yield dataset

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+import math
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
+from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.search.fields import SearchSchema
 from ingestion.catalogue.search.index import IndexUnusableError
-from ingestion.catalogue.search.protection import PublicCounts
+from ingestion.catalogue.search.protection import BLUR, CountPolicy, PublicCounts
 from ingestion.catalogue.search.public import PublicAnswer
-from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query, to_json
+from ingestion.catalogue.search.query import MAX_TEXT, AllOf, QueryError, digest, parse_query, to_json
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
+from portal.search.access import Access, AccessFileError, NotGrantedError
+from portal.search.federated_api import NoNodesError, federated_router
 from portal.search.limits import Limits, TooManyError
+from portal.search.policies import PolicyFileError
+from portal.search.records_api import ReleaseChangedError, UnknownSeriesError, records_router
 from portal.search.service import NothingReleasedError, SearchService
 from portal.search.state import query_of
 
+API_VERSION = "1"
 MAX_BODY = 256_000
 """Bytes of a posted query: 200 criteria of 1,000 values would be more, and no one means them."""
+
+
+QUERY = (
+    'null asks for everything; {"all": [...]}, {"any": [...]}, {"not": {...}} are groups; criteria are '
+    '{"field": "Modality", "in": ["CT", ""]} ("" is: not stated), {"field": "AgeAtStudy", "from": 40, "to": 69} and '
+    '{"text": "words of the series description"}. What is not understood is refused with its place.'
+)
 
 
 class CountsOut(BaseModel):
@@ -59,6 +79,22 @@ class AnswerOut(BaseModel):
     rule: str
 
 
+class ValuesPage(BaseModel):
+    """Values of one field in the order of their names, a page at a time."""
+
+    release: str
+    field: str
+    values: list[ValueOut]
+    next: str | None = Field(description="value to go on after; null: this was the last page")
+
+
+class ReleaseOut(BaseModel):
+    release: str
+    people: int | None
+    studies: int | None
+    series: int | None
+
+
 class FieldOut(BaseModel):
     name: str
     kind: str
@@ -72,7 +108,7 @@ class Ask(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    query: Any = None
+    query: Any = Field(None, description=QUERY, examples=[{"all": [{"field": "Modality", "in": ["CT"]}]}])
     facets: list[str] | None = Field(None, max_length=50)
 
 
@@ -80,31 +116,50 @@ class Problem(BaseModel):
     problems: list[str]
 
 
-RULE = (
-    "Counts of fewer than 10 people, and some of up to 15, are not shown; others are rounded to 10. Criteria that move "
-    "fewer than 10 people are not applied. Numbers belong to the release and never change for it."
-)
+def rule_of(policy: CountPolicy) -> str:
+    """The rule of a policy in words, as it stands beside every answer."""
+    most = math.ceil(policy.hidden_below * (1 + BLUR))
+    noise = f", after noise of scale {policy.noise:g}" if policy.noise else ""
+    return (
+        f"Counts of fewer than {policy.hidden_below} people, and some of up to {most}, are not shown; others are "
+        f"rounded to {policy.rounded_to}{noise}. Criteria that move fewer than {policy.fewest_moved} people are not "
+        "applied. Numbers belong to the release and never change for it."
+    )
 
 
-def build_api(service: SearchService, limits: Limits) -> FastAPI:
-    """The API as an application of its own, with its description at ``/openapi.json``."""
+RULE = rule_of(CountPolicy())
+
+
+def build_api(
+    service: SearchService, limits: Limits, *, nodes: tuple[NodeAddress, ...] = (),
+    records: tuple[Access, str] | None = None,
+) -> FastAPI:  # fmt: skip
+    """The API as an application of its own, with its description at ``/openapi.json``.
+
+    Args:
+        nodes: what a federated question is put to.
+        records: who may see records, and where the objects of a series are, with {columns} to fill in; None: nobody.
+    """
     api = FastAPI(
         title="Cancer image catalogue",
-        version="1",
+        version=API_VERSION,
         description="What a release of the platform holds: counts of people, studies and series. " + RULE,
         docs_url=None,
         redoc_url=None,
-        responses={400: {"model": Problem}, 429: {"model": Problem}, 503: {"model": Problem}},
+        responses={status: {"model": Problem} for status in (400, 401, 404, 405, 409, 413, 415, 422, 429, 503)},
     )
-    for kind, status in ((QueryError, 400), (TooManyError, 429), (NothingReleasedError, 503), (StoreError, 503),
-                         (IndexUnusableError, 503), (ReleaseDamagedError, 503)):  # fmt: skip
+    for kind, status in _STATUS.items():
         api.add_exception_handler(kind, _problem(status))
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _refused)
 
     def answered(request: Request, query: AllOf, facets: list[str] | None) -> AnswerOut:
         schema = service.current().index.schema
         unknown = sorted(set(facets or ()) - {field.name for field in schema.fields if field.counted})
         if unknown:
-            raise QueryError([f"facets: no such counted field: {', '.join(name[:40] for name in unknown)}"])
+            raise QueryError(
+                [f"facets: no such counted field: {_ascii(', '.join(name[:40] for name in unknown[:10]))}"]
+            )
         limits.allow(client_of(request), digest(query))
         return answer_out(query, service.answer(query, facets=None if facets is None else tuple(facets)))
 
@@ -121,21 +176,76 @@ def build_api(service: SearchService, limits: Limits) -> FastAPI:
         query = query_of(pairs, service.current().index.schema)
         return answered(request, query, None if not facets else [name for name in facets if name != "none"])
 
+    @api.get("/releases")
+    def releases() -> list[ReleaseOut]:
+        """The release that is searched, with what may be shown of its size."""
+        answer = service.answer(AllOf(()), facets=())
+        total = answer.total
+        return [ReleaseOut(release=answer.release, people=total.people, studies=total.studies, series=total.series)]
+
+    @api.get("/fields/{name}/values")
+    def values(
+        request: Request, name: Annotated[str, Path(max_length=100)],
+        after: Annotated[str | None, Query(max_length=MAX_TEXT)] = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> ValuesPage:  # fmt: skip
+        """Values of a field with their counts under the query in the address, in the order of their names."""
+        schema = service.current().index.schema
+        pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in ("after", "limit")]
+        query = query_of(pairs, schema)
+        field = schema.get(name)
+        if field is None or not field.counted:
+            raise QueryError(["no such counted field; see the list of fields"])
+        limits.allow(client_of(request), digest(query))
+        answer = service.answer(query, facets=(name,))
+        found = sorted(answer.facets[0].values, key=lambda one: one.value)
+        rest = [one for one in found if after is None or one.value > after]
+        page = [ValueOut(value=one.value, counts=_counts(one.counts)) for one in rest[:limit]]
+        more = len(rest) > limit
+        return ValuesPage(release=answer.release, field=name, values=page, next=page[-1].value if more else None)
+
     @api.post("/search")
     def search_by_body(request: Request, ask: Ask) -> AnswerOut:
         """Counts by a query in JSON, with groups of all, any and not."""
         return answered(request, parse_query(ask.query, service.current().index.schema), ask.facets)
+
+    access, address = records or (Access(None, today=dt.date.today), None)
+    api.include_router(records_router(service, limits, access, client_of=client_of, address=address))
+    api.include_router(federated_router(nodes, limits, client_of=client_of))
 
     @api.middleware("http")
     async def bounded(request: Request, call: Callable[[Request], Any]) -> Any:
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MAX_BODY or "chunked" in request.headers.get("transfer-encoding", ""):
             return JSONResponse({"problems": [f"a query has at most {MAX_BODY} bytes, and says how many"]}, 413)
+        tag = await run_in_threadpool(_tag, service, request) if request.method == "GET" else None
+        headers = {"Cache-Control": "public, no-cache", "ETag": tag} if tag else {"Cache-Control": "no-store"}
+        if tag and tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
+            return Response(status_code=304, headers=headers)
         response = await call(request)
-        response.headers["Cache-Control"] = "no-cache"
+        if response.status_code != 200:
+            headers = {"Cache-Control": "no-store"}
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
         return response
 
     return api
+
+
+_CACHED = re.compile(r"/(fields|search|releases|fields/[^/]+/values)$")
+"""What depends on the release and the address alone: answers of nodes and records do not."""
+
+
+def _tag(service: SearchService, request: Request) -> str | None:
+    """The answer's tag: nothing is counted for a question whose answer the client has."""
+    if not _CACHED.search(request.url.path):
+        return None
+    try:
+        release = service.current().tag
+    except tuple(_STATUS):
+        return None  # the answer itself says what is wrong
+    said = f"{API_VERSION}|{release}|{request.url.path}?{request.url.query}"
+    return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
 
 
 def client_of(request: Request) -> str:
@@ -164,7 +274,7 @@ def answer_out(query: AllOf, answer: PublicAnswer) -> AnswerOut:
             )
             for one in answer.refused
         ],
-        rule=RULE,
+        rule=rule_of(answer.policy),
     )
 
 
@@ -187,10 +297,36 @@ def _counts(counts: PublicCounts) -> CountsOut:
     return CountsOut(people=counts.people, studies=counts.studies, series=counts.series, below=counts.below)
 
 
+_STATUS: dict[type[Exception], int] = {
+    QueryError: 400, NotGrantedError: 401, UnknownSeriesError: 404, ReleaseChangedError: 409, TooManyError: 429,
+    NothingReleasedError: 503, StoreError: 503, IndexUnusableError: 503, ReleaseDamagedError: 503, NoNodesError: 404,
+    AccessFileError: 503, PolicyFileError: 503,
+}  # fmt: skip
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """What the description of the API already forbids, in the shape of all other problems."""
+    assert isinstance(error, RequestValidationError)
+    problems = [f"{'.'.join(map(str, one['loc']))[:100]}: {one['msg'][:200]}" for one in error.errors()[:20]]
+    return JSONResponse({"problems": [_ascii(problem) for problem in problems]}, 422)
+
+
+def _refused(request: Request, error: Exception) -> JSONResponse:
+    """An unknown path or method."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"problems": [str(error.detail)]}, error.status_code, headers=error.headers)
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
+
+
 def _problem(status: int) -> Callable[[Request, Exception], JSONResponse]:
     def handle(request: Request, error: Exception) -> JSONResponse:
         problems = list(error.problems) if isinstance(error, QueryError) else [str(error)]
-        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyError) else None
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyError) else {}
+        if status == 401:
+            headers = {"WWW-Authenticate": "Bearer"}
         return JSONResponse({"problems": problems}, status, headers=headers)
 
     return handle

@@ -3,57 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
+from typing import Any
 
-import jinja2
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from ingestion.catalogue.search.engine import facet_value
 from ingestion.catalogue.search.fields import FieldKind, SearchField
-from ingestion.catalogue.search.index import IndexUnusableError
-from ingestion.catalogue.search.protection import PublicCounts
-from ingestion.catalogue.search.public import PublicAnswer, PublicFacet
-from ingestion.catalogue.search.query import EVERYTHING, QueryError, digest
-from ingestion.catalogue.search.release_index import ReleaseDamagedError
-from ingestion.storage import StoreError
-from portal.search.api import RULE, client_of
+from ingestion.catalogue.search.public import PublicFacet
+from ingestion.catalogue.search.query import EVERYTHING, QueryError
+from portal.search.groups import NEW, GroupError, added, groups
 from portal.search.limits import Limits, TooManyError
-from portal.search.service import NothingReleasedError, SearchService
-from portal.search.state import NOT_STATED_WORD, Pairs, address, query_of, toggled
+from portal.search.service import SearchService
+from portal.search.state import MAX_ADDRESS, NOT_STATED_WORD, Pairs, address, query_of, toggled
+from portal.site.asking import NOTHING_TO_SEARCH, Asker
+from portal.site.messages import Wording, wording_of
+from portal.site.rendering import Pages, security_headers
+from portal.site.shown import Line, lines_of
 
-SHOWN_VALUES = 12
+SHOWN_VALUES = 8
 """Values of a facet that are seen at once; the others stand under "more"."""
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ValueLine:
-    """One value of a facet: how it is called, where a click leads, how long its bar is (of 100)."""
-
-    label: str
-    href: str
-    chosen: bool
-    people: int
-    studies: int
-    series: int
-    length: int
+FIND, ADD = "find.", "add."
+"""Parameters of the page, not of the query: words to find values of a facet by, and a criterion to add to a group."""
+OF_PAGE = ("lang", "with", "format")
 
 
 @dataclass(frozen=True, slots=True)
 class FacetBox:
     field: SearchField
-    first: tuple[ValueLine, ...]
-    more: tuple[ValueLine, ...]
+    label: str
+    first: tuple[Line, ...]
+    more: tuple[Line, ...]
     hidden: int
     low: str
     high: str
+    find: str
+    """Words that the values shown contain; empty: all are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,92 +52,93 @@ class Chip:
 class Explorer:
     """The page at ``/explore``."""
 
-    def __init__(self, service: SearchService, limits: Limits) -> None:
-        self._service, self._limits = service, limits
-        self._template = jinja2.Environment(
-            loader=jinja2.PackageLoader("portal.search", "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        ).get_template("explorer.html.j2")
+    def __init__(self, service: SearchService, limits: Limits, pages: Pages | None = None) -> None:
+        self._asker = Asker(service, limits)
+        self._pages = pages or Pages(whole=False, operator=False)
 
     async def page(self, request: Request) -> Response:
         return await run_in_threadpool(self._respond, request)
 
     def _respond(self, request: Request) -> Response:
-        pairs = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
+        pairs, of_page = parts(request)
+        words = wording_of(request)
         problems: tuple[str, ...] = ()
-        status = 200
         try:
-            schema = self._service.current().index.schema
+            schema = self._asker.service.current().index.schema
+            adding = {name.removeprefix(ADD): value for name, value in of_page.items() if name.startswith(ADD)}
+            if adding:
+                try:
+                    grown = address(added(pairs, adding, schema))
+                    if len(grown) > MAX_ADDRESS:
+                        raise GroupError("groups.too_long")
+                    return RedirectResponse(f"/explore{grown}", 303, headers=security_headers())
+                except GroupError as error:
+                    problems = (words.say(error.key),)
             try:
                 query = query_of(pairs, schema)
             except QueryError as error:
-                query, problems, status = EVERYTHING, error.problems, 400
-            self._limits.allow(client_of(request), digest(query))
-            answer = self._service.answer(query)
+                query, problems = EVERYTHING, (*problems, *error.problems)
+            answer = self._asker.ask(request, query)
         except TooManyError as error:
-            return HTMLResponse(self._page(str(error)), 429, headers={**HEADERS, "Retry-After": str(error.retry_after)})
-        except (NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError) as error:
-            return HTMLResponse(self._page(f"Nothing can be searched now: {error}"), 503, headers=HEADERS)
-        body = self._template.render(
-            style=_style(),
+            again = {"Retry-After": str(error.retry_after)}
+            return self._pages.problem(request, "problem.too_many", status=429, detail=str(error), headers=again)
+        except NOTHING_TO_SEARCH as error:
+            return self._pages.problem(request, "problem.nothing", status=503, detail=str(error))
+        shown = [] if problems and query is EVERYTHING else pairs
+        return self._pages.respond(
+            request,
+            "explorer.html.j2",
+            status=400 if problems else 200,
             release=answer.release,
             total=answer.total,
-            rule=RULE,
             problems=problems,
-            refused=answer.refused,
-            chips=_chips([] if problems else pairs, answer, schema.fields),
-            boxes=[_box(facet, pairs, schema.get(facet.name)) for facet in answer.facets],
+            refused=[(one.source_id, one.fields) for one in answer.refused],
+            chips=chips(shown, words, schema.fields),
+            groups=groups(shown, lambda criterion: in_words(criterion, words, schema.fields)),
+            boxes=[_box(facet, pairs, schema.get(facet.name), words, of_page) for facet in answer.facets],
+            fields=[(field.name, words.field(field.name, field.label)) for field in schema.fields
+                    if field.kind is not FieldKind.TEXT],
             text=next((value for name, value in pairs if name == "text"), ""),
-            json_query=next((value for name, value in pairs if name == "q"), ""),
-            kept=[(name, value) for name, value in pairs if name not in ("text", "q") and "." not in name],
-            message=None,
-        )
-        return HTMLResponse(body, status, headers=HEADERS)
-
-    def _page(self, message: str) -> str:
-        return self._template.render(
-            style=_style(), release=None, total=None, rule=RULE, problems=(), refused=(), chips=(), boxes=(), text="",
-            json_query="", kept=(), message=message,
+            asked={name: of_page.get(f"{ADD}{name}", "") for name in ("mode", "field", "value", "to")},
+            new=NEW,
+            kept=pairs,
+            cohort=f"/cohort{address(pairs)}",
         )  # fmt: skip
 
 
-def _style() -> str:
-    folder = files("portal")
-    return folder.joinpath("style.css").read_text("utf-8") + folder.joinpath("search/explorer.css").read_text("utf-8")
+def parts(request: Request) -> tuple[Pairs, dict[str, str]]:
+    """The parameters of the query, and those of the page."""
+    given = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
+    of_page = {name: value for name, value in given if name in OF_PAGE or name.startswith((FIND, ADD))}
+    return [(name, value) for name, value in given if name not in of_page], of_page
 
 
-def _box(facet: PublicFacet, pairs: Pairs, field: SearchField | None) -> FacetBox:
+def _box(
+    facet: PublicFacet, pairs: Pairs, field: SearchField | None, words: Wording, of_page: dict[str, str]
+) -> FacetBox:
     assert field is not None
-    longest = max((one.counts.people or 0 for one in facet.values), default=1)
-    values = list(facet.values)
-    if field.kind is FieldKind.NUMBER:
-        order = {name: at for at, name in enumerate(("", *field.bins()))}
-        values.sort(key=lambda one: order[one.value])
-    lines = tuple(
-        ValueLine(
-            label=facet_value(one.value),
-            href=_href(field, pairs, one.value),
-            chosen=(field.name, one.value or NOT_STATED_WORD) in pairs,
-            people=_shown(one.counts, "people"),
-            studies=_shown(one.counts, "studies"),
-            series=_shown(one.counts, "series"),
-            length=round(100 * (one.counts.people or 0) / longest),
-        )
-        for one in values
+    find = of_page.get(f"{FIND}{field.name}", "").strip()[:80]
+    lines = lines_of(
+        facet,
+        field,
+        words,
+        href=lambda value: "/explore" + _href(field, pairs, value),
+        chosen=lambda value: (field.name, value or NOT_STATED_WORD) in pairs,
     )
-    many = field.kind is not FieldKind.NUMBER and len(lines) > SHOWN_VALUES
+    if find:
+        lines = tuple(line for line in lines if find.casefold() in f"{line.label} {line.value}".casefold())
+    many = field.kind is not FieldKind.NUMBER and len(lines) > SHOWN_VALUES and not find
     first = tuple(line for at, line in enumerate(lines) if not many or at < SHOWN_VALUES or line.chosen)
     given = dict(pairs)
     return FacetBox(
         field=field,
+        label=words.field(field.name, field.label),
         first=first,
         more=tuple(line for line in lines if line not in first),
         hidden=facet.hidden,
         low=given.get(f"{field.name}.from", ""),
         high=given.get(f"{field.name}.to", ""),
+        find=find,
     )
 
 
@@ -171,16 +157,31 @@ def _href(field: SearchField, pairs: Pairs, value: str) -> str:
     return address([*others, *ends])
 
 
-def _chips(pairs: Pairs, answer: PublicAnswer, fields: tuple[SearchField, ...]) -> list[Chip]:
-    labels = {field.name: field.label for field in fields} | {"text": "Text", "q": "Query"}
-    chips = []
+def chips(pairs: Pairs, words: Wording, fields: tuple[SearchField, ...], path: str = "/explore") -> list[Chip]:
+    """The criteria of an address but for its groups."""
+    labels = {field.name: words.field(field.name, field.label) for field in fields}
+    labels |= {"text": words.say("explore.words")}
+    made = []
     for name, value in pairs:
+        if name == "q":
+            continue
         base, _, end = name.partition(".")
-        said = f"{end} {value}" if end else facet_value("" if value == NOT_STATED_WORD else value)
+        if end in ("from", "to"):
+            said = words.say(f"explore.{end}_number", number=value)
+        else:
+            said = words.term(base, "" if value == NOT_STATED_WORD else value)
         rest = [pair for pair in pairs if pair != (name, value)]
-        chips.append(Chip(f"{labels.get(base, base)}: {said}", address(rest)))
-    return chips
+        made.append(Chip(f"{labels.get(base, base)}: {said}", path + address(rest)))
+    return made
 
 
-def _shown(counts: PublicCounts, name: str) -> int:
-    return int(getattr(counts, name) or 0)
+def in_words(criterion: dict[str, Any], words: Wording, fields: tuple[SearchField, ...]) -> str:
+    """One criterion of a group, as people read it."""
+    if "text" in criterion:
+        return f"{words.say('explore.words')}: {criterion['text']}"
+    name = str(criterion["field"])
+    label = next((words.field(name, field.label) for field in fields if field.name == name), name)
+    if isinstance(criterion.get("in"), list):
+        return f"{label}: {', '.join(words.term(name, str(value)) for value in criterion['in'])}"
+    ends = [words.say(f"explore.{end}_number", number=criterion[end]) for end in ("from", "to") if end in criterion]
+    return f"{label}: {' '.join(ends)}"

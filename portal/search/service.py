@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
-from ingestion.catalogue.search.protection import Protection
+from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
 from ingestion.catalogue.search.query import AllOf, digest
+from ingestion.catalogue.search.records import Records
 
 KEPT_ANSWERS = 2_000
 """Of a panel some 20 kB each: the questions of a busy day."""
@@ -24,7 +27,7 @@ class NothingReleasedError(LookupError):
     """There is no release to search."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Current:
     """The release that is searched."""
 
@@ -34,6 +37,16 @@ class Current:
     def index(self) -> SearchIndex:
         return self.search.engine.index
 
+    @cached_property
+    def records(self) -> Records:
+        return Records(self.index)
+
+    @cached_property
+    def tag(self) -> str:
+        """Digest of the release and of the rules that its numbers are shown by: equal tags, equal answers."""
+        said = f"{self.index.release}|{self.index.schema}|{sorted(self.search.policies.items())}"
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
 
 class SearchService:
     """Opens the newest release and answers from it. Safe to use from several threads."""
@@ -41,9 +54,11 @@ class SearchService:
     def __init__(
         self, newest: Callable[[], str | None], opened: Callable[[str], SearchIndex], *, secret: bytes,
         clock: Callable[[], float] = time.monotonic,
+        policies: Callable[[SearchIndex], Mapping[str, CountPolicy]] = lambda index: {},
     ) -> None:  # fmt: skip
-        """``newest``: the newest version or None; ``opened``: the index of a version."""
+        """``newest``: the newest version or None; ``opened``: the index of a version; ``policies``: of its sources."""
         self._newest, self._opened, self._secret, self._clock = newest, opened, secret, clock
+        self._policies = policies
         self._lock = threading.Lock()
         self._current: Current | None = None
         self._looked = float("-inf")
@@ -81,4 +96,5 @@ class SearchService:
         engine = SearchEngine(self._opened(version))
         # the compiled loop loads beside the first answers, which are counted without it
         threading.Thread(target=engine.compile, name="search-kernel", daemon=True).start()
-        return Current(PublicSearch(engine, Protection(secret=self._secret, release=version)))
+        protection = Protection(secret=self._secret, release=version)
+        return Current(PublicSearch(engine, protection, self._policies(engine.index)))

@@ -24,11 +24,11 @@ from quality_checks.imaging import rules_digest
 from quality_checks.imaging.decode import UndecodableError, frames
 from quality_checks.imaging.digests import frame_digest, perceptual_hash, pixel_digest
 from quality_checks.imaging.figures import Figures
-from quality_checks.imaging.groups import groups_for
+from quality_checks.imaging.groups import SEGMENTS, groups_for
 from quality_checks.imaging.integrity import Integrity
 from quality_checks.imaging.objects import ObjectDamagedError, StoredObject, open_object
 from quality_checks.imaging.padding import padding_of
-from quality_checks.imaging.pictures import blanked_boxes, may_be_shown, thumbnail, windowed
+from quality_checks.imaging.pictures import blanked_boxes, may_be_shown, thumbnail, why_none, windowed
 from quality_checks.imaging.series import (
     FrameRecord,
     FrameSeen,
@@ -72,7 +72,13 @@ class _Kept:
     """What is kept of the frames."""
 
     hashes: dict[int, str] = field(default_factory=dict)
-    thumbnail: str | None = None
+    shown: FrameSeen | None = None
+    """The frame that stands for the series: the middle one, or the nearest before or after it that shows something; of
+    a segmentation the fullest."""
+    filled: int = 0
+    blank: bool = False
+    hidden: bool = False
+    """Frames were seen that show one value; that may not be shown."""
 
 
 class _Pass:
@@ -166,13 +172,37 @@ class _Pass:
                 constant=frame.constant,
             )
         )
+        if self._context.sop_class in SEGMENTS and self._thumbnails:
+            filled = int(np.count_nonzero(frame.stored))
+            self._choose(frame, better=filled > self._kept.filled)
+            self._kept.filled = max(filled, self._kept.filled)
         if frame.picked is None:
             return
-        modality = self._context.modality
-        self._kept.hashes[frame.picked] = perceptual_hash(windowed(frame, modality, shown=False))
-        middle = frame.picked == len(self._picks) // 2
-        if middle and self._thumbnails and may_be_shown(self._context, frame):
-            self._kept.thumbnail = thumbnail(windowed(frame, modality, shown=True), blanked_boxes(frame))
+        self._kept.hashes[frame.picked] = perceptual_hash(windowed(frame, self._context.modality, shown=False))
+        if self._context.sop_class not in SEGMENTS:
+            self._choose(frame, better=self._nearer(frame.picked))
+
+    def _nearer(self, picked: int) -> bool:
+        """Whether a picked frame is nearer to the middle than the one that is kept."""
+        middle, kept = len(self._picks) // 2, self._kept.shown
+        return kept is None or kept.picked is None or abs(picked - middle) < abs(kept.picked - middle)
+
+    def _choose(self, frame: FrameSeen, *, better: bool) -> None:
+        """Keep the frame for the thumbnail, one at a time."""
+        kept = self._kept
+        if not self._thumbnails or not may_be_shown(self._context, frame):
+            kept.hidden |= self._thumbnails
+        elif frame.constant:
+            kept.blank = True
+        elif better:
+            kept.shown = frame
+
+    def _picture(self) -> tuple[str | None, str | None]:
+        """A thumbnail, or the words that stand in its place."""
+        kept, context = self._kept, self._context
+        if kept.shown is not None:
+            return thumbnail(windowed(kept.shown, context.modality, shown=True), blanked_boxes(kept.shown)), None
+        return None, why_none(context, hidden=kept.hidden, blank=kept.blank).value if self._thumbnails else None
 
     def _result(self) -> Examination:
         manifest, kept = self._context.manifest, self._kept
@@ -188,6 +218,7 @@ class _Pass:
                 detail = f"the series has values that a check cannot judge ({type(error).__name__})"
                 self._integrity.opened(None, detail=detail)
         outcomes = [*self._integrity.outcomes(), *outcomes]
+        picture, no_picture = self._picture()
         return Examination(
             source_id=manifest.source_id,
             SeriesInstanceUID=manifest.SeriesInstanceUID,
@@ -197,7 +228,8 @@ class _Pass:
             pixel_digest=_digest(self._context.log),
             frame_hashes=tuple(kept.hashes[at] for at in sorted(kept.hashes)),
             figures=figures,
-            thumbnail=kept.thumbnail,
+            thumbnail=picture,
+            no_picture=no_picture,
         )
 
 

@@ -20,6 +20,7 @@ from quality_checks.imaging.series import Group, SeriesContext
 
 LABEL_MAPS = "1.2.840.10008.5.1.4.1.1.66.7"
 """Label Map Segmentation Storage (Supplement 243), which pydicom does not name yet."""
+SEGMENTS = frozenset({SegmentationStorage, LABEL_MAPS})
 NO_PICTURES = frozenset({SegmentationStorage, LABEL_MAPS, RTDoseStorage, ParametricMapStorage})
 """They have pixels that are no picture of a patient: constant, sparse or empty frames are nothing wrong there."""
 

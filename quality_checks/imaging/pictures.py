@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from io import BytesIO
 from typing import Any
 
@@ -22,8 +23,41 @@ CT_WINDOW = (-1000.0, 1000.0)
 CT_SHOWN = (-160.0, 240.0)
 """HU of the soft-tissue window for thumbnails."""
 PERCENTILES = (1.0, 99.0)
+LEAST_CONTRAST = 8 / 255
+"""A picture whose darkest and brightest percent are closer is one grey to the eye: another window is taken."""
 PICTURES_OF_PEOPLE = frozenset({"XC", "GM", "ES", "OP", "OPT", "SM", "DOC", "OT", "SC"})
 """Photographs, scanned papers and screens: a small picture of them may still show a person or a line of text."""
+
+
+class NoPicture(StrEnum):
+    """Why a series has no picture; shown in its place."""
+
+    CONTOURS = "contours, no pixels"
+    TEXT = "text, no pixels"
+    NO_PIXELS = "no pixels"
+    ONE_VALUE = "one value only"
+    NO_SEGMENT = "no pixel in any segment"
+    UNDECODABLE = "does not decode"
+    PHOTOGRAPH = "not shown: a photograph, paper or screen"
+    FACE = "not shown: may show a face"
+
+
+_TEXTS = frozenset({"SR", "KO", "PR", "DOC"})
+
+
+def why_none(context: SeriesContext, *, hidden: bool, blank: bool) -> NoPicture:
+    """Why there is none. ``hidden``: frames were seen that may not be shown; ``blank``: frames of one value."""
+    if hidden:
+        photograph = context.modality in PICTURES_OF_PEOPLE or "SCREEN SAVE" in context.image_types
+        return NoPicture.PHOTOGRAPH if photograph else NoPicture.FACE
+    if context.modality == "RTSTRUCT":
+        return NoPicture.CONTOURS
+    if context.modality in _TEXTS:
+        return NoPicture.TEXT
+    if blank:
+        return NoPicture.NO_SEGMENT if context.modality == "SEG" else NoPicture.ONE_VALUE
+    pixels = any(item.pixel_offset is not None for item in context.manifest.instances)
+    return NoPicture.UNDECODABLE if pixels or context.log else NoPicture.NO_PIXELS
 
 
 def windowed(frame: FrameSeen, modality: str, *, shown: bool) -> NDArray[np.float64]:
@@ -35,14 +69,31 @@ def windowed(frame: FrameSeen, modality: str, *, shown: bool) -> NDArray[np.floa
     values = frame.values()
     if modality == "CT" and frame.rescale is not None:
         low, high = CT_SHOWN if shown else CT_WINDOW
+        if shown and _contrast(values, low, high) < LEAST_CONTRAST:
+            low, high = _spread(frame, values)
     else:
-        seen = values if frame.padding is None or frame.padding.all() else values[~frame.padding]
-        step = max(seen.size // 65_536, 1)
-        low, high = (float(value) for value in np.percentile(seen.ravel()[::step], PERCENTILES))
-        if high <= low:
-            low, high = float(seen.min()), float(seen.max())
+        low, high = _spread(frame, values)
     grey = np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values)
     return 1 - grey if frame.owner.header.get("PhotometricInterpretation") == "MONOCHROME1" else grey
+
+
+def _spread(frame: FrameSeen, values: NDArray[np.float64]) -> tuple[float, float]:
+    """Between percentiles of what is no padding; between the extremes where those are one value."""
+    seen = values if frame.padding is None or frame.padding.all() else values[~frame.padding]
+    low, high = _percentiles(seen)
+    return (low, high) if high > low else (float(seen.min()), float(seen.max()))
+
+
+def _contrast(values: NDArray[np.float64], low: float, high: float) -> float:
+    """From 0 to 1: how far the darkest and the brightest percent lie apart in the window."""
+    dark, bright = (min(max((value - low) / (high - low), 0.0), 1.0) for value in _percentiles(values))
+    return bright - dark
+
+
+def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
+    step = max(values.size // 65_536, 1)
+    low, high = np.percentile(values.ravel()[::step], PERCENTILES)
+    return float(low), float(high)
 
 
 def thumbnail(grey: NDArray[np.float64], boxes: Sequence[Sequence[int]]) -> str:

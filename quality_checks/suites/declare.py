@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import pandas as pd
+
 from ingestion.sources.registry import SourceEntry
 from quality_checks.model import Dimension, Level, Rule
 
@@ -100,3 +102,15 @@ def between(lowest: float | None, highest: float | None) -> dict[str, float]:
     """Arguments of ``BETWEEN``, both ends allowed."""
     ends = {"min_value": lowest, "max_value": highest}
     return {name: value for name, value in ends.items() if value is not None}
+
+
+def rows_of(where: Where, frame: pd.DataFrame) -> pd.Series:
+    """Which rows of a ``series_frame`` a condition selects."""
+    selected = pd.Series(True, index=frame.index)
+    if where.images_only:
+        selected &= frame["IsImage"]
+    if where.modalities is not None:
+        selected &= frame["Modality"].isin(list(where.modalities))
+    if where.present is not None:
+        selected &= frame[where.present].notna()
+    return selected

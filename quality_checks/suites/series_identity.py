@@ -52,7 +52,8 @@ def _identifier(rule_id: str, column: str) -> TableCheck:
     )
 
 
-def _mandatory(rule_id: str, column: str, meaning: str, where: Where = IMAGES, label: str | None = None) -> TableCheck:
+def _mandatory(rule_id: str, column: str, meaning: str, *, label: str | None = None, version: str = "1") -> TableCheck:
+    """Asked of images: what is derived from them has the patient and the scanner of its images."""
     return _present(
         rule(
             rule_id,
@@ -63,9 +64,10 @@ def _mandatory(rule_id: str, column: str, meaning: str, where: Where = IMAGES, l
             remedy="Ask the data holder to fill it in at the export, or to say why it cannot.",
             error_below=USABLE_SHARE,
             reason=USABLE_REASON,
+            version=version,
         ),
         column,
-        where,
+        IMAGES,
     )
 
 
@@ -138,14 +140,14 @@ CHECKS: tuple[TableCheck, ...] = (
         "series_age_present",
         "StatedAge",
         "The patient's age at the study is required of every image, stated or derived from two dates.",
-        EVERYWHERE,
-        "age at study",
+        label="age at study",
+        version="2",
     ),
     _mandatory(
         "series_sex_present",
         "PatientSex",
         "Cohorts are described by sex; without it a collection cannot be balanced.",
-        EVERYWHERE,
+        version="2",
     ),
     _present(
         rule(

@@ -101,15 +101,14 @@ def test_a_finding_on_a_series_leads_to_its_files(tmp_path: Path) -> None:
     assert len(rows) == 14
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_run_that_is_told_to_stop_leaves_no_image(tmp_path: Path, number: signal.Signals) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    for series in range(1, 13):
-        put(tmp_path / "in", ct_series(slices=40, series=series))
+def _started(tmp_path: Path, scratch: Path, number: signal.Signals, handler: str) -> subprocess.Popen[str]:
+    """The command, once it has written its first object. ``handler``: what its parent hands on for the signal."""
+    start = (
+        f"import runpy, signal, sys; signal.signal({int(number)}, signal.{handler});"
+        " runpy.run_module('ingestion.cli', run_name='__main__', alter_sys=True)"
+    )
     command = [
-        sys.executable, "-m", "ingestion.cli", "check", str(tmp_path / "in"), "--report", str(tmp_path / "out"),
-        "--workers", "1",
+        sys.executable, "-c", start, "check", str(tmp_path / "in"), "--report", str(tmp_path / "out"), "--workers", "1",
     ]  # fmt: skip
     started = subprocess.Popen(
         command, env=os.environ | {"TMPDIR": str(scratch)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -118,11 +117,34 @@ def test_a_run_that_is_told_to_stop_leaves_no_image(tmp_path: Path, number: sign
     while not list(scratch.glob("cie-check-*/dicom/*/*/*.dcm")) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert started.poll() is None, "it ended before it was stopped"
+    return started
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_is_told_to_stop_leaves_no_image(tmp_path: Path, number: signal.Signals) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    for series in range(1, 13):
+        put(tmp_path / "in", ct_series(slices=40, series=series))
+    handler = "default_int_handler" if number == signal.SIGINT else "SIG_DFL"
+    started = _started(tmp_path, scratch, number, handler)
     started.send_signal(number)
     said, _ = started.communicate(timeout=60)
     assert started.returncode == 128 + number, said
     assert "no report was written" in said and "Traceback" not in said
     assert not list(scratch.glob("cie-check-*"))
+
+
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    for series in range(1, 4):
+        put(tmp_path / "in", ct_series(slices=20, series=series))
+    started = _started(tmp_path, scratch, signal.SIGHUP, "SIG_IGN")
+    started.send_signal(signal.SIGHUP)
+    said, _ = started.communicate(timeout=120)
+    assert started.returncode == 0, said
+    assert (tmp_path / "out" / "report.html").exists()
 
 
 def test_what_a_killed_run_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,3 +192,29 @@ def test_wrong_use_is_told_and_nothing_is_written(
     code, said = run(*arguments)
     assert code == 2 and problem in " ".join(said.split())
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_progress_is_told_without_a_terminal_and_never_among_the_json(tmp_path: Path) -> None:
+    put(tmp_path / "in", ct_series())
+    command = [
+        sys.executable, "-m", "ingestion.cli", "check", str(tmp_path / "in"), "--report", str(tmp_path / "out"),
+        "--workers", "1", "--json",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["objects"]["delivered"] == 7
+    assert done.stderr.splitlines() == [
+        "listing the folder", "series checked: 0 of 1 (0 %)", "series checked: 1 of 1 (100 %)",
+    ]  # fmt: skip
+
+
+def test_a_folder_is_told_of_in_the_words_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "notes.txt").write_text("nothing")
+    code, said = run(tmp_path / "in", "--report", tmp_path / "out")
+    assert code == 1
+    page = (tmp_path / "out" / d.REPORT).read_text()
+    for text in (said, page, (tmp_path / "out" / d.SUMMARY).read_text()):
+        assert "Check that the path is right" in " ".join(text.split())
+        for word in ("connector", "next sync", "data holder", "reconcile"):
+            assert word not in text, word

@@ -14,11 +14,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestion.catalogue.federation.terms import CATEGORIES, FIELDS, values_of
+from ingestion.catalogue.search.fields import FieldKind
 from ingestion.catalogue.search.query import EVERYTHING, MAX_DEPTH, MAX_NODES, AllOf, QueryError, parse_query
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 
 MAX_BYTES = 256_000
 """A query of the Explorer has some thousand."""
+OWN_KEY = "cie:"
+"""Before the name of a field: keys by which nodes of this platform ask each other for what the federation has no code
+for. ``IN`` takes values, ``BETWEEN`` an object of min and max, ``CONTAINS`` words (``cie:text``)."""
+WRAPPING = 2
+"""Groups that every tree has around its question; what is left of them is bounded again as a query."""
+NOT = "NOT"
+"""Operand of a group of one child, likewise between nodes of this platform."""
 
 
 class UnsupportedError(QueryError):
@@ -44,7 +52,16 @@ def decode(body: bytes) -> AllOf:
         raise QueryError(reader.malformed)
     if reader.unsupported:
         raise UnsupportedError(reader.unsupported)
-    return parse_query(read, RELEASE_SCHEMA)
+    return parse_query(_unwrapped(read), RELEASE_SCHEMA)
+
+
+def _unwrapped(read: dict[str, Any]) -> dict[str, Any]:
+    """Without the groups of one that a tree has around its question."""
+    while True:
+        (inner,) = read.values() if len(read) == 1 else (None,)
+        if not isinstance(inner, list) or len(inner) != 1:
+            return read
+        read = inner[0]
 
 
 def _json(body: bytes) -> Any:
@@ -74,7 +91,7 @@ class _Reader:
 
     def read(self, said: Any, place: str, *, depth: int) -> dict[str, Any]:
         self._nodes += 1
-        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
+        if self._nodes > MAX_NODES + WRAPPING or depth > MAX_DEPTH + WRAPPING:
             problem = f"more than {MAX_NODES} criteria, or groups nested deeper than {MAX_DEPTH}"
             if problem not in self.malformed:
                 self.malformed.append(problem)
@@ -83,6 +100,8 @@ class _Reader:
             return self._wrong(place, "is no object")
         if "operand" in said:
             children = said.get("children")
+            if said["operand"] == NOT and isinstance(children, list) and len(children) == 1:
+                return {"not": self.read(children[0], f"{place}.children[0]", depth=depth + 1)}
             if said["operand"] not in ("AND", "OR") or not isinstance(children, list):
                 return self._wrong(place, "a group has the operand AND or OR and a list of children")
             if not children:
@@ -98,6 +117,8 @@ class _Reader:
         key, kind, value = said.get("key"), said.get("type"), said.get("value")
         if not isinstance(key, str) or not isinstance(kind, str) or value is None:
             return self._wrong(place, "a criterion has key, type and value")
+        if key.startswith(OWN_KEY):
+            return self._own(key.removeprefix(OWN_KEY), kind, value, place)
         category = CATEGORIES.get(key)
         if category is None:
             return self._cannot(place, f"nothing is held here about {key[:80]!r}")
@@ -114,6 +135,18 @@ class _Reader:
             found.update(values)
         criterion = {"field": FIELDS[category], "in": sorted(found)}
         return {"not": criterion} if kind == "NOT_EQUALS" else criterion
+
+    def _own(self, name: str, kind: str, value: Any, place: str) -> dict[str, Any]:
+        field = RELEASE_SCHEMA.get(name)
+        if (name, kind) == ("text", "CONTAINS"):
+            return {"text": value}
+        if field is None or field.kind is FieldKind.TEXT:
+            return self._cannot(place, f"nothing is held here about {name[:80]!r}")
+        if kind == "IN":
+            return {"field": name, "in": value}
+        if kind == "BETWEEN" and isinstance(value, Mapping):
+            return {"field": name, **{to: value[end] for end, to in (("min", "from"), ("max", "to")) if end in value}}
+        return self._cannot(place, f"{name} can be IN or BETWEEN, not {kind[:40]!r}")
 
     def _wrong(self, place: str, what: str) -> dict[str, Any]:
         self.malformed.append(f"{place}: {what}")

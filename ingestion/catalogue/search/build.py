@@ -19,8 +19,8 @@ from ingestion.catalogue.search.counting import count_field
 from ingestion.catalogue.search.fields import NOT_STATED, FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.index import FORMAT, META, ROWS, IndexUnusableError, SearchIndex, open_index
 
-ROW_GROUP = 20_000
-"""Rows read to show one page of results: small groups cost little to read, many cost little to hold."""
+ROW_GROUP = 5_000
+"""Rows read to show a single one: 6 ms for all columns of the Commons' index, 15 ms in groups of 20,000."""
 
 
 def build_index(
@@ -70,10 +70,23 @@ def _write(folder: Path, schema: SearchSchema, release: str) -> None:
     meta = {"format": FORMAT, "release": release, "schema": schema.to_json(), "people": people}
     (folder / META).write_text(json.dumps(meta, ensure_ascii=False))
     index = open_index(folder)
+    np.save(folder / "stated.npy", _stated(index))
     for at, one in enumerate(index.fields.values()):
         if one.field.counted:
-            found = count_field(index, one, None, kernel=None)
+            found = count_field(index, one, None, kernels=None)
             np.save(folder / f"totals_{at}.npy", np.stack([found.series, found.studies, found.people]))
+
+
+def _stated(index: SearchIndex) -> NDArray[np.bool_]:
+    """(sources, fields): whether any series of the source states the field."""
+    source = index.fields[index.schema.source]
+    code_of_row = np.zeros(index.series, dtype=np.int32)
+    for code in range(len(source.terms)):
+        code_of_row[source.rows_of(code)] = code
+    stated = np.zeros((len(source.terms), len(index.fields)), dtype=bool)
+    for at, field in enumerate(index.fields.values()):
+        stated[np.unique(code_of_row[field.postings[field.offsets[1] :]]), at] = True
+    return stated
 
 
 def _write_keys(folder: Path, schema: SearchSchema) -> int:
@@ -112,6 +125,9 @@ def _write_field(folder: Path, at: int, field: SearchField, values: pd.Series) -
     else:
         terms, codes, rows = _terms(field, values)
     (folder / f"terms_{at}.json").write_text(json.dumps(terms, ensure_ascii=False))
+    if field.kind is not FieldKind.TEXT and len(rows) == len(values) and (rows == np.arange(len(values))).all():
+        narrow = np.int16 if len(terms) <= np.iinfo(np.int16).max else np.int32
+        np.save(folder / f"codes_{at}.npy", np.asarray(codes).astype(narrow))
     order = np.argsort(codes, kind="stable")
     np.save(folder / f"postings_{at}.npy", rows[order].astype(np.int32))
     np.save(folder / f"offsets_{at}.npy", np.searchsorted(codes[order], np.arange(len(terms) + 1)).astype(np.int64))

@@ -38,7 +38,63 @@ class FieldCounts:
 
 
 Kernel: TypeAlias = Callable[..., None]
-"""``kernels.count_postings``: the same counts, compiled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The same counts, compiled: see ``kernels``."""
+
+    count_postings: Kernel
+    count_codes: Kernel
+    mark_people: Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """(K,) each: the rows under a mask, rising, and who they belong to."""
+
+    rows: NDArray[np.intp]
+    study: NDArray[np.int32]
+    person: NDArray[np.int32]
+
+    @staticmethod
+    def under(index: SearchIndex, mask: NDArray[np.bool_]) -> Selected:
+        rows = np.flatnonzero(mask)
+        return Selected(rows, index.study_of_row[rows], index.person_of_row[rows])
+
+
+def people_under(index: SearchIndex, mask: NDArray[np.bool_] | None, kernels: Kernels | None) -> NDArray[np.bool_]:
+    """(P,) who has a row under the mask (None: everybody)."""
+    if mask is None:
+        return np.ones(index.people, dtype=bool)
+    found = np.zeros(index.people, dtype=bool)
+    if kernels is not None:
+        kernels.mark_people(mask, np.asarray(index.person_of_row), found)
+    else:
+        found[index.person_of_row[mask]] = True
+    return found
+
+
+def count_selected(
+    index: SearchIndex, field: FieldIndex, selected: Selected, kernels: Kernels | None
+) -> FieldCounts | None:
+    """The counts of every value of ``field`` among ``selected``; None for a field of several values a row."""
+    if field.codes is None:
+        return None
+    values = len(field.offsets) - 1
+    if kernels is None:
+        codes = field.codes[selected.rows]
+        # stable: rows of one value stay in their order; numpy sorts small integers by radix, in linear time
+        order = np.argsort(codes, kind="stable")
+        bounds = _summed(np.bincount(codes, minlength=values))
+        return _counted(selected.study[order], selected.person[order], bounds)
+    found = FieldCounts(*(np.zeros(values, dtype=np.int64) for _ in range(3)))
+    last = np.full((values, 2), -1, dtype=np.int32)
+    kernels.count_codes(
+        np.asarray(field.codes), selected.rows, selected.study, selected.person, last, found.people, found.studies,
+        found.series,
+    )  # fmt: skip
+    return found
 
 
 def count_rows(index: SearchIndex, mask: NDArray[np.bool_] | None) -> Counts:
@@ -56,23 +112,27 @@ def count_field(
     field: FieldIndex,
     mask: NDArray[np.bool_] | None,
     *,
-    kernel: Kernel | None,
+    kernels: Kernels | None,
 ) -> FieldCounts:
     """The counts of every value of ``field`` under ``mask`` ((N,); None: all rows)."""
-    if kernel is not None:
-        return _compiled(index, field, mask, kernel)
+    if kernels is not None:
+        return _compiled(index, field, mask, kernels.count_postings)
     postings, bounds = field.postings, np.asarray(field.offsets)
     if mask is not None:
         chosen = mask[postings]
         before = np.concatenate(([0], np.cumsum(chosen, dtype=np.int64)))
         postings, bounds = postings[chosen], before[bounds]
-    series = np.diff(bounds)
     study = index.study_of_row[postings]
+    return _counted(study, index.person_of_row[postings], bounds)
+
+
+def _counted(study: NDArray[np.int32], person: NDArray[np.int32], bounds: NDArray[np.int64]) -> FieldCounts:
+    """From the study and the person of each row, value by value; a value's rows are those between two bounds."""
+    series = np.diff(bounds)
     first = _first(study, bounds)
     bounds = _summed(first)[bounds]
     studies = np.diff(bounds)
-    person = index.person_of_study[study[first]]
-    first = _first(person, bounds)
+    first = _first(person[first], bounds)
     return FieldCounts(np.diff(_summed(first)[bounds]), studies, series)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingestion.catalogue.search.fields import SearchField, SearchSchema
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the files change their meaning; an index of another format is made anew."""
 META = "index.json"
 ROWS = "rows.parquet"
@@ -65,6 +65,11 @@ class FieldIndex:
         return _mapped(self.folder, f"numbers_{self.at}")
 
     @cached_property
+    def codes(self) -> NDArray[np.integer[Any]] | None:
+        """(N,) the code of each row; None for a field of several values a row, and for text."""
+        return _mapped(self.folder, f"codes_{self.at}") if (self.folder / f"codes_{self.at}.npy").is_file() else None
+
+    @cached_property
     def totals(self) -> NDArray[np.int64]:
         """(3, V): series, studies and people of each code over all rows."""
         return _mapped(self.folder, f"totals_{self.at}")
@@ -103,6 +108,11 @@ class SearchIndex:
     def person_start(self) -> NDArray[np.intp]:
         """(P,) the first row of each person."""
         return np.searchsorted(self.person_of_row, np.arange(self.people))
+
+    @cached_property
+    def stated(self) -> NDArray[np.bool_]:
+        """(sources, fields): whether any series of the source states the field."""
+        return _mapped(self.folder, "stated")
 
     @cached_property
     def series_uids(self) -> NDArray[np.bytes_]:

@@ -1,4 +1,4 @@
-"""The counting loop, compiled. Imported once the catalogue is open: loading the compiler takes most of a second."""
+"""The counting loops, compiled. Imported once the catalogue is open: loading the compiler takes most of a second."""
 
 from __future__ import annotations
 
@@ -40,3 +40,42 @@ def count_postings(
         series[code] = number_series
         studies[code] = number_studies
         people[code] = number_people
+
+
+@numba.njit(nogil=True, cache=True)
+def count_codes(
+    codes: NDArray[np.integer],
+    rows: NDArray[np.intp],
+    study_of: NDArray[np.int32],
+    person_of: NDArray[np.int32],
+    last: NDArray[np.int32],
+    people: NDArray[np.int64],
+    studies: NDArray[np.int64],
+    series: NDArray[np.int64],
+) -> None:
+    """As ``count_postings`` for a field of one value a row: costs what the matching rows cost, not all.
+
+    Args:
+        rows: (K,) the rows that match, rising; ``study_of`` and ``person_of``: (K,) of these.
+        last: (V, 2) of -1: the last study and the last person seen of each value.
+    """
+    for at in range(len(rows)):
+        code = codes[rows[at]]
+        series[code] += 1
+        study = study_of[at]
+        if study == last[code, 0]:
+            continue
+        last[code, 0] = study
+        studies[code] += 1
+        person = person_of[at]
+        if person != last[code, 1]:
+            last[code, 1] = person
+            people[code] += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def mark_people(mask: NDArray[np.bool_], person_of_row: NDArray[np.int32], found: NDArray[np.bool_]) -> None:
+    """(P,) ``found``: who has a row under the mask."""
+    for row in range(len(mask)):
+        if mask[row]:
+            found[person_of_row[row]] = True

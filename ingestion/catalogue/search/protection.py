@@ -36,6 +36,15 @@ class CountPolicy:
         if self.hidden_below < 1 or self.rounded_to < 1 or not 0 <= self.noise < math.inf:
             raise ValueError("a count policy has hidden_below and rounded_to of 1 or more, and noise of 0 or more")
 
+    @property
+    def fewest_moved(self) -> int:
+        """Criteria that move fewer people than this are not applied.
+
+        The bound, but no more than numbers are rounded to anyway (and ten): a source with a high bound hides more
+        groups, and does not answer another question than was asked.
+        """
+        return min(self.hidden_below, max(self.rounded_to, HIDDEN_BELOW))
+
 
 def strictest(policies: Iterable[CountPolicy]) -> CountPolicy:
     """Of numbers that mix sources, the strictest of each."""
@@ -90,18 +99,23 @@ class Protection:
     ) -> tuple[PublicCounts, ...]:
         """What may be shown of the values of one field.
 
-        Where rounding is finer than the bound, a value that alone is hidden could be had from the total; then the
-        smallest value that is shown is hidden with it.
+        Where rounding is finer than the bound, hidden values could be had from the total: one alone, and a few that
+        are fewer than the bound together. Then the smallest that are shown are hidden with them, until two or more
+        values are hidden that hold as many people as the bound says.
         """
         counts, rules = list(exact), list(policies)
         shown = [
             self.public(one, rule, question=question)
             for one, rule, question in zip(counts, rules, questions, strict=True)
         ]
-        hidden = [at for at, one in enumerate(shown) if one.hidden]
-        fine = any(rule.rounded_to < rule.hidden_below for rule in rules)
-        if fine and len(hidden) == 1 and len(shown) > 1:
+        own = [rule.hidden_below if rule.rounded_to < rule.hidden_below else 0 for rule in rules]
+        bound = max((own[at] for at, one in enumerate(shown) if one.hidden), default=0)
+        while bound:
+            hidden = [at for at, one in enumerate(shown) if one.hidden]
             open_ones = [at for at in range(len(shown)) if at not in hidden]
+            enough = len(hidden) > 1 and sum(counts[at].people for at in hidden) >= bound
+            if not hidden or enough or not open_ones:
+                break
             also = min(open_ones, key=lambda at: (counts[at].people, at))
             shown[also] = PublicCounts(None, None, None, below=None)
         return tuple(shown)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -91,14 +91,18 @@ def parse_query(said: Any, schema: SearchSchema) -> AllOf:
     if said is None:
         return EVERYTHING
     reader = _Reader(schema)
-    node = reader.read(said, "query", depth=1)
+    node = reader.query(said)
     if reader.problems:
         raise QueryError(reader.problems)
     return normal(node)
 
 
 def normal(node: Node) -> AllOf:
-    """The same question in one form: groups flattened, values and children sorted and without repeats."""
+    """The same question in one form, which is a fixed point: its text is read back as itself.
+
+    Groups are flattened, groups of one child and double negations removed, values and children sorted and without
+    repeats. Public numbers are drawn by the digest of this form, so one question must have one only.
+    """
     simple = _simple(node)
     return simple if isinstance(simple, AllOf) else AllOf((simple,))
 
@@ -126,6 +130,18 @@ def digest(node: Node) -> str:
     return hashlib.sha256(_text(normal(node)).encode()).hexdigest()[:24]
 
 
+def digests_with(query: AllOf, extras: Iterable[Node]) -> list[str]:
+    """The digests of ``query`` and one more criterion each.
+
+    The same as ``digest`` of both, for a query in normal form and single criteria in it: the question is written once.
+    """
+    written = [_text(child) for child in query.children]
+    return [
+        hashlib.sha256(f'{{"all":[{",".join(sorted({*written, _text(one)}))}]}}'.encode()).hexdigest()[:24]
+        for one in extras
+    ]
+
+
 def fields_of(node: Node) -> Iterator[str]:
     """The fields that a query asks about, in order, with repeats."""
     match node:
@@ -148,14 +164,24 @@ def _simple(node: Node) -> Node:
             return AnyOfValues(field, tuple(sorted(set(values))))
         case Words(words):
             return Words(tuple(sorted({word.casefold() for word in words})))
-        case Not(Not(child)):
-            return _simple(child)
         case Not(child):
-            return Not(_simple(child))
+            return _negated(_simple(child))
         case AllOf() | AnyOf():
             return _group(node)
         case _:
             return node
+
+
+def _negated(simple: Node) -> Node:
+    match simple:
+        case Not(child):
+            return child
+        case AllOf(()):
+            return AnyOf(())
+        case AnyOf(()):
+            return AllOf(())
+        case _:
+            return Not(simple)
 
 
 def _group(group: AllOf | AnyOf) -> Node:
@@ -180,7 +206,11 @@ def _merged(flat: Mapping[str, Node]) -> dict[str, Node]:
             values.setdefault(node.field, set()).update(node.values)
         else:
             rest.append(node)
-    merged: list[Node] = [AnyOfValues(field, tuple(sorted(known))) for field, known in values.items()]
+    merged: list[Node] = []
+    for field, known in values.items():
+        ordered = sorted(known)
+        pieces = range(0, len(ordered), MAX_VALUES)  # so that the text can be read back
+        merged += [AnyOfValues(field, tuple(ordered[at : at + MAX_VALUES])) for at in pieces]
     return {_text(node): node for node in [*rest, *merged]}
 
 
@@ -191,6 +221,12 @@ class _Reader:
         self._schema = schema
         self._nodes = 0
         self.problems: list[str] = []
+
+    def query(self, said: Any) -> Node:
+        """The outermost ``all`` is free: the normal form has one also where the question had none."""
+        if isinstance(said, Mapping) and set(said) == {"all"}:
+            return AllOf(self._children(said["all"], "query.all", depth=0))
+        return self.read(said, "query", depth=1)
 
     def read(self, said: Any, place: str, *, depth: int) -> Node:
         self._nodes += 1
@@ -214,7 +250,7 @@ class _Reader:
             return self._values(said, place)
         if "field" in keys and keys <= {"field", "from", "to"} and len(keys) > 1:
             return self._range(said, place)
-        named = ", ".join(sorted(str(key)[:40] for key in keys)) or "nothing"
+        named = ", ".join(sorted(_short(key) for key in keys)[:10]) or "nothing"
         return self._wrong(place, f"has {named}; expected all, any, not, text, field and in, or field with from or to")
 
     def _children(self, said: Any, place: str, depth: int) -> tuple[Node, ...]:
@@ -224,32 +260,36 @@ class _Reader:
         return tuple(self.read(one, f"{place}[{at}]", depth=depth + 1) for at, one in enumerate(said[: MAX_NODES + 1]))
 
     def _words(self, said: Any, place: str) -> Node:
-        if not isinstance(said, str) or len(said) > MAX_TEXT:
+        # folded first: some letters become two
+        words = tuple(said[: MAX_TEXT + 1].casefold().split()) if isinstance(said, str) else ()
+        if not isinstance(said, str) or len(said) > MAX_TEXT or not _is_text(" ".join(words)):
             return self._wrong(place, f"text is a string of at most {MAX_TEXT} characters")
-        words = tuple(said.split())
         return Words(words) if words else self._wrong(place, "text holds no word")
 
     def _values(self, said: Mapping[str, Any], place: str) -> Node:
         field = self._schema.get(said["field"]) if isinstance(said["field"], str) else None
         values = said["in"]
         if field is None or field.kind not in (FieldKind.TERM, FieldKind.TERMS):
-            return self._wrong(place, f"{str(said['field'])[:40]!r} is no field with values; see the list of fields")
+            return self._wrong(place, f"{_short(said['field'])!r} is no field with values; see the list of fields")
         if not isinstance(values, list) or not 0 < len(values) <= MAX_VALUES:
             return self._wrong(place, f"'in' is a list of 1 to {MAX_VALUES} values")
-        if not all(isinstance(value, str) and len(value) <= MAX_TEXT for value in values):
+        if not all(isinstance(value, str) and _is_text(value) for value in values):
             return self._wrong(place, f"values are strings of at most {MAX_TEXT} characters; '' means: not stated")
         return AnyOfValues(field.name, tuple(values))
 
     def _range(self, said: Mapping[str, Any], place: str) -> Node:
         field = self._schema.get(said["field"]) if isinstance(said["field"], str) else None
         if field is None or field.kind is not FieldKind.NUMBER:
-            return self._wrong(place, f"{str(said['field'])[:40]!r} is no number field; see the list of fields")
+            return self._wrong(place, f"{_short(said['field'])!r} is no number field; see the list of fields")
         low, high = said.get("from"), said.get("to")
         if not all(end is None or _is_number(end) for end in (low, high)):
             return self._wrong(place, "'from' and 'to' are finite numbers")
+        if low is None and high is None:
+            return self._wrong(place, "neither 'from' nor 'to' is a number")
         if low is not None and high is not None and low > high:
             return self._wrong(place, f"from {low:g} to {high:g} holds nothing: swap the ends")
-        return Between(field.name, None if low is None else float(low), None if high is None else float(high))
+        # plus zero: -0 and 0 are one number and must have one text
+        return Between(field.name, None if low is None else low + 0.0, None if high is None else high + 0.0)
 
     def _wrong(self, place: str, what: str) -> Node:
         self.problems.append(f"{place}: {what}")
@@ -262,5 +302,19 @@ class _Reader:
 
 def _is_number(value: Any) -> bool:
     return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15 and math.isfinite(value)
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) < MAX_NUMBER
+        and math.isfinite(value)
     )
+
+
+def _is_text(value: str) -> bool:
+    """Short enough, and text at all: half a surrogate pair can be said in JSON, but not written."""
+    return len(value) <= MAX_TEXT and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _short(said: Any) -> str:
+    """What was said, short and in ASCII, so that it can stand in any answer."""
+    text = said if isinstance(said, str) else f"a {type(said).__name__}"
+    return text[:40].encode("ascii", "backslashreplace").decode()

@@ -63,22 +63,29 @@ class ReleaseDamagedError(RuntimeError):
     """A file of a release is not the one that its manifest names."""
 
 
-def open_release(research: ObjectStore, release: ReleaseManifest, folder: Path) -> SearchIndex:
+def open_release(
+    research: ObjectStore, release: ReleaseManifest, folder: Path, *, sources: frozenset[str] | None = None
+) -> SearchIndex:
     """The index of ``release``, made in ``folder`` the first time.
+
+    Args:
+        sources: ids of the sources that it holds, as a federation's node has some of them; None: all.
 
     Raises:
         StoreError: the store failed.
         ReleaseDamagedError: a file has another checksum than the manifest says.
         IndexUnusableError: the release holds no series, or was made by a version whose tables differ.
     """
-    place = folder / f"{release.version}-{release.content_digest}-{FORMAT}-{_schema_digest()}"
+    name = f"{release.version}-{release.content_digest}-{FORMAT}-{_schema_digest()}"
+    if sources is not None:
+        name += "-" + hashlib.sha256(",".join(sorted(sources)).encode()).hexdigest()[:12]
     try:
-        return open_index(place)
+        return open_index(folder / name)
     except IndexUnusableError:
-        return _make(research, release, place)
+        return _make(research, release, folder / name, sources)
 
 
-def _make(research: ObjectStore, release: ReleaseManifest, place: Path) -> SearchIndex:
+def _make(research: ObjectStore, release: ReleaseManifest, place: Path, sources: frozenset[str] | None) -> SearchIndex:
     with tempfile.TemporaryDirectory(prefix="cie-search-") as scratch:
         tables: dict[str, list[str]] = {"series": [], "collection": [], "segmentation": []}
         for number, file in enumerate(release.files):
@@ -88,8 +95,9 @@ def _make(research: ObjectStore, release: ReleaseManifest, place: Path) -> Searc
             raise IndexUnusableError(f"release {release.version} holds no series: nothing can be searched")
         joined = Path(scratch) / "joined.parquet"
         with duckdb.connect() as connection:
+            chosen = "" if sources is None else f" where series.source_id in ({_quoted(sources)})"
             try:
-                connection.execute(f"copy ({_JOIN}) to '{joined}' (format parquet)", tables)
+                connection.execute(f"copy ({_JOIN}{chosen}) to '{joined}' (format parquet)", tables)
             except duckdb.Error as error:
                 raise IndexUnusableError(
                     f"release {release.version} lacks a column that the search needs ({type(error).__name__}): "
@@ -104,6 +112,10 @@ def _fetch(research: ObjectStore, version: str, file: ReleaseFile, target: Path)
         raise ReleaseDamagedError(f"release {version}: {file.path} is not the file that the manifest names")
     target.write_bytes(body)
     return str(target)
+
+
+def _quoted(sources: frozenset[str]) -> str:
+    return ", ".join("'" + source_id.replace("'", "''") + "'" for source_id in sorted(sources)) or "null"
 
 
 def _schema_digest() -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, normal
@@ -23,18 +24,19 @@ MAX_TRIED_VALUES = 30
 """Values of one criterion that are tried one by one; each costs a pass over the rows."""
 
 
-def settle(index: SearchIndex, query: AllOf, *, fewest: int, among: NDArray[np.bool_] | None = None) -> AllOf:
+def settle(engine: SearchEngine, query: AllOf, *, fewest: int, among: NDArray[np.bool_] | None = None) -> AllOf:
     """``query`` without what moves fewer than ``fewest`` people, in normal form.
 
     Args:
         among: (N,) the rows that are counted at all, without those of sources that can't answer.
     """
+    index = engine.index
     evaluator = Evaluator(index)
-    query = _without_idle_values(index, evaluator, normal(_on_edges(index, query)), among)
+    query = _without_idle_values(engine, evaluator, normal(_on_edges(index, query)), among)
     while True:
-        people = _people(index, both(evaluator.mask(query), among))
+        people = engine.people(both(evaluator.mask(query), among))
         for simpler in _simpler(query):
-            if np.count_nonzero(_people(index, both(evaluator.mask(simpler), among)) != people) < fewest:
+            if np.count_nonzero(engine.people(both(evaluator.mask(simpler), among)) != people) < fewest:
                 query = normal(simpler)
                 break
         else:
@@ -42,14 +44,14 @@ def settle(index: SearchIndex, query: AllOf, *, fewest: int, among: NDArray[np.b
 
 
 def _without_idle_values(
-    index: SearchIndex, evaluator: Evaluator, query: AllOf, among: NDArray[np.bool_] | None
+    engine: SearchEngine, evaluator: Evaluator, query: AllOf, among: NDArray[np.bool_] | None
 ) -> AllOf:
     """Values that are not there, or match nobody here, only give a question another face."""
-    people = _people(index, both(evaluator.mask(query), among))
+    people = engine.people(both(evaluator.mask(query), among))
     for leaf in list(_leaves(query)):
         if not isinstance(leaf, AnyOfValues):
             continue
-        known = index.fields[leaf.field].code_of
+        known = engine.index.fields[leaf.field].code_of
         values = [value for value in leaf.values if value in known]
         tried = values if len(values) <= MAX_TRIED_VALUES else []
         kept = AnyOfValues(leaf.field, tuple(values))
@@ -57,7 +59,7 @@ def _without_idle_values(
         for value in tried:
             fewer = AnyOfValues(leaf.field, tuple(one for one in kept.values if one != value))
             candidate = normal(_replaced(query, kept, fewer))
-            if fewer.values and (_people(index, both(evaluator.mask(candidate), among)) == people).all():
+            if fewer.values and (engine.people(both(evaluator.mask(candidate), among)) == people).all():
                 kept, query = fewer, candidate
     return query
 
@@ -112,10 +114,3 @@ def _replaced(node: Node, old: Node, new: Node) -> Node:
     if isinstance(node, (AllOf, AnyOf)):
         return replace(node, children=tuple(_replaced(child, old, new) for child in node.children))
     return Not(_replaced(node.child, old, new)) if isinstance(node, Not) else node
-
-
-def _people(index: SearchIndex, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """(P,) who has a row under the mask."""
-    if mask is None:
-        return np.ones(index.people, dtype=bool)
-    return np.logical_or.reduceat(mask, index.person_start) if index.people else np.zeros(0, dtype=bool)

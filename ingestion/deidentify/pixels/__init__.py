@@ -7,7 +7,6 @@ from ingestion.deidentify.pixels.burned_in import clean_burned_in, propose
 from ingestion.deidentify.pixels.decision import PixelDecision, parse_boxes, parse_decision
 from ingestion.deidentify.pixels.detector import TextDetector, find_detector
 from ingestion.deidentify.pixels.evidence import Finding, Look, Method, PixelEvidence
-from ingestion.deidentify.pixels.fragments import clean_fragments, clean_pixels
 from ingestion.deidentify.pixels.kinds import ACCEPTED, refuse_what_may_show_identities
 from ingestion.deidentify.pixels.overlays import clear_embedded_overlays
 from ingestion.deidentify.pixels.policy import OnText, PixelPolicy
@@ -29,8 +28,6 @@ __all__ = [
     "assess_pixels",
     "blank",
     "clean_burned_in",
-    "clean_fragments",
-    "clean_pixels",
     "clear_embedded_overlays",
     "find_detector",
     "parse_boxes",

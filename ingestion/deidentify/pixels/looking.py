@@ -16,6 +16,7 @@ from ingestion.accounting.states import Reason
 from ingestion.deidentify.pixels.boxes import Box
 from ingestion.deidentify.pixels.detector import TextBox, TextDetector
 from ingestion.deidentify.pixels.evidence import Finding, Method
+from ingestion.deidentify.pixels.plain import plain_picture
 from ingestion.deidentify.pixels.strokes import MIN_CROSSINGS, count_strokes
 from ingestion.dicom.guard import PARSER_ERRORS
 
@@ -55,6 +56,10 @@ def stored_pictures(dataset: Dataset) -> Iterator[NDArray[np.generic]]:
     Raises:
         InstanceRefusedError: PIXELS_UNREADABLE.
     """
+    plain = plain_picture(dataset)
+    if plain is not None:
+        yield plain
+        return
     palette = dataset.get("PhotometricInterpretation") == "PALETTE COLOR"
     try:
         for frame in iter_pixels(dataset, raw=True, correct_unused_bits=False):

@@ -1,4 +1,5 @@
-"""What follows the last run of an RLE segment (PS3.5 section G.3): no sample, and room for a text."""
+"""What of an RLE frame is no sample, and room for a text (PS3.5 annex G): unused offsets of its header, and bytes
+behind the last run of a segment."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ MOST_SEGMENTS = 15
 
 
 def without_tails(frame: bytes, *, samples: int) -> bytes:
-    """``frame`` with the bytes behind each segment's last run set to 0. ``samples``: bytes of one segment, decoded.
+    """``frame`` with the unused bytes of its header and those behind each segment's last run set to 0.
+
+    ``samples``: bytes of one segment, decoded.
 
     Raises:
         InstanceRefusedError: MALFORMED: the header or a segment is not what the standard says.
@@ -24,6 +27,8 @@ def without_tails(frame: bytes, *, samples: int) -> bytes:
     if not 0 < number <= MOST_SEGMENTS or starts != sorted(starts) or starts[0] < HEADER or starts[-1] >= len(frame):
         raise _malformed("a header that names no segments")
     cleaned = bytearray(frame)
+    unused = 4 + 4 * number  # offsets of segments that are not there, and what stands before the first one that is
+    cleaned[unused : starts[0]] = bytes(starts[0] - unused)
     for start, stop in zip(starts, [*starts[1:], len(frame)], strict=True):
         end = _end_of_runs(frame, start, stop, samples)
         cleaned[end:stop] = bytes(stop - end)

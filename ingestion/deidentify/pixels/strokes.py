@@ -54,10 +54,17 @@ def count_strokes(frame: NDArray[Any], *, lossy: bool = False) -> StrokeCount:
     wide = np.int16 if high - low < 1 << 15 and low >= -(1 << 15) and high < 1 << 15 else np.int64
     flat: NDArray[Any] = grey.astype(wide, copy=False).ravel()
     steps = flat[1:] - flat[:-1]  # a step over the end of a row is one more edge, in one column: it changes no count
-    edges = np.flatnonzero((steps >= jump) | (steps <= -jump))
+    edges = _edges(steps, jump)
     if edges.size < MIN_CROSSINGS:
         return StrokeCount(0)
     return _crossings(flat, steps, edges, columns=grey.shape[1], rows=grey.shape[0])
+
+
+def _edges(steps: NDArray[Any], jump: int) -> NDArray[np.intp]:
+    """Where ``steps`` (signed) go up or down by ``jump`` at least, in one comparison: in between are 2 x jump - 1
+    numbers, moved to start at 0, and what lies below them has become a large unsigned number."""
+    moved = steps + steps.dtype.type(jump - 1)
+    return np.flatnonzero(moved.view(moved.dtype.str.replace("i", "u")) > 2 * (jump - 1))
 
 
 def _crossings(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ingestion.deidentify.pixels.boxes import Box, box_of
-from ingestion.deidentify.pixels.display import Window, shown
+from ingestion.deidentify.pixels.display import Window
 
 MODEL = "likely_text.onnx"
 CELL = 8
@@ -38,6 +38,8 @@ ENOUGH = 1
 """Times that a cell was rejected, from which it is looked at again only when it is more suspicious."""
 MORE = 0.4
 """Log-odds that make it so."""
+ROWS_AT_ONCE = 128
+"""Rows that are made ready at once: few enough to stay in a core's own memory from one step to the next."""
 SMALLEST_SIDE = 16
 """Smaller pictures show no lettering."""
 COARSE_FROM = 1200
@@ -87,10 +89,30 @@ def find_screen() -> TextScreen | None:
 
 def two_looks(plane: NDArray[Any], window: Window, *, inverted: bool) -> NDArray[np.float32]:
     """(2, rows, columns) from -1 to 1: as shown in ``window``, and over the whole range of values."""
-    looks = np.stack([shown(plane, window), shown(plane, (float(plane.min()), float(plane.max())))])
-    looks *= -2 if inverted else 2
-    looks += 1 if inverted else -1
+    looks = np.empty((2, *plane.shape), np.float32)
+    whole = (float(plane.min()), float(plane.max()))
+    for top in range(0, plane.shape[0], ROWS_AT_ONCE):
+        some = np.s_[top : top + ROWS_AT_ONCE]
+        _look(plane[some], window, looks[0, some], inverted=inverted)
+        _look(plane[some], whole, looks[1, some], inverted=inverted)
     return looks
+
+
+def _look(plane: NDArray[Any], window: Window, look: NDArray[np.float32], *, inverted: bool) -> None:
+    """``shown``, stretched to -1 to 1, or the other way around, into ``look``.
+
+    Twice a number is exact, so that the stretching goes into the factor; the bits are those of the plain steps.
+    """
+    low, high = window
+    span = high - low if high > low else 1.0
+    look[...] = plane
+    look -= np.float32(low)
+    look *= np.float32(1 / span) * np.float32(2)
+    np.clip(look, 0, 2, out=look)
+    if inverted:
+        np.subtract(1, look, out=look)
+    else:
+        look -= 1
 
 
 def runs(logits: Logits) -> Logits:

@@ -129,6 +129,15 @@ _BORN = re.compile(
 _NEXT = re.compile(rf"(?:[\s,^_]+|\.\s*)(?P<name>{_WORD}\.?)")
 _CARETS = re.compile(rf"(?<![^\W_]){_WORD}\^{_WORD}(?:\^{_WORD})*")
 _DIGITS = re.compile(r"(?<!\d)\d{5,}")
+_ESCAPES = re.compile(
+    r"(?:%[0-9A-Fa-f]{2}){3,}|(?:=[0-9A-Fa-f]{2}){3,}|(?:&#\d{1,6};|&#[xX][0-9A-Fa-f]{1,5};){2,}"
+    r"|(?:\\[uU][0-9A-Fa-f]{4}|\\[xX][0-9A-Fa-f]{2}){2,}"
+)
+"""Letters in the escapes of addresses, mails, pages and programs: what they spell is no word of a description."""
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .·_-]{1,2}[^\W\d_]){4,}(?![^\W_])")
+"""A word with its letters apart."""
+_DIRECTIONS = frozenset("RLAPHFSI")
+"""Right, left, anterior, posterior, head, feet, superior, inferior: listed beside each other, they spell no word."""
 _HAS_DIGIT = re.compile(r"\d")
 _THREE_DIGITS = re.compile(r"\d{3}")
 _YEAR = re.compile(
@@ -150,7 +159,10 @@ def patterns_in(text: str, *, kind: TextKind, vocabulary: Vocabulary) -> Iterato
     if "//" in text or "\\" in text or "www" in words:
         yield from _whole(_WEB, text)
     if _HAS_DIGIT.search(text):
+        yield from _whole(_ESCAPES, text)
         yield from _numbers(text, kind, words, vocabulary)
+    if kind is TextKind.DESCRIPTOR:
+        yield from (match.span() for match in _SPACED.finditer(text) if not _is_known_spaced(match, vocabulary))
     yield from _named(text, kind, vocabulary, words)
 
 
@@ -202,6 +214,11 @@ def _says_words(street: re.Match[str], vocabulary: Vocabulary) -> bool:
     """What looks like a street of words that are all known: 3 Axial Recon St, the last one soft tissue."""
     called = street.group("called")
     return called is not None and all(vocabulary.plain(fold(word)) for word in called.split())
+
+
+def _is_known_spaced(match: re.Match[str], vocabulary: Vocabulary) -> bool:
+    word = "".join(filter(str.isalpha, match.group()))
+    return fold(word) in vocabulary.words or _DIRECTIONS.issuperset(word)
 
 
 def _sizes(record: str, vocabulary: Vocabulary) -> bool:

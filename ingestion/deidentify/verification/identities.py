@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from pydicom.datadict import tag_for_keyword
+from pydicom.uid import UID_dictionary
 
 from ingestion.deidentify.verification.dates import day_of
 from ingestion.deidentify.verification.findings import Kind
@@ -17,6 +18,8 @@ from ingestion.deidentify.verification.walk import Layout, Path
 
 STANDARD_UIDS = b"1.2.840.10008."
 """Classes, syntaxes and well-known frames of the standard (PS3.6 annex A): never a patient's object."""
+_CONTEXT_GROUPS, _LONGEST_OF_THEM = b"1.2.840.10008.6.1.", 22
+"""Lists of codes; the standard's newest is newer than any dictionary's."""
 MAX_VALUE = 4096
 """Bytes of a value that identifies; an address has at most 1024 characters, a hostile file has megabytes."""
 _CHARSET, _BIRTH_DATE = 0x00080005, 0x00100030
@@ -49,6 +52,10 @@ _DEVICES = _tags("""
     PerformedStationAETitle PerformedStationName PerformedLocation StationAETitle RetrieveAETitle
     ScheduledProcedureStepLocation DetectorID
 """)
+_KINDS = {
+    **dict.fromkeys(_DEVICES, Kind.DEVICE), **dict.fromkeys(_PLACES, Kind.PLACE),
+    **dict.fromkeys(_IDENTIFIERS, Kind.IDENTIFIER),
+}  # fmt: skip
 _KINDS_OF_THINGS = _tags("""
     MediaStorageSOPClassUID TransferSyntaxUID ImplementationClassUID PrivateInformationCreatorUID SOPClassUID
     ReferencedSOPClassUID RelatedGeneralSOPClassUID OriginalSpecializedSOPClassUID CodingSchemeUID ContextUID
@@ -138,8 +145,7 @@ def identities_in(layout: Layout) -> Identities:
         elif tag == _TEXT_VALUE and path in named:
             value_of = bytes(buffer[start : start + min(length, MAX_VALUE)])
             values.add(RawValue(named[path], tag, value_of, charset))
-        elif tag in _IDENTIFIERS or tag in _PLACES or tag in _DEVICES:
-            kind = Kind.IDENTIFIER if tag in _IDENTIFIERS else Kind.PLACE if tag in _PLACES else Kind.DEVICE
+        elif (kind := _KINDS.get(tag)) is not None:
             values.add(RawValue(kind, tag, bytes(buffer[start : start + min(length, MAX_VALUE)]), charset))
         elif vr == b"UN" and length <= 64:
             value = bytes(buffer[start : start + length]).rstrip(b"\0 ")
@@ -149,9 +155,14 @@ def identities_in(layout: Layout) -> Identities:
             charset = bytes(buffer[start : start + min(length, MAX_VALUE)]).decode("ascii", "replace").strip(" \0")
     own = frozenset(
         uid for uid in uids
-        if uid.count(b".") >= 3 and not uid.startswith(STANDARD_UIDS) and not STANDARD_UIDS.startswith(uid)
+        if uid.count(b".") >= 3 and not _of_standard(uid) and not STANDARD_UIDS.startswith(uid)
     )  # fmt: skip
     return Identities(frozenset(values), own, frozenset(dates), frozenset(births))
+
+
+def _of_standard(uid: bytes) -> bool:
+    """Not the root alone says so: anything can stand behind it."""
+    return uid.decode("latin-1") in UID_dictionary or (uid.startswith(_CONTEXT_GROUPS) and len(uid) <= _LONGEST_OF_THEM)
 
 
 def _day(value: bytes) -> str | None:

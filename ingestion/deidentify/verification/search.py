@@ -58,10 +58,12 @@ class Searcher:
         words = sorted((_bounded(needle) for needle in short), reverse=True)
         pattern = re.compile(b"|".join(words)) if short else None
         object.__setattr__(self, "_short_pattern", pattern)
+        object.__setattr__(self, "_any_short", re.compile(_any_of(short)) if short else None)
 
     _automaton: ahocorasick.Automaton = field(init=False, repr=False)
     _short: dict[bytes, Needle] = field(init=False, repr=False)
     _short_pattern: re.Pattern[bytes] | None = field(init=False, repr=False)
+    _any_short: re.Pattern[bytes] | None = field(init=False, repr=False)
 
     def hits(self, layout: Layout, parts: tuple[Segment, ...], noisy: tuple[Segment, ...]) -> Iterator[Hit]:
         """Every place where a needle stands as its reach asks for."""
@@ -104,6 +106,8 @@ class Searcher:
 
     def _in_text(self, layout: Layout, *, seen: set[Needle]) -> Iterator[Hit]:
         """Short words, and words with accents that the raw header wrote without: in values of text VRs."""
+        if not self._may_be_in_text(layout):
+            return
         buffer, charset = layout.buffer, ""
         for leaf in layout.leaves:
             tag, vr, start, length, _ = leaf
@@ -121,6 +125,17 @@ class Searcher:
                     for needle in self._met(folded) - seen:
                         if any(_stands(needle.reach, folded, m.span(), leaf) for m in _finditer(needle, folded)):
                             yield Hit(needle, start, leaf)
+
+    def _may_be_in_text(self, layout: Layout) -> bool:
+        """All text at once, before it is looked at value by value: what stands in a value stands in this too, for a
+        blank between two values is an edge of a word as their own edges are."""
+        buffer = layout.buffer
+        text = b" ".join(
+            [buffer[start : start + length] for _, vr, start, length, _ in layout.leaves if vr in TEXT_VRS and length]
+        )
+        if not text.isascii():
+            return True
+        return self._any_short is not None and self._any_short.search(normalised(text)) is not None
 
 
 @dataclass
@@ -179,7 +194,20 @@ class _Places:
 
 def _bounded(needle: Needle) -> bytes:
     word = re.escape(needle.pattern)
-    return word if needle.reach is Reach.TEXT else rb"(?<![a-z0-9])" + word + rb"(?![a-z0-9])"
+    return word if needle.reach is Reach.TEXT else _as_word(word)
+
+
+def _as_word(pattern: bytes) -> bytes:
+    return rb"(?<![a-z0-9])" + pattern + rb"(?![a-z0-9])"
+
+
+def _any_of(needles: list[Needle]) -> bytes:
+    """A pattern that matches where any of them does, and looks at the edge of a word once for all whole words."""
+    words = [re.escape(needle.pattern) for needle in needles if needle.reach is not Reach.TEXT]
+    found = [re.escape(needle.pattern) for needle in needles if needle.reach is Reach.TEXT]
+    if words:
+        found.append(_as_word(b"(?:" + b"|".join(words) + b")"))
+    return b"|".join(found)
 
 
 def _finditer(needle: Needle, text: bytes) -> Iterator[re.Match[bytes]]:

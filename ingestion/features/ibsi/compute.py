@@ -13,7 +13,7 @@ from ingestion.features.ibsi.catalogue import Aggregation, Family, features_of
 from ingestion.features.ibsi.diagnostics import Diagnostics
 from ingestion.features.ibsi.intensities import histogram, local_peaks, statistics, volume_histogram
 from ingestion.features.ibsi.morphology import morphology
-from ingestion.features.ibsi.prepare import RefusedRegion, build, extent, interpolate, reach_mm
+from ingestion.features.ibsi.prepare import RefusedRegion, build, extent, filter_reach, interpolate, reach_mm
 from ingestion.features.ibsi.region import Region
 from ingestion.features.ibsi.result import Diagnostic, FeatureValue, Refusal, RegionFeatures
 from ingestion.features.ibsi.settings import IbsiSettings
@@ -56,8 +56,6 @@ def _compute(
     spacing_mm: tuple[float, float, float],
     settings: IbsiSettings,
 ) -> RegionFeatures:
-    if settings.filter is not None:
-        raise RefusedRegion(Refusal.FILTER_NOT_COMPUTED, "filters are not computed yet; leave the filter out")
     _check(image, mask, padding, spacing_mm)
     mask = mask if mask.dtype == np.bool_ else mask != 0
     if not mask.any():
@@ -81,7 +79,8 @@ def _compute(
                 raise RefusedRegion(Refusal.NOT_FINITE, "the region holds values that are not finite")
         padding = _without_measurement(image, padding)
     found = Diagnostics(image, mask, box, spacing_mm, settings)
-    crop = interpolate(image, mask, padding, box, spacing_mm, settings, reach_mm(settings))
+    margin = filter_reach(spacing_mm, settings)
+    crop = interpolate(image, mask, padding, box, spacing_mm, settings, reach_mm(settings), margin=margin)
     region = build(crop, settings)
     diagnostics = found.of(crop, region)
     by_family = _families(region, settings)
@@ -114,9 +113,9 @@ def _check(
 
 def _without_measurement(image: NDArray[Any], padding: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     """``padding``, and outside the region whatever is not finite."""
-    finite = np.isfinite(image)
-    if finite.all():
+    if all(np.isfinite(plane).all() for plane in image):  # one by one: the whole would take a quarter of the image
         return padding
+    finite = np.isfinite(image)
     return ~finite if padding is None else padding | ~finite
 
 

@@ -35,12 +35,14 @@ class Diagnostics:
         """All 60, in the order of IBSI's tables."""
         before, after = extent(crop.mask), extent(region.intensity)
         inside, kept = crop.mask.view(np.bool_), region.intensity.view(np.bool_)
+        # Of the intensities before a filter, by which the region was re-segmented.
+        image = crop.image[tuple(slice(low, high) for low, high in before)]
         return (
             *self._image,
             *_image("interp_img", crop.shape, crop.spacing_mm, self._interpolated),
             *self._initial,
             *_roi("interp_roi", crop.shape, before, inside, before, inside, crop.image),
-            *_roi("reseg_roi", crop.shape, after, kept, before, inside, region.image),
+            *_roi("reseg_roi", crop.shape, after, kept, before, inside, image),
         )
 
 

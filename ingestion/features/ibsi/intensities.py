@@ -93,8 +93,9 @@ def _mode(heights: NDArray[np.int64], mean: float) -> float:
 def volume_histogram(region: Region, settings: IbsiSettings) -> Values:
     """The six standardised features of the intensity-volume histogram (manual, 3.5, family P88C)."""
     chosen, values = settings.intensity_volume_histogram, region.counts.values
-    lowest = settings.resegmentation.low if math.isfinite(settings.resegmentation.low) else float(values[0])
-    highest = settings.resegmentation.high if math.isfinite(settings.resegmentation.high) else float(values[-1])
+    low, high = settings.measured_range
+    lowest = low if math.isfinite(low) else float(values[0])
+    highest = high if math.isfinite(high) else float(values[-1])
     if chosen.method is Discretisation.FIXED_BIN_NUMBER:
         number = chosen.bin_number or 0
         bins = bin_numbers(values, low=float(values[0]), high=float(values[-1]), number=number) - 1

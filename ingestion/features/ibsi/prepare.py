@@ -7,13 +7,15 @@ intensity peaks reach. The crop gives the same values as the whole image does.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ingestion.features.ibsi.filters.apply import FilterRefusedError, reach, respond
+from ingestion.features.ibsi.filters.settings import Boundary
 from ingestion.features.ibsi.grid import Axis, Box, axes_of
 from ingestion.features.ibsi.intensities import PEAK_RADIUS_MM, bin_numbers, bins_of_size
 from ingestion.features.ibsi.region import Region
@@ -27,6 +29,8 @@ FRACTION_TOLERANCE = 1e-6
 """A voxel on the partial-volume threshold is in: interpolated fractions carry rounding of about 1e-7."""
 WHOLE_MM = 1e6
 """Farther than any image: a margin that takes all of it."""
+MAX_FILTERED_VOXELS = 2**27
+"""Of the region's box with the filter's margin, or of the whole image: a transform takes up to 50 bytes of each."""
 MAX_LEVELS = 2048
 """Texture matrices of more grey levels are too large to be held, and too empty to mean anything."""
 
@@ -61,16 +65,27 @@ def interpolate(
     spacing_mm: tuple[float, float, float],
     settings: IbsiSettings,
     reach_mm: float,
+    *,
+    margin: tuple[int, int, int] = (0, 0, 0),
 ) -> Interpolated:
-    """``box``: of the mask; ``reach_mm``: how far around the region intensities are needed."""
+    """``box``: of the mask; ``reach_mm``: how far around the region intensities are needed.
+
+    ``margin``: so many voxels of the new grid more, along each axis, for a filter.
+    """
     chosen = settings.interpolation
     axes = axes_of(image.shape, spacing_mm, chosen.spacing_mm if chosen.method is not Interpolation.NONE else None)
     spline = chosen.method is Interpolation.TRICUBIC_SPLINE
     target, source = [], []
-    for axis, (low, high) in zip(axes, box, strict=True):
-        wanted = axis.around(low, high, margin=math.ceil(reach_mm / axis.new_spacing))
+    periodic = settings.filter is not None and settings.filter.boundary is Boundary.PERIODISE
+    for axis, (low, high), more in zip(axes, box, margin, strict=True):
+        width = math.ceil(reach_mm / axis.new_spacing) + more
+        wanted = axis.around(low, high, margin=width)
+        if periodic and more and (wanted[0] == 0 or wanted[1] == axis.new_size):
+            wanted = (0, axis.new_size)  # beyond the edge lies the other side
         target.append(wanted)
         source.append(axis.needed(*wanted, margin=SPLINE_DECAY if spline and axis.changed else 1))
+    if settings.filter is not None and math.prod(high - low for low, high in target) > MAX_FILTERED_VOXELS:
+        raise RefusedRegion(Refusal.TOO_LARGE, f"the filter needs more than {MAX_FILTERED_VOXELS} voxels of the image")
     crop = tuple(slice(low, high) for low, high in source)
     values = np.ascontiguousarray(image[crop])
     if values.dtype not in (np.float32, np.float64):
@@ -169,10 +184,8 @@ def discretise(
             return bin_numbers(values, low=low, high=high, number=number)
     elif chosen.method is Discretisation.FIXED_BIN_SIZE:
         size = chosen.bin_size or 0.0
-        if chosen.lowest is not None:
-            begin = chosen.lowest
-        else:
-            begin = settings.resegmentation.low if math.isfinite(settings.resegmentation.low) else low
+        bound = settings.measured_range[0]
+        begin = chosen.lowest if chosen.lowest is not None else bound if math.isfinite(bound) else low
 
         def level_of(values: NDArray[Any]) -> NDArray[np.int64]:
             return bins_of_size(values, low=begin, size=size)
@@ -197,7 +210,13 @@ def discretise(
 
 
 def build(crop: Interpolated, settings: IbsiSettings) -> Region:
-    """Raises: RefusedRegion: nothing is left after interpolation or re-segmentation."""
+    """The region, measured in the filter's response map where there is a filter.
+
+    Re-segmentation is by the intensities before the filter (IBSI-2).
+
+    Raises:
+        RefusedRegion: nothing is left after interpolation or re-segmentation, or the filter cannot be applied.
+    """
     if not crop.mask.any():
         raise RefusedRegion(Refusal.EMPTY_AFTER_INTERPOLATION, "no voxel of the new grid holds enough of the region")
     intensity = resegment(crop, settings)
@@ -205,6 +224,7 @@ def build(crop: Interpolated, settings: IbsiSettings) -> Region:
         raise RefusedRegion(
             Refusal.EMPTY_AFTER_RESEGMENTATION, "no intensity of the region lies in the range of re-segmentation"
         )
+    crop = filtered(crop, settings)
     box = extent(crop.mask)
     cut = tuple(slice(low, high) for low, high in box)
     image, inner = np.ascontiguousarray(crop.image[cut]), np.ascontiguousarray(intensity[cut])
@@ -235,6 +255,52 @@ def extent(mask: NDArray[Any]) -> Box:
         used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
         found.append((int(used[0]), int(used[-1]) + 1))
     return found[0], found[1], found[2]
+
+
+def filter_reach(spacing_mm: tuple[float, float, float], settings: IbsiSettings) -> tuple[int, int, int]:
+    """How many voxels of the new grid the filter looks at around one.
+
+    Raises:
+        RefusedRegion: the filter cannot be applied to voxels of this spacing.
+    """
+    if settings.filter is None:
+        return 0, 0, 0
+    try:
+        return reach(settings.filter, new_spacing(spacing_mm, settings))
+    except FilterRefusedError as refusal:
+        raise RefusedRegion(Refusal.FILTER_NOT_APPLICABLE, str(refusal)) from None
+
+
+def filtered(crop: Interpolated, settings: IbsiSettings) -> Interpolated:
+    """The crop with the response map in the place of the image; valid is what no padding has touched.
+
+    Raises:
+        RefusedRegion: the filter would look at voxels without a measurement from inside the region.
+    """
+    if settings.filter is None:
+        return crop
+    valid = crop.valid
+    if not valid.all():
+        size = [2 * min(far, length) + 1 for far, length in zip(reach(settings.filter, crop.spacing_mm), valid.shape,
+                                                                 strict=True)]  # fmt: skip
+        valid = ndimage.minimum_filter(valid, size=size, mode="nearest")
+        if (crop.mask > valid).any():
+            raise RefusedRegion(
+                Refusal.FILTER_REACHES_PADDING, "the filter looks at padding, or at values that are not finite"
+            )
+    z, y, x = (
+        (max(0, low - math.ceil(reach_mm(settings) / step)), min(size, high + math.ceil(reach_mm(settings) / step)))
+        for (low, high), step, size in zip(extent(crop.mask), crop.spacing_mm, valid.shape, strict=True)
+    )
+    response = respond(crop.image, crop.spacing_mm, settings.filter, needed=(z, y, x))
+    return replace(crop, image=response, valid=valid)
+
+
+def new_spacing(spacing_mm: tuple[float, float, float], settings: IbsiSettings) -> tuple[float, float, float]:
+    """The spacing after interpolation."""
+    wanted = settings.interpolation.spacing_mm
+    z, y, x = (old if new is None else new for old, new in zip(spacing_mm, wanted, strict=True))
+    return z, y, x
 
 
 def reach_mm(settings: IbsiSettings) -> float:

@@ -18,7 +18,8 @@ class Refusal(StrEnum):
     ALL_PADDING = "all_padding"  # every voxel of the mask is padding
     NOT_FINITE = "not_finite"  # NaN or infinity inside the mask
     TOO_LARGE = "too_large"  # the region's box has more voxels than the limit
-    FILTER_NOT_COMPUTED = "filter_not_computed"  # the filters of IBSI-2 can be named, and are not computed yet
+    FILTER_NOT_APPLICABLE = "filter_not_applicable"  # it needs voxels with equal sides, or reaches too far
+    FILTER_REACHES_PADDING = "filter_reaches_padding"  # from inside the region it looks at what is no measurement
     EMPTY_AFTER_INTERPOLATION = "empty_after_interpolation"
     EMPTY_AFTER_RESEGMENTATION = "empty_after_resegmentation"
 

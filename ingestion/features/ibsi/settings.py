@@ -161,7 +161,11 @@ class TextureSettings(_Part):
 
 
 class IbsiSettings(_Part):
-    """``image_diagnostics``: also the diagnostic values of the whole image, which is interpolated whole for them."""
+    """``image_diagnostics``: also the diagnostic values of the whole image, which is interpolated whole for them.
+
+    ``filter``: all features are those of its response map, in the region that the unfiltered image gives. The
+    intensity-volume histogram then has 1000 bins unless another is chosen: responses have no natural unit.
+    """
 
     interpolation: InterpolationSettings = InterpolationSettings()
     resegmentation: ResegmentationSettings = ResegmentationSettings()
@@ -171,6 +175,14 @@ class IbsiSettings(_Part):
     families: tuple[Family, ...] = tuple(Family)
     filter: FilterSettings | None = None
     image_diagnostics: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_responses(cls, content: Any) -> Any:
+        name = "intensity_volume_histogram"
+        if isinstance(content, dict) and content.get("filter") is not None and name not in content:
+            return content | {name: {"method": Discretisation.FIXED_BIN_NUMBER.value, "bin_number": 1000}}
+        return content
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -185,11 +197,21 @@ class IbsiSettings(_Part):
             asked = sorted(group & set(self.families))
             if asked and not chosen & set(possible):
                 wrong.append(f"{', '.join(asked)}: name at least one of the aggregations {list(possible)}")
-        if self.filter is not None and self.interpolation.round_intensities:
-            wrong.append("a filter needs intensities that are not rounded: set round_intensities to false")
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    @property
+    def measured_range(self) -> tuple[float, float]:
+        """What re-segmentation says of the values that are measured: nothing of a filter's responses."""
+        if self.filter is not None:
+            return -math.inf, math.inf
+        return self.resegmentation.low, self.resegmentation.high
+
+    @property
+    def response_map(self) -> str | None:
+        """The name of the filter's response map; None where the image itself is measured."""
+        return None if self.filter is None else self.filter.response_map
 
     def aggregations(self, family: Family) -> tuple[Aggregation, ...]:
         """Those chosen for a family, in IBSI's order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingestion.catalogue.search.build import build_index
+from ingestion.catalogue.search.counting import Kernels
 from ingestion.catalogue.search.engine import SearchEngine
+from ingestion.catalogue.search.evaluate import Evaluator
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.index import IndexUnusableError, open_index
-from ingestion.catalogue.search.kernels import count_postings
-from ingestion.catalogue.search.query import AllOf, QueryError, digest, normal, parse_query, to_json
+from ingestion.catalogue.search.kernels import count_codes, count_postings, mark_people
+from ingestion.catalogue.search.query import AllOf, QueryError, digest, digests_with, normal, parse_query, to_json
 
 SCHEMA = SearchSchema(
     fields=(
@@ -158,23 +161,100 @@ def values_of(row: dict[str, Any], name: str) -> list[str]:
 def test_the_compiled_loop_counts_the_same(engine: SearchEngine, said: dict[str, Any]) -> None:
     query = parse_query(said, SCHEMA)
     plain = engine.answer(query)
-    engine._kernel = count_postings
-    try:
-        compiled = engine.answer(query)
-    finally:
-        engine._kernel = None
+    fast = SearchEngine(engine.index)
+    fast._kernels = Kernels(count_postings, count_codes, mark_people)
+    compiled = fast.answer(query)
+    mask = Evaluator(engine.index).mask(query)
+    assert (fast.people(mask) == engine.people(mask)).all()
+    assert np.count_nonzero(engine.people(mask)) == fast.answer(query, facets=(), refused=()).total.people
     assert plain.total == compiled.total
     for one, other in zip(plain.facets, compiled.facets, strict=True):
         for name in ("people", "studies", "series"):
             assert (getattr(one.counts, name) == getattr(other.counts, name)).all(), (one.name, name)
 
 
-@settings(max_examples=100, deadline=None)
-@given(said=queries)
+odd_text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+odd_queries = st.recursive(
+    st.one_of(
+        leaves,
+        st.builds(lambda v: {"field": "Modality", "in": v}, st.lists(odd_text, min_size=1, max_size=3)),
+        st.builds(lambda t: {"text": f"x{t}"}, odd_text),
+        st.builds(lambda a: {"field": "AgeAtStudy", "to": a}, st.sampled_from([0, 0.0, -0.0, 1.5, -3])),
+    ),
+    lambda inner: st.one_of(
+        st.builds(lambda kind, c: {kind: c}, st.sampled_from(["all", "any"]), st.lists(inner, max_size=3)),
+        st.builds(lambda c: {"not": c}, inner),
+    ),
+    max_leaves=8,
+)
+
+
+def deep(*, levels: int) -> dict[str, Any]:
+    said: dict[str, Any] = {"text": "x"}
+    for level in range(levels):
+        said = {"any": [said, {"field": "Modality", "in": ["CT"]}]} if level % 2 else {"all": [said, {"text": "y"}]}
+    return said
+
+
+@settings(max_examples=300, deadline=None)
+@given(said=odd_queries)
+@example(said={"not": {"all": [{"not": {"field": "AgeAtStudy", "from": 10}}]}})
+@example(said={"not": {"any": [{"not": {"any": []}}]}})
+@example(said={"any": [{"not": {"not": {"any": [{"text": "a"}, {"text": "b"}]}}}, {"text": "c"}]})
+@example(said={"any": [{"field": "Modality", "in": [str(n) for n in range(at, at + 900)]} for at in (0, 800, 1600)]})
+@example(said={"text": "ß" * 100})
+@example(said={"any": [{"text": f"x{n}"} for n in range(199)]})
+@example(said=deep(levels=6))
+@example(said=deep(levels=7))
 def test_a_query_survives_its_normal_form(said: dict[str, Any]) -> None:
-    query = parse_query(said, SCHEMA)
-    assert parse_query(to_json(query), SCHEMA) == query == normal(query)
-    assert digest(query) == digest(parse_query(to_json(query), SCHEMA))
+    try:
+        query = parse_query(said, SCHEMA)
+    except QueryError as error:
+        assert "nested deeper" in str(error)
+        return
+    again = parse_query(json.loads(json.dumps(to_json(query))), SCHEMA)
+    assert again == query == normal(query)
+    assert digest(query) == digest(again)
+
+
+def other_ways(said: dict[str, Any], draw: st.DataObject) -> dict[str, Any]:
+    """The same question, written with groups of one, double negations, repeats and another order."""
+    kind, inner = next(iter(said.items()))
+    if kind in ("all", "any"):
+        children = [other_ways(child, draw) for child in inner]
+        said = {kind: draw.draw(st.permutations(children + children[:1]))}
+    elif kind == "not":
+        said = {"not": other_ways(inner, draw)}
+    way = draw.draw(st.sampled_from(["same", "not not", "all", "any"]))
+    return {"same": said, "not not": {"not": {"not": said}}, "all": {"all": [said]}, "any": {"any": [said]}}[way]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    said=st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.builds(lambda kind, c: {kind: c}, st.sampled_from(["all", "any"]), st.lists(inner, max_size=2)),
+            st.builds(lambda c: {"not": c}, inner),
+        ),
+        max_leaves=3,
+    ),
+    draw=st.data(),
+)
+def test_other_ways_to_write_a_question_have_one_digest(said: dict[str, Any], draw: st.DataObject) -> None:
+    try:
+        one, other = parse_query(said, SCHEMA), parse_query(other_ways(said, draw), SCHEMA)
+    except QueryError as error:
+        assert "nested deeper" in str(error)
+        return
+    assert one == other and digest(one) == digest(other)
+
+
+@settings(max_examples=100, deadline=None)
+@given(said=queries, extra=leaves)
+def test_digests_with_one_more_criterion_are_those_of_both(said: dict[str, Any], extra: dict[str, Any]) -> None:
+    query, more = parse_query(said, SCHEMA), parse_query(extra, SCHEMA).children
+    assert digests_with(query, more) == [digest(AllOf((*query.children, *more)))]
 
 
 def test_order_and_repeats_do_not_make_another_query() -> None:
@@ -197,6 +277,11 @@ def test_order_and_repeats_do_not_make_another_query() -> None:
         ({"field": "AgeAtStudy", "from": "x"}, "finite numbers"),
         ({"field": "AgeAtStudy", "from": float("inf")}, "finite numbers"),
         ({"field": "AgeAtStudy", "from": 60, "to": 50}, "swap the ends"),
+        ({"field": "AgeAtStudy", "from": None, "to": None}, "neither 'from' nor 'to'"),
+        ({"field": "Modality", "in": ["\ud800"]}, "values are strings"),
+        ({"text": "\ud800"}, "text is a string"),
+        ({"text": "ΐ" * 100}, "text is a string"),
+        ({"\ud800": 1}, "has \\ud800"),
         ({"text": "  "}, "holds no word"),
         ({"all": {"field": "Modality"}}, "is a list"),
         ({"any": [{"not": {"stage": "IV"}}]}, "query.any[0].not: has stage"),

@@ -16,7 +16,6 @@ from ingestion.accounting.states import Reason
 from ingestion.deidentify.dates import shift_date, shift_datetime
 from ingestion.deidentify.expectation import expectation_of
 from ingestion.deidentify.instance import DeidentifiedInstance, deidentify_instance
-from ingestion.deidentify.pixels import clean_fragments
 from ingestion.deidentify.policy import PolicyError, load_policy
 from ingestion.deidentify.verification import Verifier
 from ingestion.identity.keys import SourceKey
@@ -164,17 +163,6 @@ def test_what_may_show_text_is_held_back_unlooked_at_where_the_policy_says_so(ke
     with pytest.raises(InstanceRefusedError) as refused:
         _done(_raw(lambda dataset: setattr(dataset, keyword, value)), "strict-basic")
     assert refused.value.reason is Reason.BURNED_IN_ANNOTATION
-
-
-def test_comments_in_compressed_frames_are_blanked() -> None:
-    comment = b"\xff\xfe\x00\x0fWanda Przybyl"
-    frame = b"\xff\xd8" + comment + b"\xff\xda\x00\x02data\xff\xd9"
-    frame += b"\0" * (len(frame) % 2)
-    item = b"\xfe\xff\x00\xe0" + len(frame).to_bytes(4, "little") + frame
-    cleaned = clean_fragments(b"\xfe\xff\x00\xe0\0\0\0\0" + item + b"\xfe\xff\xdd\xe0\0\0\0\0")
-    assert b"Wanda" not in cleaned
-    assert b"data\xff\xd9" in cleaned
-    assert len(cleaned) == len(item) + 16
 
 
 @given(st.dates(), st.dates(), st.integers(-1830, -366))

@@ -115,6 +115,17 @@ def test_what_headers_share_changes_nothing(files: list[bytes]) -> None:
         assert _told(with_runs) == _told(without)
 
 
+def test_what_is_declared_has_one_place_where_tags_are_out_of_order() -> None:
+    late = Made(0x7FE00001, "LO", b"PLAIN ")
+    plain, odd = (as_file((*ids(), late, *more), syntax=EXPLICIT, sort=False) for more in ((), ids()[:1]))
+    shared, together = shared_runs(), rewriter()
+    for raw in (plain, plain, odd):
+        opened = open_object(raw, shared)
+        done = together.rewrite(opened)
+    assert opened.runs, "the odd one shares no run: this shows nothing"
+    assert done.body() == rewriter().rewrite(open_object(odd)).body()
+
+
 def _deidentifier(*, runs: bool = True, pixels: bool = False) -> InstanceDeidentifier:
     shared = shared_runs() if runs else None
     return InstanceDeidentifier(load_policy("platform-default"), PSEUDONYMS, shared=shared, look_at_pixels=pixels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import quopri
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +28,8 @@ from ingestion.deidentify.instance import deidentify_instance
 from ingestion.deidentify.policy import load_policy
 from ingestion.deidentify.verification import Expectation, Identities, Kind, Verifier, identities_in, read_layout
 from ingestion.deidentify.verification.dates import days_in, written
-from ingestion.deidentify.verification.needles import normalised
+from ingestion.deidentify.verification.needles import Needle, Reach, normalised
+from ingestion.deidentify.verification.search import Searcher, _bounded
 from ingestion.dicom.guard import guarded
 from ingestion.dicom.quiet import silence_readers
 from ingestion.identity.keys import SourceKey
@@ -495,3 +497,27 @@ def test_a_name_in_its_own_script_is_known_in_latin_letters_too(written: str, ty
     collector.add(0x00100010, "PN", f"{written}^Anna")
     cleaner = StudyCleaner(collector.freeze(), shift_days=-400)
     assert typed.lower() not in cleaner.clean(f"{typed} 2.0 axial", kind=TextKind.TECHNICAL).lower()
+
+
+@given(
+    st.lists(
+        st.sampled_from(["ann", "li", "o'ne", "\u738b", "m\u00fcl", "CT ANN", "annex", "LI, ANN", "0ann", "x"]),
+        max_size=5,
+    ),
+    st.sets(st.sampled_from(["ann", "li", "ex", "\u738b"]), min_size=1),
+    st.booleans(),
+)
+def test_all_text_at_once_is_no_blinder_than_value_by_value(texts: list[str], words: set[str], wide: bool) -> None:
+    codec = "utf-16-le" if wide else "utf-8"
+    values = [text.encode(codec) for text in texts]
+    body = bytes(128) + b"DICM" + _element(0x00020010, b"UI", b"1.2.840.10008.1.2.1\0")
+    body += b"".join(_element(0x00081030 + at, b"LO", value) for at, value in enumerate(values))
+    reaches = (Reach.TEXT_WORD, Reach.TEXT)
+    needles = tuple(
+        Needle(Kind.PERSON, reaches[at % 2], normalised(word.encode())) for at, word in enumerate(sorted(words))
+    )
+    searcher, layout = Searcher(needles), read_layout(body)
+    pattern = re.compile(b"|".join(_bounded(needle) for needle in needles))
+    met = any(pattern.search(normalised(value)) for value in values)
+    assert not met or searcher._may_be_in_text(layout)
+    assert met == any(True for _ in searcher._in_text(layout, seen=set()))

@@ -134,6 +134,7 @@ CASES: list[tuple[Callable[[list[Dataset]], object], VolumeRefusal]] = [
     (_set("PixelData", b"\0\0"), VolumeRefusal.PIXELS_UNREADABLE),
     (_drop("PixelData"), VolumeRefusal.NO_PIXELS),
     (_set("PhotometricInterpretation", "PALETTE COLOR"), VolumeRefusal.COLOUR),
+    (_set("SamplesPerPixel", 3), VolumeRefusal.COLOUR),
     (_set("BitsStored", 4), VolumeRefusal.OUT_OF_RANGE),
     (_several_frames, VolumeRefusal.FRAMES_UNKNOWN),
     (_two_b_values, VolumeRefusal.SEVERAL_VOLUMES),
@@ -159,6 +160,8 @@ def test_every_geometry_problem_is_a_refusal() -> None:
 def test_enhanced_multi_frame_is_read_by_its_functional_groups() -> None:
     stored = STORED.astype(np.uint16)
     single = make_slices(stored, slopes=[1, 2, 1, 1, 1, 1])
+    for k, dataset in enumerate(single):
+        dataset.RescaleIntercept = -1024 + 3 * k
     whole = make_slices(stored[:1])[0]
     for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"):
         delattr(whole, keyword)
@@ -174,7 +177,8 @@ def test_enhanced_multi_frame_is_read_by_its_functional_groups() -> None:
     for k in order:
         position, transformation, group = Dataset(), Dataset(), Dataset()
         position.ImagePositionPatient = single[k].ImagePositionPatient
-        transformation.RescaleSlope, transformation.RescaleIntercept = single[k].RescaleSlope, -1024
+        transformation.RescaleSlope = single[k].RescaleSlope
+        transformation.RescaleIntercept = single[k].RescaleIntercept
         transformation.RescaleType = "HU"
         group.PlanePositionSequence, group.PixelValueTransformationSequence = [position], [transformation]
         groups.append(group)
@@ -230,3 +234,26 @@ def test_values_are_rounded_once(slope: float, intercept: float) -> None:
     slices = make_slices(stored, slopes=[slope] * 3, intercept=intercept)
     expected = (stored.astype(np.float64) * slope + intercept).astype(np.float32)
     assert np.array_equal(read_volume(slices).array, expected)
+
+
+@pytest.mark.parametrize(
+    ("step", "off", "regular"),
+    [(2.5, 0.024, True), (2.5, 0.026, False), (0.5, 0.0099, True), (0.5, 0.0102, False)],
+)
+def test_a_step_may_differ_by_one_percent_or_ten_micrometres(step: float, off: float, regular: bool) -> None:
+    slices = make_slices(STORED, step=step)
+    for dataset in slices[3:]:
+        x, y, z = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [x, y, round(z + off, 6)]
+    if regular:
+        assert read_volume(slices).array.shape == STORED.shape
+    else:
+        with pytest.raises(VolumeRefusedError, match="irregular_steps"):
+            read_volume(slices)
+
+
+def test_unsigned_values_are_not_taken_for_signed() -> None:
+    stored = np.array([0, 1, 32767, 32768, 65535, 40000], dtype=np.uint16).repeat(20).reshape(6, 4, 5)
+    assert np.array_equal(read_volume(make_slices(stored)).array, stored.astype(np.float32) - 1024)
+    signed = stored.view(np.int16)
+    assert np.array_equal(read_volume(make_slices(signed)).array, signed.astype(np.float32) - 1024)

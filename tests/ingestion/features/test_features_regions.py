@@ -17,6 +17,8 @@ from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, generate
 from ingestion.fanout import Done
 from ingestion.features.distributions import distributions, outliers
 from ingestion.features.dose_report import event_doses, series_dose
+from ingestion.features.export import export_reports
+from ingestion.features.ibsi import IbsiSettings
 from ingestion.features.long_table import COLUMNS
 from ingestion.features.run import SourceFeatures, compute_source_features
 from ingestion.features.settings import FeatureSettings
@@ -337,9 +339,39 @@ def test_reports_of_a_source_from_what_is_stored(made: Any, make_ct: Any, make_s
     assert len([key for key in made.store.reads if key.startswith("dicom/")]) == 2  # the mask and one image slice
 
 
-def _exported(made: Any) -> list[Any]:
-    from ingestion.features.export import export_reports
+def test_a_response_map_is_added_beside_the_image(made: Any, make_ct: Any) -> None:
+    """Its features are told apart in wide and long table and in the catalogue; a report has no place for it."""
+    from ingestion.catalogue.frames import read_frame, store_features
+    from ingestion.catalogue.results import Level, feature_rows
 
+    slices = make_ct(STORED)
+    made.add(slices)
+    made.add([structures(slices, {"GTV-1": BOXES["GTV-1"]})])
+    families = {"families": ["intensity_statistics"]}
+    plain = FeatureSettings(ibsi=IbsiSettings.from_mapping(families))
+    mean = {"name": "mean", "support": 3, "boundary": "nearest"}
+    chosen = FeatureSettings(ibsi=IbsiSettings.from_mapping(families | {"filter": mean}))
+    before, found = _run(made, settings=plain), _run(made, settings=chosen)
+    assert _run(made, settings=plain).reused == _run(made, settings=chosen).reused == 2  # both are kept
+    (one,), (other,) = before.regions.to_dict("records"), found.regions.to_dict("records")
+    name = "S60F mean boundary=nearest dimension=3D support=3"
+    assert (one["ResponseMap"], other["ResponseMap"]) == (None, name)
+    assert (one["MaskDigest"], one["Unit"]) == (other["MaskDigest"], other["Unit"])
+    assert one["Variance_ECT3"] > other["Variance_ECT3"]
+    long = found.long.set_index("Feature")
+    assert long.loc["Variance_ECT3", "ResponseMap"].dropna().to_list() == [name]  # of the region, not of the series
+    keys = []
+    for run in (before, found):
+        stored = store_features(made.store, "testsource", series=run.series, regions=run.regions)[1]
+        rows = feature_rows("testsource", Level.REGION, read_frame(made.store, stored))
+        keys.append({row["Feature"]: row["Value"] for row in rows})
+    assert keys[0].keys() & keys[1].keys() == {"UndefinedFeatures", "VolumeMm3"}
+    assert keys[1][f"Variance_ECT3 of {name}"] == other["Variance_ECT3"]
+    exported = list(export_reports(made.state, made.manifests, research=made.store, settings=chosen))
+    assert [(item.report, item.reason) for item in exported] == [(None, "response_map")]
+
+
+def _exported(made: Any) -> list[Any]:
     return list(export_reports(made.state, made.manifests, research=made.store))
 
 

@@ -48,7 +48,27 @@ def _with(value: float, place: tuple[int, int, int]) -> np.ndarray:
         (Refusal.BAD_SPACING, IMAGE, CUBE, {"spacing_mm": (np.nan, 1.0, 1.0)}),
         (Refusal.ALL_PADDING, IMAGE, CUBE, {"padding": CUBE}),
         (Refusal.EMPTY_AFTER_RESEGMENTATION, IMAGE, CUBE, {"chosen": {"resegmentation": {"range": [900, None]}}}),
-        (Refusal.FILTER_NOT_COMPUTED, IMAGE, CUBE, {"chosen": {"filter": {"name": "mean", "support": 3}}}),
+        (
+            Refusal.FILTER_NOT_APPLICABLE,
+            IMAGE,
+            CUBE,
+            {"chosen": {"filter": {"name": "laplacian_of_gaussian", "sigma_mm": 1}}},
+        ),
+        (
+            Refusal.FILTER_NOT_APPLICABLE,
+            IMAGE,
+            CUBE,
+            {
+                "spacing_mm": (1, 0.01, 0.01),
+                "chosen": {"filter": {"name": "gabor", "dimension": "2D", "sigma_mm": 1, "wavelength_mm": 1}},
+            },
+        ),
+        (
+            Refusal.FILTER_REACHES_PADDING,
+            _with(np.nan, (1, 3, 4)),
+            CUBE,
+            {"chosen": {"filter": {"name": "mean", "support": 3}}},
+        ),
         (Refusal.NOT_GREY_LEVELS, IMAGE, CUBE, {"chosen": {"discretisation": {"method": "none"}}}),
         (
             Refusal.EMPTY_AFTER_INTERPOLATION,

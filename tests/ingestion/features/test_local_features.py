@@ -20,9 +20,6 @@ MASKS[1:3, 0:2, 2:5, 0] = True
 INSIDE = (STORED.astype(float) - 1000)[MASKS[..., 0]]
 
 
-FILTER = "filter: {name: mean, support: 5}"  # known, but not computed yet: never silently left out
-
-
 @pytest.fixture
 def cie() -> Any:
     app = typer.Typer()
@@ -79,11 +76,64 @@ def test_settings_file(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> N
     assert {name.rpartition("_")[2] for name in region if "_" in name} == {
         feature.code for feature in INTENSITY_FEATURES
     }
-    for wrong in ("percentile: 3", "percentiles: [a]", "percentiles: 5", "min_voxels: 0", "a: [", "- 1", FILTER):
+    for wrong in ("percentile: 3", "percentiles: [a]", "percentiles: 5", "min_voxels: 0", "a: [", "- 1"):
         settings.write_text(wrong)
         result = cie(*series, "--settings", settings)
         assert result.exit_code == 2
         assert "settings.yaml" in result.output.replace("\n", "")
+
+
+def test_a_filter_is_named_in_every_row(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(
+        "families: [intensity_statistics, glcm]\n"
+        "filter: {name: laws, dimension: 2D, kernels: [E3, L3], boundary: zero}\n"
+    )
+    (plain,) = json.loads(cie(*series, "--json").stdout)
+    (row,) = json.loads(cie(*series, "--settings", settings, "--json").stdout)
+    named = 'JTXT laws boundary=zero dimension=2D kernels=["E3", "L3"] pooling=maximum rotation_invariance=false'
+    assert (row["ResponseMap"], plain["ResponseMap"]) == (named, None)
+    assert (row["Unit"], plain["Unit"]) == ("arbitrary", "HU")
+    assert row["SettingsDigest"] != plain["SettingsDigest"]
+    # The level of three rows, and the difference of the columns on both sides, by convolution the left minus the right.
+    values = np.pad(STORED - 1000.0, ((0, 0), (1, 1), (1, 1)))
+    level = values[:, :-2] + 2 * values[:, 1:-1] + values[:, 2:]
+    edge = (level[:, :, :-2] - level[:, :, 2:]) / np.sqrt(2) / np.sqrt(6)
+    assert row["Mean_Q4LE"] == pytest.approx(edge[MASKS[..., 0]].mean())
+    long = json.loads(cie(*series, "--settings", settings, "--long", "--json").stdout)
+    assert {item["ResponseMap"] for item in long} == {named}
+    assert cie(*series, "--settings", settings, "--sr", tmp_path / "report.dcm").exit_code == 2
+    whole = cie(series[0], "--settings", settings)  # a filter that would have no effect is not passed over
+    assert (whole.exit_code, "filter" in whole.output) == (2, True)
+
+
+def test_several_settings_add_rows(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    made = {"plain": "", "mean": "filter: {name: mean, support: 3}\n", "again": "", "wrong": "min_voxels: a\n"}
+    paths = {name: tmp_path / f"{name}.yaml" for name in made}
+    for name, more in made.items():
+        paths[name].write_text("families: [intensity_statistics]\n" + more)
+    out = tmp_path / "both.csv"
+    both = ("--settings", paths["plain"], "--settings", paths["mean"])
+    assert cie(*series, *both, "--out", out).exit_code == 0
+    table = pd.read_csv(out)
+    assert table["ResponseMap"].isna().tolist() == [True, False]
+    assert table["SettingsDigest"].nunique() == table["Variance_ECT3"].nunique() == 2
+    assert cie(*series, *both, "--sr", tmp_path / "report.dcm").exit_code == 2
+    result = cie(*series, "--settings", paths["plain"], "--settings", paths["again"], "--settings", paths["wrong"])
+    assert result.exit_code == 2
+    said = result.output.replace("\n", "")
+    assert "again.yaml" in said
+    assert "wrong.yaml" in said
+
+
+def test_all_wrong_settings_are_said_at_once(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("percentiles: 5\nmin_voxels: a\nfamilies: [glc]\nfilter: {name: mean, support: 4, size: 3}\n")
+    result = cie(*series, "--settings", settings)
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    for part in ("percentiles", "min_voxels", "families.0", "filter.mean.support", "filter.mean.size"):
+        assert part in said
 
 
 def test_list_of_features(cie: Any) -> None:
@@ -91,6 +141,10 @@ def test_list_of_features(cie: Any) -> None:
     mean = next(row for row in rows if row["Code"] == "Q4LE")
     assert (mean["Name"], mean["Unit"], mean["Section"]) == ("Mean intensity", "u", "3.3.1")
     assert len({row["Column"] for row in rows}) == len(rows)
+    (gabor,) = (row for row in rows if row["Code"] == "Q88H")
+    assert (gabor["Family"], gabor["Name"]) == ("filter", "gabor")
+    assert "wavelength_mm*" in gabor["Parameters"]
+    assert "25BO" in cie("--list").output
     assert "Q4LE" in cie("--list").output
     assert cie().exit_code == 2
 

@@ -324,7 +324,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("no delimiter after the fragments", "image_pixels_not_padded", _no_delimiter),
     Defect("RLE header overwritten", "image_decodes", _broken_codec),
     Defect("another UID in the file meta", "image_meta_agrees", _meta),
-    Defect("a position lost", "geometry_placed", _unplaced, frozenset({"iod_required_attributes"})),
+    Defect("a position lost", "geometry_placed", _unplaced,
+        frozenset({"iod_required_attributes", "iod_no_stumbling_block"})),
     Defect("axes not perpendicular", "geometry_axes_orthonormal", lambda: _set(
         good.mr_series(), ImageOrientationPatient=[1, 0, 0, 0.1, 0.99, 0])),
     Defect("half of the slices tilted", "geometry_one_orientation", _turned),

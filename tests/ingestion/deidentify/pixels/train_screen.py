@@ -23,6 +23,8 @@ from tests.ingestion.deidentify.pixels.train_backgrounds import half_of, made, s
 CHANNELS = (12, 24, 32, 32, 32)
 LAYERS = ((5, 2, 1), (3, 2, 1), (3, 2, 1), (3, 1, 1), (3, 1, 2))
 """Side of the kernel, stride, dilation."""
+AT_ONCE = 16
+"""Numbers of 32 bits in the widest registers."""
 BATCH, PATCH, CELL, STAMPS = 32, 128, 8, 6000
 ROUNDS = ((7000, 4e-3), (12000, 2.5e-3))
 """Steps and the highest rate of each round; the second goes on from the first."""
@@ -266,12 +268,25 @@ def train(batches: Any) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]
     return [(np.asarray(kernel), np.asarray(bias)) for kernel, bias in layers]
 
 
+def widened(layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> list[tuple[Any, Any]]:
+    """The same network with channels of zeros after the first layer, as many as a processor takes at once: onnxruntime
+    need not bring the largest of its layers into another order then, a twelfth of the whole."""
+    (kernel, bias), (after, after_bias), *rest = layers
+    more = -kernel.shape[3] % AT_ONCE
+    return [
+        (np.pad(kernel, ((0, 0), (0, 0), (0, 0), (0, more))), np.pad(bias, (0, more))),
+        (np.pad(after, ((0, 0), (0, 0), (0, more), (0, 0))), after_bias),
+        *rest,
+    ]
+
+
 def write_onnx(layers: list[tuple[NDArray[np.float32], NDArray[np.float32]]], file: Path) -> None:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     nodes, values, x = [], [], "looks"
-    for number, ((kernel, bias), (side, stride, dilation)) in enumerate(zip(layers, (*LAYERS, (1, 1, 1)), strict=True)):
+    shapes = (*LAYERS, (1, 1, 1))
+    for number, ((kernel, bias), (side, stride, dilation)) in enumerate(zip(widened(layers), shapes, strict=True)):
         values += [
             numpy_helper.from_array(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32), f"w{number}"),
             numpy_helper.from_array(bias.astype(np.float32), f"b{number}"),

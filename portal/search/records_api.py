@@ -1,0 +1,146 @@
+"""The API's part for records: a page by keyset, one series, all as a file of any size. For granted users."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Body, Path, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query
+from ingestion.catalogue.search.records import RecordFormat
+from portal.search.access import Access, Grant
+from portal.search.limits import Limits
+from portal.search.service import Current, SearchService
+from portal.search.state import query_of
+
+MAX_PAGE = 1_000
+"""Rows of one page: a megabyte or so. There is no bound on pages, nor on an export."""
+MEDIA = {
+    RecordFormat.CSV: "text/csv; charset=utf-8",
+    RecordFormat.PARQUET: "application/vnd.apache.parquet",
+    RecordFormat.NDJSON: "application/x-ndjson",
+    RecordFormat.MANIFEST: "text/plain; charset=utf-8",
+}
+PRIVATE = {"Cache-Control": "private, no-store"}
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows of this page")]
+After = Annotated[str | None, Query(max_length=64, description="`next` of the page before")]
+Release = Annotated[str | None, Query(max_length=40, description="of the page before: another one is refused")]
+
+audit = logging.getLogger("cie.portal.audit")
+
+
+class SeriesPage(BaseModel):
+    release: str
+    series: list[dict[str, Any]]
+    next: str | None = Field(description="SeriesInstanceUID to go on after; null: this was the last page")
+
+
+class RecordsAsk(BaseModel):
+    query: Any = None
+
+
+class ReleaseChangedError(RuntimeError):
+    """A page was asked for of a release that is no longer the one searched."""
+
+
+class UnknownSeriesError(LookupError):
+    """The release has no such series, or the grant does not reach it."""
+
+
+def records_router(
+    service: SearchService, limits: Limits, access: Access, *, client_of: Callable[[Request], str],
+    address: str | None,
+) -> APIRouter:  # fmt: skip
+    """``address``: where the objects of a series are, with {columns} to fill in; None: nowhere that is known."""
+    router = APIRouter(tags=["records"])
+    ignored = {"after", "limit", "release", "format"}
+
+    def granted(request: Request) -> Grant:
+        return access.grant_of(request.headers.get("authorization"))
+
+    def chosen(request: Request, grant: Grant, query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
+        limits.allow(client_of(request), f"records {digest(query)}")
+        audit.info("records: %s asked %s", grant.name, digest(query))
+        rows = current.search.engine.rows(query)
+        source = current.index.fields[current.index.schema.source]
+        if all(grant.may_see(term) for term in source.terms):
+            return rows
+        seen = np.zeros(current.index.series, dtype=bool)
+        for code, term in enumerate(source.terms):
+            if term and grant.may_see(term):
+                seen[source.rows_of(code)] = True
+        return rows[seen[rows]]
+
+    def by_address(request: Request, current: Current) -> AllOf:
+        pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in ignored]
+        return query_of(pairs, current.index.schema)
+
+    def pinned(release: str | None) -> Current:
+        current = service.current()
+        if release is not None and release != current.index.release:
+            raise ReleaseChangedError(f"the release is {current.index.release} now: begin again without 'after'")
+        return current
+
+    @router.get("/series")
+    def series(request: Request, after: After = None, limit: Limit = 100, release: Release = None) -> SeriesPage:
+        """Series rows of a query in the address, as ``/search`` takes it, a page at a time in the release's order."""
+        grant = granted(request)
+        current = pinned(release)
+        rows = chosen(request, grant, by_address(request, current), current)
+        begin = 0
+        if after is not None:
+            row = current.index.row(after)
+            if row is None:
+                raise QueryError(["after: no series of this release"])
+            begin = int(np.searchsorted(rows, row, side="right"))
+        page = current.records.page(rows[begin : begin + limit])
+        more = begin + limit < len(rows)
+        name = current.index.schema.series
+        return SeriesPage(release=current.index.release, series=page, next=str(page[-1][name]) if more else None)
+
+    @router.get("/series/{uid}")
+    def one_series(request: Request, uid: Annotated[str, Path(max_length=64)]) -> dict[str, Any]:
+        """One series by its SeriesInstanceUID."""
+        grant = granted(request)
+        current = service.current()
+        limits.allow(client_of(request), "records one")
+        row = current.index.row(uid)
+        found = None if row is None else current.records.one(row)
+        if found is None or not grant.may_see(str(found[current.index.schema.source])):
+            raise UnknownSeriesError("the release has no such series, or your grant does not reach it")
+        return found
+
+    def exported(request: Request, query: AllOf, kind: RecordFormat, grant: Grant, current: Current) -> Any:
+        rows = chosen(request, grant, query, current)
+        try:
+            pieces = current.records.written(rows, kind, address=address)
+        except ValueError as error:
+            raise QueryError([f"format: {error}"]) from None
+        name = f"series-{current.index.release}.{'txt' if kind is RecordFormat.MANIFEST else kind.value}"
+        headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(pieces, media_type=MEDIA[kind], headers=headers)
+
+    content: dict[int | str, dict[str, Any]] = {200: {"content": {media.split(";")[0]: {} for media in MEDIA.values()}}}
+
+    @router.get("/export", response_class=StreamingResponse, responses=content)
+    def export(request: Request, format: RecordFormat = RecordFormat.CSV) -> Any:
+        """All series rows of a query in the address, as a file of any size."""
+        grant = granted(request)
+        current = service.current()
+        return exported(request, by_address(request, current), format, grant, current)
+
+    @router.post("/export", response_class=StreamingResponse, responses=content)
+    def export_by_body(
+        request: Request, ask: Annotated[RecordsAsk, Body()], format: RecordFormat = RecordFormat.CSV
+    ) -> Any:
+        """All series rows of a query in JSON."""
+        grant = granted(request)
+        current = service.current()
+        return exported(request, parse_query(ask.query, current.index.schema), format, grant, current)
+
+    return router

@@ -1,0 +1,190 @@
+"""The list of collections, and the page of each: what it holds, how good it is, its terms, how to cite it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingestion.catalogue.release_manifest import ReleaseManifest
+from ingestion.catalogue.search.protection import PublicCounts
+from ingestion.catalogue.search.public import PublicAnswer
+from ingestion.catalogue.search.query import AllOf, AnyOfValues
+from ingestion.deidentify.policy import PolicyError, load_policy
+from ingestion.sources.registry import SourceEntry
+from portal.site.asking import Asker
+from portal.site.citation import Citation
+from portal.site.messages import Wording, wording_of
+from portal.site.rendering import Pages, script_json, security_headers
+from portal.site.schema_org import dataset
+from portal.site.shelf import Row, Shelf
+from portal.site.shown import in_bytes, lines_of, stated_percent, two_digits
+from portal.site.thumbnails import Thumbnails
+
+COMPLETENESS = (
+    "BodyPart", "ManufacturerName", "ManufacturerModelName", "PatientSex", "AgeAtStudy", "StudyYear", "SliceThickness",
+    "MagneticFieldStrength",
+)  # fmt: skip
+"""Fields of which a page tells how many series state them."""
+CHARTS = ("Modality", "BodyPart", "ManufacturerName", "PatientSex", "AgeAtStudy", "StudyYear")
+TEXT = {"txt": "text/plain; charset=utf-8", "bib": "application/x-bibtex; charset=utf-8",
+        "json": "application/vnd.citationstyles.csl+json; charset=utf-8"}  # fmt: skip
+RECORDS = {"dcat.ttl": "text/turtle; charset=utf-8", "dcat.jsonld": "application/ld+json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How the platform is called, and its address where that is known."""
+
+    provider: str
+    address: str | None = None
+
+    def url(self, path: str) -> str | None:
+        return None if self.address is None else self.address.rstrip("/") + path
+
+
+class Collections:
+    """The pages under ``/collections``."""
+
+    def __init__(self, shelf: Shelf, asker: Asker | None, pages: Pages, place: Place) -> None:
+        self._shelf, self._asker, self._pages, self._place = shelf, asker, pages, place
+        self._thumbnails = Thumbnails(shelf)
+
+    def listing(self, request: Request) -> Response:
+        """All sources of the registry: those in the newest release, and why others are not."""
+        release = self._shelf.newest()
+        rows = {} if release is None else self._shelf.rows(release)
+        counts: dict[str, PublicCounts] = {}
+        if self._asker is not None and release is not None:
+            answer = self._asker.ask(request, AllOf(()))
+            [facet] = [one for one in answer.facets if one.name == "source_id"]
+            counts = {one.value: one.counts for one in facet.values}
+        left_out = [] if release is None else [one for one in release.excluded if one.source_id in self._shelf.entries]
+        held = [(self._shelf.entries[one], counts.get(one)) for one in sorted(rows) if one in self._shelf.entries]
+        return self._pages.respond(request, "collections.html.j2", release=release, held=held, left_out=left_out)
+
+    def page(self, request: Request) -> Response:
+        entry, release, row = self._found(request)
+        words = wording_of(request)
+        answer = None if self._asker is None else self._asker.ask(request, _only(entry.id))
+        counts = _counts(answer)
+        citation = self.citation(entry, release)
+        certified = self._shelf.certified(entry.id)
+        try:
+            policy = load_policy(entry.policy)
+        except PolicyError:  # the page says that the policy is a file of the platform's operator
+            policy = None
+        return self._pages.respond(
+            request,
+            "collection.html.j2",
+            entry=entry,
+            release=release,
+            row=row,
+            counts=counts,
+            size=None if counts.hidden else in_bytes(two_digits(int(row["Bytes"] or 0))),
+            charts=[] if answer is None or counts.hidden else self._charts(answer, entry.id, words),
+            completeness=[] if answer is None or counts.hidden else self._completeness(answer, words),
+            certified=certified,
+            judged=self._shelf.judgement(entry.id) is not None,
+            policy=policy,
+            versions=self._shelf.holding(entry.id),
+            citation=citation,
+            pictures=() if counts.hidden else self._thumbnails.of(entry, release),
+            structured=script_json(dataset(entry, row, citation, counts, modalities=_values(answer, "Modality"))),
+        )
+
+    def certificate(self, request: Request) -> Response:
+        entry, release, _ = self._found(request)
+        certified = self._shelf.certified(entry.id)
+        if certified is None:
+            raise HTTPException(404, "this collection has no quality certificate yet")
+        return self._pages.respond(request, "certificate.html.j2", entry=entry, release=release, certified=certified)
+
+    def cited(self, request: Request) -> Response:
+        entry, release, _ = self._found(request)
+        ending = request.path_params["ending"]
+        if ending not in TEXT:
+            raise HTTPException(404, "citations are there as .txt, .bib and .json")
+        citation = self.citation(entry, release)
+        body = {"txt": lambda: citation.apa() + "\n", "bib": citation.bibtex, "json": citation.csl_json}[ending]()
+        return Response(body, headers={**security_headers(), "Content-Type": TEXT[ending]})
+
+    def record(self, request: Request) -> Response:
+        entry, release, _ = self._found(request)
+        name = request.path_params["name"]
+        if name not in RECORDS:
+            raise HTTPException(404, "the record is there as dcat.ttl and dcat.jsonld")
+        counts = _counts(None if self._asker is None else self._asker.ask(request, _only(entry.id)))
+        body = self._shelf.record(release, entry.id, counts, json_ld=name.endswith("jsonld"))
+        if body is None:
+            raise HTTPException(404, f"release {release.version} has no DCAT record")
+        return Response(body, headers={**security_headers(), "Content-Type": RECORDS[name]})
+
+    def citation(self, entry: SourceEntry, release: ReleaseManifest) -> Citation:
+        """By the newest release that holds the collection."""
+        return Citation(
+            author=(entry.project,),
+            title=f"{entry.project}: {entry.cancer_code.meaning.lower()} ({entry.id})",
+            version=release.version,
+            released_on=dt.date.fromisoformat(release.released_on),
+            publisher=self._place.provider,
+            identifier=f"urn:cie:collection:{entry.id}",
+            url=self._place.url(f"/collections/{entry.id}"),
+        )
+
+    def _found(self, request: Request) -> tuple[SourceEntry, ReleaseManifest, Row]:
+        """The collection of the address, as the newest release has it."""
+        entry = self._shelf.entries.get(request.path_params["source_id"])
+        release = self._shelf.newest()
+        row = None if entry is None or release is None else self._shelf.rows(release).get(entry.id)
+        if entry is None or release is None or row is None:
+            raise HTTPException(404, "the newest release holds no such collection")
+        return entry, release, row
+
+    def _charts(self, answer: PublicAnswer, source_id: str, words: Wording) -> list[dict[str, Any]]:
+        charts = []
+        for facet in answer.facets:
+            field = self._field(facet.name)
+            if facet.name in CHARTS and field is not None:
+
+                def href(value: str, name: str = facet.name, number: bool = bool(field.edges)) -> str:
+                    return "/explore?" + urlencode(
+                        [("source_id", source_id)] + ([] if number or not value else [(name, value)])
+                    )
+
+                lines = [one for one in lines_of(facet, field, words, href=href) if one.value]
+                if lines:
+                    title = words.field(facet.name, field.label)
+                    charts.append({"name": facet.name, "title": title, "lines": lines, "hidden": facet.hidden})
+        return charts
+
+    def _completeness(self, answer: PublicAnswer, words: Wording) -> list[tuple[str, int]]:
+        found = []
+        for facet in answer.facets:
+            field = self._field(facet.name)
+            percent = stated_percent(facet, answer.total.series)
+            if facet.name in COMPLETENESS and field is not None and percent is not None and facet.values:
+                found.append((words.field(facet.name, field.label), percent))
+        return found
+
+    def _field(self, name: str) -> Any:
+        assert self._asker is not None
+        return self._asker.service.current().index.schema.get(name)
+
+
+def _only(source_id: str) -> AllOf:
+    return AllOf((AnyOfValues("source_id", (source_id,)),))
+
+
+def _counts(answer: PublicAnswer | None) -> PublicCounts:
+    return PublicCounts(None, None, None) if answer is None else answer.total
+
+
+def _values(answer: PublicAnswer | None, name: str) -> list[str]:
+    facets = () if answer is None else answer.facets
+    return sorted(one.value for facet in facets if facet.name == name for one in facet.values if one.value)

@@ -1,0 +1,79 @@
+"""All pages for visitors as routes, put together from what there is: a store, a search, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.routing import BaseRoute, Route
+
+from ingestion.sources.registry import SourceEntry
+from ingestion.storage.open import Stores
+from portal.search.explorer import Explorer
+from portal.search.limits import Limits
+from portal.search.service import SearchService
+from portal.site.asking import Asker, page
+from portal.site.cohort import Cohort
+from portal.site.collections import Collections, Place
+from portal.site.console import Console
+from portal.site.landing import Landing
+from portal.site.rendering import Pages, static
+from portal.site.shelf import Shelf
+from portal.site.status import Status
+
+
+def visitor_routes(
+    *,
+    stores: Stores | None,
+    entries: tuple[SourceEntry, ...],
+    search: tuple[SearchService, Limits] | None,
+    place: Place,
+    other: Callable[[str], SearchService] | None = None,
+    console_files: Path | None = None,
+    dagster_url: str | None = None,
+    open_records: bool = False,
+    operator: bool = True,
+) -> list[BaseRoute]:
+    """The routes.
+
+    Args:
+        stores: None: the search stands alone, over an index.
+        search: None: there is nothing to search, so pages show no numbers.
+        other: the search of an older release, to compare with.
+        console_files: the folder of the SQL console's files, where there may be some.
+        dagster_url: linked to, where it is known.
+        open_records: the rows behind a selection are open to everybody.
+        operator: whether the pages for operators are served too.
+    """
+    pages = Pages(searchable=search is not None, operator=operator and stores is not None,
+                  stored=stores is not None)  # fmt: skip
+    shelf = None if stores is None else Shelf(stores, entries)
+    asker = None if search is None else Asker(*search)
+    guarded = page(pages)
+    routes: list[BaseRoute] = [
+        Route("/static/{name}", static),
+        Route("/", guarded(Landing(asker, pages, shelf).page)),
+    ]
+    if shelf is not None:
+        collections = Collections(shelf, asker, pages, place)
+        routes += [
+            Route("/collections", guarded(collections.listing)),
+            Route("/collections/{source_id}", guarded(collections.page)),
+            Route("/collections/{source_id}/certificate", guarded(collections.certificate)),
+            Route("/collections/{source_id}/citation.{ending}", guarded(collections.cited)),
+            Route("/collections/{source_id}/{name}", guarded(collections.record)),
+            Route("/status", guarded(Status(shelf, pages, dagster_url=dagster_url).page)),
+        ]
+    if search is not None and asker is not None:
+        cohort = Cohort(*search, pages, place, shelf=shelf, other=other, open_records=open_records)
+        console = Console(asker, pages, shelf, console_files)
+        routes += [
+            Route("/explore", Explorer(*search, pages).page),
+            Route("/cohort", guarded(cohort.page)),
+            Route("/cohort/export", guarded(cohort.export)),
+            Route("/cohort/citation.{ending}", guarded(cohort.cited)),
+            Route("/console", guarded(console.page)),
+            Route("/console/files/{name}", guarded(console.file)),
+            Route("/public/{name}", guarded(console.table)),
+        ]
+    return routes

@@ -1,0 +1,176 @@
+"""What the releases say of collections, read from the store and kept for half a minute."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pyarrow import parquet
+from rdflib import Graph, Literal, URIRef
+from rdflib.namespace import XSD
+
+from ingestion.catalogue.dcat import BASE, EUCAIM, HEALTHDCATAP, to_json_ld, to_turtle
+from ingestion.catalogue.publication import read_latest_publication
+from ingestion.catalogue.release_manifest import MANIFEST, ReleaseManifest, list_releases, release_key
+from ingestion.catalogue.search.protection import PublicCounts
+from ingestion.catalogue.search.release_index import ReleaseDamagedError
+from ingestion.sources.registry import SourceEntry
+from ingestion.storage import ObjectMissingError, ObjectStore
+from ingestion.storage.numbered import read_last
+from ingestion.storage.open import Stores
+from quality_checks import documents as d
+from quality_checks.certificate import DQV
+from quality_checks.store import Judgement
+
+KEPT_SECONDS = 30.0
+"""As long as the search looks for a newer release."""
+LOOKED_BACK = 50
+"""Judgements of a source that are searched for the one that the catalogue shows."""
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """What the quality certificate says that holds no number of people, studies or series."""
+
+    digest: str
+    version: str
+    tier: int
+    next_tier: int | None
+    requirements: tuple[tuple[int, str, bool], ...]
+    """Tier, what is asked for, whether it is met."""
+    scores: Mapping[str, float]
+    checks: tuple[tuple[str, str, str, str], ...]
+    """Rule, its version, its dimension, how it ended."""
+
+
+class Shelf:
+    """Releases and the collections in them. Safe to use from several threads."""
+
+    def __init__(
+        self, stores: Stores, entries: tuple[SourceEntry, ...], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._research, self._internal, self._clock = stores.research, stores.internal, clock
+        self.entries = {entry.id: entry for entry in entries}
+        self._lock = threading.Lock()
+        self._releases: tuple[ReleaseManifest, ...] = ()
+        self._looked = float("-inf")
+        self._rows: dict[str, Mapping[str, Row]] = {}
+
+    def releases(self) -> tuple[ReleaseManifest, ...]:
+        """All, oldest first."""
+        with self._lock:
+            if self._clock() - self._looked >= KEPT_SECONDS:
+                self._releases = list_releases(self._research)
+                self._looked = self._clock()
+            return self._releases
+
+    def newest(self) -> ReleaseManifest | None:
+        found = self.releases()
+        return found[-1] if found else None
+
+    def written(self, release: ReleaseManifest) -> dt.datetime | None:
+        """When it was made, by the store's clock."""
+        key = release_key(release.version, MANIFEST)
+        return next((stored.written for stored in self._research.list(key) if stored.key == key), None)
+
+    def rows(self, release: ReleaseManifest) -> Mapping[str, Row]:
+        """The public rows of its collections, by source id."""
+        if release.version not in self._rows:
+            [file] = [one for one in release.files if one.table == "collection"]
+            body = self._research.read(release_key(release.version, file.path))
+            if hashlib.sha256(body).hexdigest() != file.sha256:
+                raise ReleaseDamagedError(f"release {release.version}: {file.path} is not the file of the manifest")
+            rows = parquet.read_table(io.BytesIO(body)).to_pylist()
+            self._rows[release.version] = {str(row["source_id"]): row for row in rows}
+        return self._rows[release.version]
+
+    def series(self, release: ReleaseManifest, source_id: str, columns: tuple[str, ...]) -> Mapping[str, Row]:
+        """Some columns of a collection's series rows, by SeriesInstanceUID: never for a page as they are."""
+        for file in release.files:
+            if file.table == "series" and file.source_id == source_id:
+                body = io.BytesIO(self._research.read(release_key(release.version, file.path)))
+                return {row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=list(columns)).to_pylist()}
+        return {}
+
+    def holding(self, source_id: str) -> tuple[ReleaseManifest, ...]:
+        """The releases that hold a collection, newest first."""
+        return tuple(one for one in reversed(self.releases()) if source_id in one.sources)
+
+    def certified(self, source_id: str) -> Certified | None:
+        """What is certified of the state that the catalogue shows; None where nothing is."""
+        judgement = self.judgement(source_id)
+        if judgement is None or judgement.tier is None:
+            return None
+        try:
+            said = json.loads(self._internal.read(judgement.beside(d.CERTIFICATE)))
+        except ObjectMissingError:
+            return None
+        return Certified(
+            digest=said["digest"],
+            version=said["version"],
+            tier=said["tier"],
+            next_tier=said["next_tier"],
+            requirements=tuple((one["tier"], one["title"], one["met"]) for one in said["requirements"]),
+            scores=said["scores"],
+            checks=tuple((one["rule_id"], one["version"], one["dimension"], one["severity"]) for one in said["checks"]),
+        )
+
+    def judgement(self, source_id: str) -> Judgement | None:
+        """The judgement that belongs to what is published of the source."""
+        published = read_latest_publication(self._internal, source_id)
+        key = None if published is None else published.publication.quality_key
+        for entry in reversed(read_last(self._internal, f"judgements/{source_id}/", count=LOOKED_BACK)):
+            judgement = Judgement(**json.loads(entry.body))
+            if key is not None and judgement.results_key == key:
+                return judgement
+        return None
+
+    def record(self, release: ReleaseManifest, source_id: str, counts: PublicCounts, *, json_ld: bool) -> bytes | None:
+        """The DCAT record of one collection, with the numbers that visitors get; None where the release has none."""
+        try:
+            body = self._research.read(release_key(release.version, "dcat.ttl"))
+        except ObjectMissingError:
+            return None
+        graph = dataset_record(Graph().parse(data=body, format="turtle"), source_id, counts)
+        return to_json_ld(graph) if json_ld else to_turtle(graph)
+
+    @property
+    def internal(self) -> ObjectStore:
+        return self._internal
+
+
+_SAFE_NUMBERS = frozenset({HEALTHDCATAP.minTypicalAge, HEALTHDCATAP.maxTypicalAge, DQV.value})
+"""Ages in steps of five years, and shares and the tier of the quality certificate."""
+
+
+def dataset_record(catalogue: Graph, source_id: str, counts: PublicCounts) -> Graph:
+    """The part of a DCAT catalogue that is about one dataset; its counts are replaced by public ones.
+
+    Of numbers only those that are known to be safe are kept, and none where the people are too few to be counted; nor
+    are their sexes then.
+    """
+    dataset = URIRef(f"{BASE}collection:{source_id}")
+    made = Graph()
+    for prefix, namespace in catalogue.namespaces():
+        made.bind(prefix, namespace)
+    counted = {HEALTHDCATAP.numberOfUniqueIndividuals: counts.people, HEALTHDCATAP.numberOfRecords: counts.studies}
+    for predicate, number in counted.items():
+        if number is not None:
+            made.add((dataset, predicate, Literal(number, datatype=XSD.nonNegativeInteger)))
+    for subject, predicate, value in catalogue:
+        about = subject == dataset or str(subject).startswith((f"{dataset}#", "urn:cie:metric:", "urn:cie:dimension:"))
+        number = isinstance(value, Literal) and isinstance(value.toPython(), (int, float, Decimal))
+        number = number and not isinstance(value.toPython(), bool)  # type: ignore[union-attr]
+        kept = not number or (not counts.hidden and predicate in _SAFE_NUMBERS)
+        if about and kept and not (counts.hidden and predicate == EUCAIM.hasBirthSex):
+            made.add((subject, predicate, value))
+    return made

@@ -1,0 +1,79 @@
+"""Public counts as a page shows them: lines with bars, and no number where none may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingestion.catalogue.search.fields import SearchField
+from ingestion.catalogue.search.public import PublicFacet
+from portal.site.messages import Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One value of a field: how it is called, where a click leads, its counts, how long its bar is (of 100)."""
+
+    value: str
+    label: str
+    href: str
+    chosen: bool
+    people: int
+    studies: int
+    series: int
+    length: int
+
+
+def lines_of(
+    facet: PublicFacet, field: SearchField, words: Wording, *, href: Callable[[str], str],
+    chosen: Callable[[str], bool] = lambda value: False,
+) -> tuple[Line, ...]:  # fmt: skip
+    """The values of a facet: numbers in the order of their bins, others as they come, most people first."""
+    values = list(facet.values)
+    if field.edges:
+        order = {name: at for at, name in enumerate((*field.bins(), ""))}
+        values.sort(key=lambda one: order[one.value])
+    longest = max((one.counts.people or 0 for one in values), default=0) or 1
+    return tuple(
+        Line(
+            value=one.value,
+            label=words.term(field.name, one.value),
+            href=href(one.value),
+            chosen=chosen(one.value),
+            people=one.counts.people or 0,
+            studies=one.counts.studies or 0,
+            series=one.counts.series or 0,
+            length=max(round(100 * (one.counts.people or 0) / longest), 1),
+        )
+        for one in values
+        if not one.counts.hidden
+    )
+
+
+def stated_percent(facet: PublicFacet, total: int | None) -> int | None:
+    """Of how many series in a hundred a field is stated, from public counts; None where that can't be told.
+
+    Where those that don't state it are too few to be shown, the share is told as 100 less what would be shown first.
+    """
+    if not total:
+        return None
+    missing = next((one.counts.series for one in facet.values if not one.value), None) or 0
+    return max(0, min(100, round(100 * (1 - missing / total))))
+
+
+def two_digits(number: int) -> int:
+    """Rounded to two digits: a size tells no exact number of files."""
+    if number < 100:
+        return number
+    step = 10 ** (len(str(number)) - 2)
+    return round(number / step) * step
+
+
+def in_bytes(number: int) -> str:
+    """A size for people."""
+    size = float(number)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable")

@@ -1,0 +1,46 @@
+// Makes the explorer handier where scripts run: sliders beside the numbers, and a filter while typing.
+"use strict";
+(() => {
+  for (const pair of document.querySelectorAll("[data-slider]")) {
+    const low = pair.querySelector("input[name$='.from']");
+    const high = pair.querySelector("input[name$='.to']");
+    const [first, last] = pair.dataset.slider.split(" ").map(Number);
+    for (const [input, otherwise] of [[low, first], [high, last]]) {
+      const slider = document.createElement("input");
+      slider.type = "range";
+      slider.min = String(first);
+      slider.max = String(last);
+      slider.step = "any";
+      slider.value = input.value === "" ? String(otherwise) : input.value;
+      slider.setAttribute("aria-label", `${input.getAttribute("aria-label")} (${pair.dataset.word})`);
+      slider.addEventListener("input", () => {
+        const number = Math.round(Number(slider.value) * 10) / 10;
+        input.value = number === otherwise ? "" : String(number);
+      });
+      // a keyboard moves by steps that a person means
+      slider.addEventListener("keydown", (event) => {
+        const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+        if (step === undefined) return;
+        event.preventDefault();
+        slider.value = String(Number(slider.value) + step * (last - first) / 40);
+        slider.dispatchEvent(new Event("input"));
+      });
+      slider.addEventListener("change", () => pair.closest("form").requestSubmit());
+      input.addEventListener("change", () => {
+        slider.value = input.value === "" ? String(otherwise) : input.value;
+      });
+      input.after(slider);
+    }
+  }
+  for (const find of document.querySelectorAll("input[name^='find.']")) {
+    find.addEventListener("input", () => {
+      const sought = find.value.trim().toLocaleLowerCase();
+      const box = find.closest(".box");
+      const more = box.querySelector("details.more");
+      if (more && sought) more.open = true;
+      for (const line of box.querySelectorAll("li")) {
+        line.hidden = sought !== "" && !line.textContent.toLocaleLowerCase().includes(sought);
+      }
+    });
+  }
+})();

@@ -1,0 +1,59 @@
+"""One made platform for all tests of the pages."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from ingestion.accounting.database import engine_of
+from ingestion.catalogue.migrate import upgrade
+from tests.portal.made_portal import Platform, make_platform
+
+
+@pytest.fixture(scope="session")
+def platform(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    url = make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    upgrade(url)
+    engine = engine_of(url)
+    # the pages read the stores alone: the database is only needed to make the releases
+    made = make_platform(engine, tmp_path_factory.mktemp("platform"), console_files=console_files())
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+    yield made
+
+
+def console_files() -> Path:
+    """Where ``make console`` put the files of the SQL console, if it was run."""
+    from ingestion.settings import Settings
+    from portal.site.console_files import FOLDER
+
+    return Settings().data_dir / FOLDER
+
+
+@pytest.fixture(scope="session")
+def served(platform: Platform) -> Iterator[str]:
+    """The address of the platform's portal, on the loopback."""
+    import socket
+    import threading
+
+    import uvicorn
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(platform.app, log_level="warning", access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=60)
+    listening.close()

@@ -1,0 +1,319 @@
+"""The API: pages by keyset, files of any size, tags, grants, limits; and that it keeps to its own description."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import io
+import json
+import logging
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+from made_index import HOSTILE, SECRET, make_index, make_limits, make_rows, make_service
+from pyarrow import parquet
+from schemathesis.specs.openapi import checks
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.protection import CountPolicy
+from ingestion.sources.registry import CountRule
+from portal.search.access import Access, AccessFileError, add_grant, read_grants
+from portal.search.api import build_api
+from portal.search.policies import PolicyFileError, pinned
+from portal.search.service import SearchService
+
+TODAY = dt.date(2026, 11, 25)
+HELD = {"LUNG-01": 900, "COLON-01": 700, "LUNG-02": 12}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
+    return make_index(tmp_path_factory.mktemp("api"), make_rows(HELD))
+
+
+def client_of(
+    index: SearchIndex, *, grants: Path | None = None, policies: dict[str, CountPolicy] | None = None, **limits: Any
+) -> TestClient:
+    access = Access(grants, today=lambda: TODAY)
+    address = "s3://research/dicom/{source_id}/{SeriesInstanceUID}/*"
+    api = build_api(make_service(index, policies), make_limits(**limits), records=(access, address))
+    return TestClient(Starlette(routes=[Mount("/api/v1", api)]), raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def client(index: SearchIndex) -> TestClient:
+    return client_of(index)
+
+
+@pytest.fixture
+def granted(index: SearchIndex, tmp_path: Path) -> TestClient:
+    client = client_of(index, grants=tmp_path / "access.json")
+    token = add_grant(tmp_path / "access.json", name="study 12", sources=("LUNG-01", "LUNG-02"), until=TODAY)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
+
+
+def test_pages_of_records_are_all_of_them_once(granted: TestClient) -> None:
+    seen: list[str] = []
+    after: dict[str, str] = {}
+    while True:
+        body = granted.get("/api/v1/series", params={"Modality": "CT", "limit": "97", **after}).json()
+        seen += [row["SeriesInstanceUID"] for row in body["series"]]
+        assert {row["Modality"] for row in body["series"]} == {"CT"}
+        if body["next"] is None:
+            break
+        after = {"after": body["next"], "release": body["release"]}
+    frame = make_rows(HELD)
+    wanted = frame[(frame["Modality"] == "CT") & frame["source_id"].str.startswith("LUNG")]
+    assert sorted(seen) == sorted(wanted["SeriesInstanceUID"]) and len(seen) > 400
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "ndjson", "manifest"])
+def test_an_export_has_every_row_of_the_grant(granted: TestClient, kind: str) -> None:
+    query = {"not": {"field": "Modality", "in": ["MR"]}}
+    response = granted.post(f"/api/v1/export?format={kind}", json={"query": query})
+    assert response.status_code == 200 and response.headers["cache-control"] == "private, no-store"
+    assert granted.get(f"/api/v1/export?format={kind}&Modality=CT").content == response.content
+    frame = make_rows(HELD)
+    wanted = set(frame[(frame["Modality"] == "CT") & frame["source_id"].str.startswith("LUNG")]["SeriesInstanceUID"])
+    if kind == "csv":
+        rows = list(csv.DictReader(io.StringIO(response.text)))
+        assert {row["ManufacturerModelName"] for row in rows} == {HOSTILE, "Plain"}
+        found = [row["SeriesInstanceUID"] for row in rows]
+    elif kind == "parquet":
+        found = parquet.read_table(io.BytesIO(response.content))["SeriesInstanceUID"].to_pylist()
+    elif kind == "ndjson":
+        found = [json.loads(line)["SeriesInstanceUID"] for line in response.text.splitlines()]
+    else:
+        lines = response.text.splitlines()
+        assert all(line.startswith("cp 's3://research/dicom/LUNG-0") for line in lines)
+        found = [line.split("'")[1].split("/")[-2] for line in lines]
+    assert len(found) == len(wanted) and set(found) == wanted
+
+
+def test_an_empty_export_is_a_whole_file(granted: TestClient) -> None:
+    assert granted.get("/api/v1/export?source_id=NONE").text.startswith('"')
+    empty = granted.get("/api/v1/export?source_id=NONE&format=parquet")
+    assert parquet.read_table(io.BytesIO(empty.content)).num_rows == 0
+
+
+def test_records_are_for_grants_of_today(index: SearchIndex, tmp_path: Path) -> None:
+    file = tmp_path / "access.json"
+    client = client_of(index, grants=file)
+    ended = add_grant(file, name="old", sources=("*",), until=TODAY - dt.timedelta(days=1))
+    good = add_grant(file, name="one source", sources=("LUNG-02",), until=TODAY)
+    assert hashlib.sha256(good.encode()).hexdigest() in file.read_text() and good not in file.read_text()
+    for path in ("/series", "/series/1.2.0.1", "/export"):
+        for token in (None, "Bearer nonsense", f"Bearer {ended}", f"Basic {good}"):
+            response = client.get(f"/api/v1{path}", headers={"Authorization": token} if token else {})
+            assert response.status_code == 401 and response.headers["www-authenticate"] == "Bearer", (path, token)
+    headers = {"Authorization": f"Bearer {good}"}
+    assert client.get("/api/v1/series?limit=1000", headers=headers).json()["series"][0]["source_id"] == "LUNG-02"
+    # a series of another source looks like none
+    other = client.get("/api/v1/series/1.2.0.1", headers=headers)
+    missing = client.get("/api/v1/series/9.9.9", headers=headers)
+    assert (other.status_code, other.json()) == (missing.status_code, missing.json()) == (404, other.json())
+    file.write_text("[{]")
+    assert client.get("/api/v1/series", headers=headers).status_code == 503
+    with pytest.raises(AccessFileError, match=r"access\.json"):
+        read_grants(file)
+
+
+def test_a_page_of_another_release_is_refused(granted: TestClient) -> None:
+    response = granted.get("/api/v1/series?release=2020.1.1&after=1.2.0.1")
+    assert response.status_code == 409 and "begin again" in response.text
+    assert granted.get("/api/v1/series?after=9.9").status_code == 400
+
+
+def test_values_of_a_field_come_by_pages(client: TestClient) -> None:
+    whole = client.get("/api/v1/fields/AgeAtStudy/values").json()
+    assert whole["next"] is None and len(whole["values"]) >= 10
+    paged, after = [], {}
+    while True:
+        body = client.get("/api/v1/fields/AgeAtStudy/values", params={"limit": "3", **after}).json()
+        paged += body["values"]
+        if body["next"] is None:
+            break
+        after = {"after": body["next"]}
+    assert paged == whole["values"]
+    assert all(one["counts"]["people"] % 10 == 0 for one in paged)
+    assert client.get("/api/v1/fields/Nothing/values").status_code == 400
+
+
+def test_an_answer_that_the_client_has_is_not_sent_again(index: SearchIndex) -> None:
+    client = client_of(index)
+    for path in ("/fields", "/releases", "/search?Modality=CT", "/fields/Modality/values"):
+        first = client.get(f"/api/v1{path}")
+        tag = first.headers["etag"]
+        assert first.headers["cache-control"] == "public, no-cache"
+        again = client.get(f"/api/v1{path}", headers={"If-None-Match": f'"other", {tag}'})
+        assert again.status_code == 304 and not again.content and again.headers["etag"] == tag
+        assert client.get(f"/api/v1{path}", headers={"If-None-Match": '"other"'}).status_code == 200
+    # stricter rules are another answer; so is another question
+    stricter = client_of(index, policies={"LUNG-01": CountPolicy(hidden_below=50)})
+    tags = {
+        client.get("/api/v1/search?Modality=CT").headers["etag"],
+        client.get("/api/v1/search?Modality=MR").headers["etag"],
+        stricter.get("/api/v1/search?Modality=CT").headers["etag"],
+    }
+    assert len(tags) == 3
+    assert "etag" not in client.get("/api/v1/search?Nope=1").headers
+
+
+def test_too_many_requests_at_once_wait_and_the_budget_is_written_down(
+    index: SearchIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = client_of(index, burst=3, rate=0.0001, budget=2)
+    with caplog.at_level(logging.INFO, logger="cie.portal.audit"):
+        codes = [client.get("/api/v1/search?Modality=CT").status_code for _ in range(4)]
+    assert codes == [200, 200, 200, 429]
+    (line,) = [json.loads(record.message) for record in caplog.records]
+    assert line["asked"] == 1 and "testclient" not in str(line)
+
+
+def test_each_source_has_its_own_rule(index: SearchIndex) -> None:
+    """A source that asks for more has more hidden, alone and in every number that it is part of; others do not."""
+    strict = {"LUNG-01": CountPolicy(hidden_below=500, rounded_to=50, noise=5.0)}
+    plain, ruled = client_of(index), client_of(index, policies=strict)
+
+    def people(client: TestClient, address: str) -> Any:
+        return client.get(f"/api/v1/search?{address}&facets=source_id").json()
+
+    assert people(ruled, "source_id=COLON-01")["total"] == people(plain, "source_id=COLON-01")["total"]
+    assert people(ruled, "Modality=CT&source_id=LUNG-01")["total"]["people"] is None  # some 450 people
+    mixed = people(ruled, "")
+    assert mixed["total"]["people"] % 50 == 0
+    by_source = {one["value"]: one["counts"]["people"] for one in mixed["facets"][0]["values"]}
+    assert by_source["LUNG-01"] % 50 == 0
+    colon = {one["value"]: one["counts"]["people"] for one in people(plain, "")["facets"][0]["values"]}["COLON-01"]
+    assert by_source["COLON-01"] == colon
+
+
+def test_a_rule_is_pinned_to_its_release_and_only_becomes_stricter(index: SearchIndex, tmp_path: Path) -> None:
+    class Entry:
+        def __init__(self, rule: CountRule) -> None:
+            self.id, self.counts = "LUNG-01", rule
+
+    def of(rule: CountRule) -> CountPolicy:
+        return dict(pinned(tmp_path, [Entry(rule)])(index))["LUNG-01"]  # type: ignore[list-item]
+
+    assert of(CountRule(hidden_below=20)) == CountPolicy(hidden_below=20)
+    assert of(CountRule(hidden_below=10, rounded_to=5)) == CountPolicy(hidden_below=20)
+    assert of(CountRule(hidden_below=30, noise=2)) == CountPolicy(hidden_below=30, noise=2)
+    (tmp_path / f"{index.release}.counts.json").write_text("{]")
+    with pytest.raises(PolicyFileError, match="restore it"):
+        of(CountRule())
+
+
+NASTY = [
+    "../../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", "1.2.0.1%00.json", "' or 1=1 --", "\ud7ff", "💥" * 30,
+    "{{7*7}}", "<svg onload=alert(1)>", "\r\nSet-Cookie: a=b", "A" * 5000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", NASTY)
+def test_hostile_words_anywhere_are_refused_or_only_words(client: TestClient, granted: TestClient, said: str) -> None:
+    word = quote(said, safe="")
+    for address in (
+        f"search?source_id={word}&facets=none", f"search?{word}=1", f"search?text={word}&facets=none",
+        f"search?q={word}", f"fields/{word}/values", f"fields/Modality/values?after={word}", f"series/{word}",
+        f"series?after={word}",
+        f"series?release={word}", f"export?format={word}", f"search?facets={word}", f"federated?{word}=1",
+    ):  # fmt: skip
+        response = granted.get(f"/api/v1/{address}")
+        assert response.status_code in (200, 400, 404, 409, 422, 503), (address, response.status_code)
+        assert "set-cookie" not in response.headers
+        if response.status_code != 200 and "\n" not in said:  # a line's end is in no path of ours
+            assert response.headers["content-type"] == "application/json" and response.json()["problems"], address
+            assert len(response.content) < 2_000
+        assert "root:" not in response.text
+
+
+def test_half_a_letter_in_json_is_refused(client: TestClient) -> None:
+    half = "\\ud800"
+    for body in (
+        f'{{"query": {{"text": "{half}"}}}}', f'{{"query": {{"{half}": 1}}}}',
+        f'{{"query": null, "facets": ["{half}"]}}',
+        f'{{"{half}": 1}}', f'{{"query": {{"field": "{half}", "in": ["x"]}}}}', f'{{"query": {{"not": "{half}"}}}}',
+    ):  # fmt: skip
+        response = client.post("/api/v1/search", content=body, headers={"content-type": "application/json"})
+        assert response.status_code in (400, 422) and response.json()["problems"], body
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["all", "any", "not", "text", "field", "in", "from", "to", "x"]),
+            inner | st.sampled_from(["Modality", "AgeAtStudy", "source_id"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=json_values)
+@example(said={"field": "AgeAtStudy", "from": float("nan")})
+@example(said={"field": "AgeAtStudy", "from": 10**400})
+@example(said={"field": {"field": {}}, "in": []})
+def test_any_json_is_answered_or_refused(client: TestClient, said: Any) -> None:
+    response = client.post(
+        "/api/v1/search",
+        content=json.dumps({"query": said, "facets": []}),
+        headers={"content-type": "application/json"},
+    )
+    assert response.status_code in (200, 400, 422)
+    if response.status_code != 200:
+        assert response.json()["problems"]
+
+
+def test_the_api_keeps_to_its_description(index: SearchIndex, tmp_path: Path) -> None:
+    """Schemathesis: requests by the description and against it; no server error, no undescribed status or shape."""
+    token = add_grant(tmp_path / "access.json", name="test", sources=("*",), until=TODAY)
+    access = Access(tmp_path / "access.json", today=lambda: TODAY)
+    api = build_api(make_service(index), make_limits(), records=(access, "s3://x/{SeriesInstanceUID}/*"))
+    tried = []
+    for found in schemathesis.openapi.from_asgi("/openapi.json", api).get_all_operations():
+        operation = found.ok()
+
+        @settings(
+            max_examples=15, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        @given(case=operation.as_strategy())
+        def keeps(case: Any) -> None:
+            # which fields and values there are is of the release: a well-formed query can still be refused
+            case.call_and_validate(
+                headers={"Authorization": f"Bearer {token}"}, excluded_checks=[checks.positive_data_acceptance]
+            )
+
+        keeps()
+        tried.append(operation.label)
+    assert len(tried) == 11, tried
+
+
+def test_the_secret_is_not_in_an_answer(client: TestClient) -> None:
+    body = client.get("/api/v1/search").text + client.get("/api/v1/openapi.json").text
+    assert SECRET.hex() not in body
+
+
+def test_a_service_with_a_damaged_rule_says_so(index: SearchIndex) -> None:
+    def damaged(index: SearchIndex) -> dict[str, CountPolicy]:
+        raise PolicyFileError("x.counts.json is damaged: restore it")
+
+    service = SearchService(lambda: index.release, lambda version: index, secret=SECRET, policies=damaged)
+    client = TestClient(Starlette(routes=[Mount("/api/v1", build_api(service, make_limits()))]))
+    response = client.get("/api/v1/search")
+    assert response.status_code == 503 and "restore it" in response.text

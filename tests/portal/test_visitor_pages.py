@@ -1,0 +1,279 @@
+"""The pages for visitors over HTTP: what they show, what they refuse, and that no exact number is among it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from html import unescape
+from html.parser import HTMLParser
+from urllib.parse import urlencode
+
+import pytest
+from pyarrow import parquet
+from rdflib import Graph, Literal, URIRef
+from rdflib.namespace import DCAT, RDF
+from starlette.testclient import TestClient
+
+from ingestion.catalogue.dcat import EUCAIM, HEALTHDCATAP
+from tests.portal.made_portal import CLOSED, FEW, HOSTILE, OPEN, Platform
+
+PAGES = (
+    "/", "/collections", f"/collections/{OPEN}", f"/collections/{CLOSED}", f"/collections/{FEW}",
+    f"/collections/{OPEN}/certificate", "/explore", "/explore?Modality=CT&AgeAtStudy.from=40", "/cohort",
+    "/cohort?Modality=CT&with=2026.10.1", "/cohort/export?format=csv", "/console", "/status", "/nowhere",
+)  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements, links, the cells that hold numbers, blocks of data."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.numbers: list[str] = []
+        self.data: list[str] = []
+        self._in: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.elements.append((tag, given))
+        counts = (tag == "td" and given.get("class") == "n") or tag == "dd"
+        kind = "number" if counts else "data" if tag == "script" and "src" not in given else ""
+        if kind:
+            self._in.append(kind)
+            (self.numbers if kind == "number" else self.data).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._in and tag in ("td", "dd", "script"):
+            self._in.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._in:
+            into = self.numbers if self._in[-1] == "number" else self.data
+            into[-1] += data
+
+    def links(self) -> list[str]:
+        return [str(given["href"]) for tag, given in self.elements if tag == "a" and given.get("href")]
+
+
+@pytest.fixture(scope="module")
+def client(platform: Platform) -> TestClient:
+    return TestClient(platform.app, raise_server_exceptions=False, headers={"accept-language": "en"})
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_is_whole_and_says_nothing_exact(client: TestClient, address: str) -> None:
+    response = client.get(address)
+    assert response.status_code == {"/nowhere": 404, "/cohort/export?format=csv": 403}.get(address, 200)
+    if address == "/nowhere":
+        return
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe-inline" not in policy and "http" not in policy
+    page = Page(response.text)
+    scripts = [given for tag, given in page.elements if tag == "script"]
+    assert all(str(one.get("src", "")).startswith(("/static/", "/console/files/")) for one in scripts
+               if one.get("type") != "application/ld+json")  # fmt: skip
+    assert not any(name.startswith("on") or name == "style" for _, given in page.elements for name in given)
+    for text in page.numbers:
+        found = text.strip().replace(",", "")
+        if found.lstrip("+−").isdecimal():
+            assert int(found.lstrip("+−")) % 10 == 0, (address, text)
+    [json.loads(block) for block in page.data]
+
+
+def test_every_link_leads_somewhere(client: TestClient) -> None:
+    seen, waiting = set(), ["/", "/collections", "/cohort?Modality=CT"]
+    while waiting:
+        address = waiting.pop()
+        seen.add(address)
+        response = client.get(address)
+        refusal = address.startswith("/cohort/export") and "counts" not in address
+        assert response.status_code == (403 if refusal else 200), address
+        if address.startswith(("/explore", "/cohort", "/reports", "/accounting", "/measures")) and address != "/explore":
+            continue  # their links are those of the pages before, with one criterion more
+        if "text/html" in response.headers["content-type"]:
+            links = {link for link in Page(response.text).links() if link.startswith("/") and "lang=" not in link}
+            waiting += sorted(links - seen - set(waiting))
+    assert {f"/collections/{OPEN}", "/status", "/releases", "/console", "/explore"} <= seen
+    assert f"/accounting/{OPEN}" in seen and f"/measures/{CLOSED}" in seen and "/public/collection.parquet" in seen
+
+
+def test_addresses_of_reports_stay_as_they_were(client: TestClient) -> None:
+    for address in ("/reports", f"/accounting/{OPEN}", f"/measures/{OPEN}", "/releases", "/releases/2026.11.1"):
+        assert client.get(address).status_code == 200, address
+    report = client.get(f"/reports/{OPEN}", follow_redirects=False)
+    assert report.status_code == 307 and report.headers["location"] == f"/reports/{OPEN}/{'r' * 24}/"
+    assert client.get(f"/reports/{OPEN}").text.endswith("<h1>report</h1>")
+
+
+def test_hostile_text_of_headers_and_registry_is_shown_and_not_run(client: TestClient) -> None:
+    for address in ("/explore", f"/collections/{CLOSED}", "/cohort", "/status", f"/explore?text={HOSTILE}"):
+        text = client.get(address).text
+        assert "alert(1)" in text and "<script>" not in text, address
+    structured = Page(client.get(f"/collections/{CLOSED}").text).data
+    assert json.loads(structured[0])["creator"]["name"] == f"Project {HOSTILE}"
+    assert "</script>" not in structured[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static/portal.css%00", "/console/files/..%2f..%2fkeys%2fx",
+        "/console/files/duckdb-mvp.wasm", "/public/..%2fseries.parquet", "/public/patient.parquet",
+        "/collections/..%2f..%2fetc", "/collections/NOPE-01", "/collections/BREAST-01", f"/collections/{OPEN}/x.ttl",
+        f"/collections/{OPEN}/citation.exe", "/cohort/citation.exe", "/cohort/export?format=..%2fx",
+        "/cohort?with=..%2f..%2fx", "/reports/..%2f..%2fx",
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_refused(client: TestClient, address: str) -> None:
+    response = client.get(address)
+    assert response.status_code == 404 and "root:" not in response.text and "Traceback" not in response.text
+
+
+def test_a_selection_that_is_not_understood_is_refused(client: TestClient) -> None:
+    response = client.get("/cohort?Stage=IV")
+    assert response.status_code == 400 and "no such field" in response.text
+    assert client.get("/cohort/export?format=counts.csv&q=" + "[" * 3000).status_code == 400
+
+
+def test_a_collection_of_few_people_shows_no_number_of_them(client: TestClient) -> None:
+    page = client.get(f"/collections/{FEW}").text
+    assert page.count("too few to show") == 3 and "of images" not in page and "<img" not in page
+    record = Graph().parse(data=client.get(f"/collections/{FEW}/dcat.ttl").text, format="turtle")
+    dataset = URIRef(f"urn:cie:collection:{FEW}")
+    assert (dataset, RDF.type, DCAT.Dataset) in record
+    assert not any(isinstance(one, Literal) and isinstance(one.toPython(), int) and one.toPython() is not False
+                   for one in record.objects())  # fmt: skip
+    assert record.value(dataset, EUCAIM.hasBirthSex) is None
+
+
+def test_numbers_of_a_collection_are_the_same_everywhere(client: TestClient) -> None:
+    facet = client.get("/api/v1/search?facets=source_id").json()["facets"][0]["values"]
+    people = {one["value"]: one["counts"]["people"] for one in facet}
+    assert set(people) == {OPEN, CLOSED}
+    asked = client.get(f"/api/v1/search?source_id={OPEN}&facets=none").json()["total"]["people"]
+    assert f"<dd>{asked}</dd>" in client.get(f"/collections/{OPEN}").text
+    record = Graph().parse(data=client.get(f"/collections/{OPEN}/dcat.jsonld").text, format="json-ld")
+    dataset = URIRef(f"urn:cie:collection:{OPEN}")
+    assert [int(one) for one in record.objects(dataset, HEALTHDCATAP.numberOfUniqueIndividuals)] == [asked]
+    table = parquet.read_table(io.BytesIO(client.get("/public/collection.parquet").content)).to_pylist()
+    assert {row["source_id"]: row["people"] for row in table} == {**people, FEW: None}
+
+
+def test_thumbnails_only_where_images_may_leave_the_holder(client: TestClient) -> None:
+    shown = client.get(f"/collections/{OPEN}").text
+    assert shown.count("data:image/png;base64,") == 12
+    assert "with warnings" in shown and "checks passed" in shown
+    assert "data:image" not in client.get(f"/collections/{CLOSED}").text
+
+
+def test_exports_of_records_are_refused_by_a_named_rule(client: TestClient) -> None:
+    for name in ("csv", "parquet", "manifest"):
+        response = client.get(f"/cohort/export?Modality=CT&format={name}")
+        assert response.status_code == 403 and "record-level data and go to approved users only" in response.text
+        assert f"{CLOSED}</a>: never leaves its holder" in response.text
+    few = client.get(f"/cohort/export?source_id={FEW}&format=counts.csv")
+    assert few.status_code == 403 and "of a selection of so few people" in few.text
+
+
+def test_exported_counts_are_those_of_the_pages(client: TestClient) -> None:
+    answer = client.get("/api/v1/search?Modality=CT").json()
+    expected = {("", "", answer["total"]["people"])}
+    expected |= {(facet["field"], one["value"], one["counts"]["people"])
+                 for facet in answer["facets"] for one in facet["values"]}  # fmt: skip
+    response = client.get("/cohort/export?Modality=CT&format=counts.parquet")
+    assert "attachment" in response.headers["content-disposition"]
+    table = parquet.read_table(io.BytesIO(response.content)).to_pylist()
+    assert {(row["field"], row["value"], row["people"]) for row in table} == expected
+    lines = client.get("/cohort/export?Modality=CT&format=counts.csv").text.splitlines()
+    assert len(lines) == len(table) + 1
+
+
+def test_citations_name_release_and_identifier(client: TestClient) -> None:
+    plain = client.get(f"/collections/{OPEN}/citation.txt").text
+    assert plain == (
+        "Made for a test. (2026). Made for a test: malignant neoplasm of lung (LUNG-01) (Version 2026.11.1) [Data set]. "
+        "Made platform. https://portal.example.org/collections/LUNG-01\n"
+    )
+    [item] = client.get(f"/collections/{OPEN}/citation.json").json()
+    assert item["type"] == "dataset" and item["issued"] == {"date-parts": [[2026, 11, 1]]}
+    entry = client.get(f"/collections/{CLOSED}/citation.bib").text
+    assert entry.startswith("@misc{COLON-01-2026-11-1,") and entry.count("{") == entry.count("}")
+    both = client.get("/cohort/citation.txt?Modality=CT").text
+    assert "Selection" in both and "urn:cie:selection:" in both
+    assert both != client.get("/cohort/citation.txt?Modality=MR").text
+
+
+def test_two_releases_are_compared_by_public_numbers(client: TestClient) -> None:
+    page = client.get("/cohort?Modality=CT&with=2026.10.1").text
+    assert "In total" in page and "2026.10.1" in page and "too few to show" in page
+    assert client.get("/cohort?with=1999.01.1").status_code == 404
+
+
+def test_groups_are_made_without_scripts(client: TestClient) -> None:
+    form = {"add.to": "new", "add.mode": "none", "add.field": "Modality", "add.value": "CT", "PatientSex": "F"}
+    made = client.get("/explore?" + urlencode(form), follow_redirects=False)
+    assert made.status_code == 303
+    more = {"add.to": "1", "add.mode": "any", "add.field": "AgeAtStudy", "add.value": "70 to 90"}
+    grown = client.get(made.headers["location"] + "&" + urlencode(more))
+    assert grown.status_code == 200 and "Group 1: none of" in grown.text
+    query = {"all": [{"field": "PatientSex", "in": ["F"]}, {"not": {"any": [
+        {"field": "Modality", "in": ["CT"]}, {"field": "AgeAtStudy", "from": 70, "to": 90}]}}]}  # fmt: skip
+    total = client.post("/api/v1/search", json={"query": query, "facets": []}).json()["total"]
+    shown = [text.strip() for text in Page(grown.text).numbers[:3]]
+    assert shown == [str(total[name]) for name in ("people", "studies", "series")] or total["people"] is None
+    [out] = [unescape(href) for href, label in re.findall(r'href="(/explore[^"]*)" aria-label="Take out: ([^"]*)"',
+             grown.text) if label == "Modality: CT"]  # fmt: skip
+    assert "Modality: CT" not in client.get(out).text
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ({"add.mode": "xor", "add.field": "Modality", "add.value": "CT"}, "asks for any, all or none"),
+        ({"add.mode": "any", "add.field": "Stage", "add.value": "IV"}, "no such field"),
+        ({"add.mode": "any", "add.field": "AgeAtStudy", "add.value": "old"}, "a range such as"),
+        ({"add.mode": "any", "add.field": "Modality", "add.to": "9", "add.value": "CT"}, "no such group"),
+        ({"add.mode": "any", "add.field": "Modality"}, "Give a value"),
+    ],
+)
+def test_a_criterion_that_cannot_be_added_is_refused(client: TestClient, form: dict[str, str], says: str) -> None:
+    response = client.get("/explore?" + urlencode(form))
+    assert response.status_code == 400 and says in unescape(response.text)
+
+
+def test_a_value_is_found_within_a_facet(client: TestClient) -> None:
+    page = client.get("/explore?find.BodyPart=abd").text
+    box = page[page.index('id="b-BodyPart"') : page.index('id="b-Modality"')]
+    assert "Abdomen" in box and "Chest" not in box
+    assert 'value="abd"' in box
+
+
+def test_the_status_names_what_is_blocked_first(client: TestClient) -> None:
+    page = client.get("/status").text
+    assert "1 source blocked by quality" in page and "1 never synced" in page
+    assert page.index(f"/accounting/{FEW}") < page.index(f"/accounting/{OPEN}")
+    assert "% of objects quarantined" in page
+
+
+def test_why_a_source_is_not_released(client: TestClient) -> None:
+    assert "<code>BREAST-01</code>: its agreement is not signed" in client.get("/collections").text
+
+
+def test_the_console_says_how_to_get_its_files(platform: Platform) -> None:
+    from portal.site.asking import Asker, page
+    from portal.site.console import Console
+    from portal.site.rendering import Pages
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    class Nothing:
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError("the page asks nothing")
+
+    pages = Pages()
+    console = Console(Asker(Nothing(), Nothing()), pages, None, None)  # type: ignore[arg-type]
+    shown = TestClient(Starlette(routes=[Route("/console", page(pages)(console.page))])).get("/console").text
+    assert "make console" in shown and "<script" not in shown
