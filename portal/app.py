@@ -32,7 +32,7 @@ from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
 from portal.search.node_app import collection_text
 from portal.search.service import SearchService
-from portal.search.setup import counts_secret, node_addresses, open_records, record_access, service_of
+from portal.search.setup import counts_secret, node_addresses, open_records, portal_limits, record_access, service_of
 from quality_checks.documents import REPORT, content_type
 
 _HEADERS = {
@@ -177,7 +177,7 @@ def search_only(folder: Path) -> Starlette:
 def _search(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> tuple[SearchService, Limits]:
     secret = counts_secret(settings)
     service = service_of(settings, stores, entries, secret=secret)
-    return service, Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC))
+    return service, portal_limits(settings, secret=secret)
 
 
 def _html(body: str | bytes) -> Response:

@@ -16,7 +16,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from made_index import HOSTILE, SECRET, make_index, make_limits, make_rows, make_service
+from made_index import HOSTILE, NOON, SECRET, make_index, make_limits, make_rows, make_service
 from pyarrow import parquet
 from schemathesis.specs.openapi import checks
 from starlette.applications import Starlette
@@ -28,6 +28,7 @@ from ingestion.catalogue.search.protection import CountPolicy
 from ingestion.sources.registry import CountRule
 from portal.search.access import Access, AccessFileError, add_grant, read_grants
 from portal.search.api import build_api
+from portal.search.journal import Journal
 from portal.search.policies import PolicyFileError, pinned
 from portal.search.service import SearchService
 
@@ -178,6 +179,24 @@ def test_too_many_requests_at_once_wait_and_the_budget_is_written_down(
     assert codes == [200, 200, 200, 429]
     (line,) = [json.loads(record.message) for record in caplog.records]
     assert line["asked"] == 1 and "testclient" not in str(line)
+
+
+def test_the_budget_outlives_a_restart_and_ends_with_the_day(index: SearchIndex, tmp_path: Path) -> None:
+    def restarted(now: dt.datetime) -> TestClient:
+        return client_of(index, budget=2, journal=Journal(tmp_path, "portal"), now=lambda: now)
+
+    assert [restarted(NOON).get(f"/api/v1/search?Modality={one}").status_code for one in ("CT", "MR", "PT")] == [
+        200, 200, 429,
+    ]  # fmt: skip
+    assert restarted(NOON).get("/api/v1/search?Modality=CT").status_code == 200  # asked before
+    (file,) = tmp_path.glob("portal-*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["asked"] for line in lines] == [1, 2] and len({line["client"] for line in lines}) == 1
+    assert "testclient" not in file.read_text() and "CT" not in file.read_text()
+    with file.open("a") as open_file:
+        open_file.write('{"client": "cut sho')
+    assert restarted(NOON).get("/api/v1/search?Modality=PT").status_code == 429
+    assert restarted(NOON + dt.timedelta(days=1)).get("/api/v1/search?Modality=PT").status_code == 200
 
 
 def test_each_source_has_its_own_rule(index: SearchIndex) -> None:
