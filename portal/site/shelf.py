@@ -98,7 +98,9 @@ class Shelf:
         for file in release.files:
             if file.table == "series" and file.source_id == source_id:
                 body = io.BytesIO(self._research.read(release_key(release.version, file.path)))
-                return {row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=list(columns)).to_pylist()}
+                return {
+                    row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=list(columns)).to_pylist()
+                }
         return {}
 
     def holding(self, source_id: str) -> tuple[ReleaseManifest, ...]:

@@ -91,7 +91,10 @@ def test_every_link_leads_somewhere(client: TestClient) -> None:
         response = client.get(address)
         refusal = address.startswith("/cohort/export") and "counts" not in address
         assert response.status_code == (403 if refusal else 200), address
-        if address.startswith(("/explore", "/cohort", "/reports", "/accounting", "/measures")) and address != "/explore":
+        if (
+            address.startswith(("/explore", "/cohort", "/reports", "/accounting", "/measures"))
+            and address != "/explore"
+        ):
             continue  # their links are those of the pages before, with one criterion more
         if "text/html" in response.headers["content-type"]:
             links = {link for link in Page(response.text).links() if link.startswith("/") and "lang=" not in link}
