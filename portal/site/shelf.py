@@ -98,7 +98,9 @@ class Shelf:
         for file in release.files:
             if file.table == "series" and file.source_id == source_id:
                 body = io.BytesIO(self._research.read(release_key(release.version, file.path)))
-                return {row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=list(columns)).to_pylist()}
+                return {
+                    row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=list(columns)).to_pylist()
+                }
         return {}
 
     def holding(self, source_id: str) -> tuple[ReleaseManifest, ...]:
@@ -163,14 +165,17 @@ def dataset_record(catalogue: Graph, source_id: str, counts: PublicCounts) -> Gr
     for prefix, namespace in catalogue.namespaces():
         made.bind(prefix, namespace)
     counted = {HEALTHDCATAP.numberOfUniqueIndividuals: counts.people, HEALTHDCATAP.numberOfRecords: counts.studies}
-    for predicate, number in counted.items():
-        if number is not None:
-            made.add((dataset, predicate, Literal(number, datatype=XSD.nonNegativeInteger)))
+    for name, people in counted.items():
+        if people is not None:
+            made.add((dataset, name, Literal(people, datatype=XSD.nonNegativeInteger)))
     for subject, predicate, value in catalogue:
         about = subject == dataset or str(subject).startswith((f"{dataset}#", "urn:cie:metric:", "urn:cie:dimension:"))
-        number = isinstance(value, Literal) and isinstance(value.toPython(), (int, float, Decimal))
-        number = number and not isinstance(value.toPython(), bool)  # type: ignore[union-attr]
+        number = isinstance(value, Literal) and _is_number(value.toPython())
         kept = not number or (not counts.hidden and predicate in _SAFE_NUMBERS)
         if about and kept and not (counts.hidden and predicate == EUCAIM.hasBirthSex):
             made.add((subject, predicate, value))
     return made
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)

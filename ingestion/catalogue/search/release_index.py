@@ -35,6 +35,7 @@ RELEASE_SCHEMA = SearchSchema(
         SearchField("SliceThickness", FieldKind.NUMBER, "Slice thickness", unit="mm", edges=_THICKNESSES),
         SearchField("MagneticFieldStrength", FieldKind.NUMBER, "Field strength", unit="T", edges=_FIELDS),
         SearchField("Segmented", FieldKind.TERM, "Has a segmentation"),
+        SearchField("QualityStatus", FieldKind.TERM, "Quality"),
         SearchField("State", FieldKind.TERM, "Completeness"),
         SearchField("AccessMode", FieldKind.TERM, "Access"),
         SearchField("DataUse", FieldKind.TERMS, "Data use condition", separator=","),
