@@ -148,6 +148,8 @@ def publish(engine: Engine, research: ObjectStore, internal: ObjectStore, made: 
         scores={"completeness": 0.9},
     )  # fmt: skip
     internal.create(f"{run}/certificate.json", certificate(made).to_json())
+    turtle = certificate(made).to_dqv().serialize(format="turtle", encoding="utf-8")
+    internal.create(f"{run}/certificate.ttl", turtle)
     internal.create(f"{run}/report.html", b"<!doctype html><html lang=en><title>r</title><h1>report</h1>")
     append(internal, f"judgements/{source_id}/", json.dumps(asdict(judgement), sort_keys=True).encode())
     for number, manifest in enumerate(made.manifests[:12]):

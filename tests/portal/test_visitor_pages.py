@@ -15,7 +15,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, RDF
 from starlette.testclient import TestClient
 
-from ingestion.catalogue.dcat import EUCAIM, HEALTHDCATAP
+from portal.site.shelf import EUCAIM, HEALTHDCATAP
 from tests.portal.made_portal import CLOSED, FEW, HOSTILE, OPEN, Platform
 
 PAGES = (

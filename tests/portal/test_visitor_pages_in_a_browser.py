@@ -1,4 +1,4 @@
-"""The pages for visitors in a real browser, with scripts and without: accessible, self-contained, usable by keyboard."""
+"""The pages for visitors in a real browser, with scripts and without: accessible, self-contained, by keyboard."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ PAGES = (
     '/explore?q={"any":[{"field":"Modality","in":["CT"]},{"text":"t2"}]}', "/cohort?Modality=CT&with=2026.10.1",
     "/cohort/export?format=csv", "/console", "/status", "/collections/NOPE-01",
 )  # fmt: skip
+NARROW = (f"/collections/{OPEN}", "/explore")
+"""Seen on a narrow screen in the fast suite; the others by `make test-all`."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ class Visit:
         self.outside: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self._asked(request.url, served))
-        self.page.on("console", lambda message: self._said(message))
+        self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _asked(self, url: str, served: str) -> None:
@@ -61,8 +63,13 @@ class Visit:
         self.context.close()
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize(
+    ("address", "width"),
+    [
+        *((address, 1280) for address in PAGES),
+        *(pytest.param(address, 400, marks=() if address in NARROW else pytest.mark.slow) for address in PAGES),
+    ],
+)
 def test_a_page_is_accessible_and_self_contained(browser: Any, served: str, address: str, width: int) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -106,7 +113,7 @@ def test_reading_and_searching_need_no_script(browser: Any, served: str) -> None
         assert page.locator("h1").inner_text() == "Selection"
         page.click("text=Français")
         assert page.locator("h1").inner_text() == "Sélection"
-        page.goto("/console")
+        page.goto("/console?lang=en")
         assert "needs JavaScript" in page.inner_text("main") or "make console" in page.inner_text("main")
         assert visit.outside == []
 
