@@ -15,7 +15,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, RDF
 from starlette.testclient import TestClient
 
-from ingestion.catalogue.dcat import EUCAIM, HEALTHDCATAP
+from portal.site.shelf import EUCAIM, HEALTHDCATAP
 from tests.portal.made_portal import CLOSED, FEW, HOSTILE, OPEN, Platform
 
 PAGES = (
@@ -197,8 +197,8 @@ def test_exported_counts_are_those_of_the_pages(client: TestClient) -> None:
 def test_citations_name_release_and_identifier(client: TestClient) -> None:
     plain = client.get(f"/collections/{OPEN}/citation.txt").text
     assert plain == (
-        "Made for a test. (2026). Made for a test: malignant neoplasm of lung (LUNG-01) (Version 2026.11.1) [Data set]. "
-        "Made platform. https://portal.example.org/collections/LUNG-01\n"
+        "Made for a test. (2026). Made for a test: malignant neoplasm of lung (LUNG-01) (Version 2026.11.1) "
+        "[Data set]. Made platform. https://portal.example.org/collections/LUNG-01\n"
     )
     [item] = client.get(f"/collections/{OPEN}/citation.json").json()
     assert item["type"] == "dataset" and item["issued"] == {"date-parts": [[2026, 11, 1]]}
@@ -266,11 +266,12 @@ def test_why_a_source_is_not_released(client: TestClient) -> None:
 
 
 def test_the_console_says_how_to_get_its_files(platform: Platform) -> None:
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
     from portal.site.asking import Asker, page
     from portal.site.console import Console
     from portal.site.rendering import Pages
-    from starlette.applications import Starlette
-    from starlette.routing import Route
 
     class Nothing:
         def __getattr__(self, name: str) -> object:
