@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from ingestion.catalogue.federation.ast import UnsupportedError
 from ingestion.catalogue.federation.write import NodeKind, to_tree
@@ -193,9 +194,9 @@ def _ask(node: NodeAddress, query: AllOf) -> SiteAnswer:
         return SiteAnswer(node.name, SiteState.REFUSED, "not asked: " + "; ".join(error.problems))
     try:
         status, body = _exchange(node, json.dumps({"ast": tree, "id": digest(query)}).encode())
-    except requests.Timeout:
+    except (requests.Timeout, ReadTimeoutError):
         return _late(node)
-    except (requests.RequestException, ValueError, OSError) as error:
+    except (requests.RequestException, HTTPError, ValueError, OSError) as error:
         return SiteAnswer(node.name, SiteState.FAILED, f"does not answer ({type(error).__name__})")
     if body is None:
         return SiteAnswer(node.name, SiteState.FAILED, f"its answer has more than {MAX_ANSWER_BYTES:,} bytes")
@@ -221,7 +222,8 @@ def _exchange(node: NodeAddress, body: bytes) -> tuple[int, bytes | None]:
             node.url, data=body, headers=headers, timeout=node.limit, stream=True, allow_redirects=False
         ) as response:
             received = bytearray()
-            for chunk in response.iter_content(_CHUNK):
+            # what has come so far each time: a node that sends byte by byte must not hold the thread
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 received += chunk
                 if len(received) > MAX_ANSWER_BYTES:
                     return response.status_code, None

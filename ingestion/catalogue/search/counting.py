@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class FieldCounts:
         return Counts(int(self.people[code]), int(self.studies[code]), int(self.series[code]))
 
 
-Kernel: TypeAlias = Callable[..., None]
+Kernel: TypeAlias = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Kernels:
     count_postings: Kernel
     count_codes: Kernel
     mark_people: Kernel
+    count_mask: Kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,15 @@ def count_selected(
     return found
 
 
-def count_rows(index: SearchIndex, mask: NDArray[np.bool_] | None) -> Counts:
+def count_rows(index: SearchIndex, mask: NDArray[np.bool_] | None, kernels: Kernels | None = None) -> Counts:
     """The counts of the rows under ``mask`` ((N,); None: all)."""
     if mask is None:
         return Counts(index.people, index.studies, index.series)
+    if kernels is not None:
+        people, studies, series = kernels.count_mask(
+            mask, np.asarray(index.study_of_row), np.asarray(index.person_of_row)
+        )
+        return Counts(int(people), int(studies), int(series))
     study = index.study_of_row[mask]
     first = _first(study)
     person = index.person_of_study[study[first]]

@@ -79,13 +79,14 @@ class SearchEngine:
 
         from ingestion.catalogue.search import kernels
 
-        loaded = Kernels(kernels.count_postings, kernels.count_codes, kernels.mark_people)
+        loaded = Kernels(kernels.count_postings, kernels.count_codes, kernels.mark_people, kernels.count_mask)
         everybody = np.ones(self.index.series, dtype=bool)
         kinds = {None if one.codes is None else one.codes.dtype: one for one in self.index.fields.values()}
         for field in kinds.values():  # one kind of each: the loops are compiled by type, or read from their cache
             if count_selected(self.index, field, Selected.under(self.index, everybody[:1]), loaded) is None:
                 count_field(self.index, field, everybody, kernels=loaded)
         people_under(self.index, everybody[:0], loaded)
+        count_rows(self.index, everybody[:0], loaded)
         self._pool = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="search-count")
         self._kernels = loaded
 
@@ -128,7 +129,7 @@ class SearchEngine:
         for name in masks:
             (found[name],) = self._count([name], both(base, *(mask for own, mask in masks.items() if own != name)))
         facets_found = tuple(Facet(name, self.index.fields[name].terms, found[name]) for name in wanted)
-        return Answer(count_rows(self.index, everything), facets_found, refused)
+        return Answer(count_rows(self.index, everything, self._kernels), facets_found, refused)
 
     def rows(self, query: AllOf) -> NDArray[np.intp]:
         """The numbers of the rows that match, rising; rows of refused sources are not among them."""

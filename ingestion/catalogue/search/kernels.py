@@ -79,3 +79,24 @@ def mark_people(mask: NDArray[np.bool_], person_of_row: NDArray[np.int32], found
     for row in range(len(mask)):
         if mask[row]:
             found[person_of_row[row]] = True
+
+
+@numba.njit(nogil=True, cache=True)
+def count_mask(
+    mask: NDArray[np.bool_], study_of_row: NDArray[np.int32], person_of_row: NDArray[np.int32]
+) -> tuple[int, int, int]:
+    """People, studies and series under the mask."""
+    last_study = last_person = -1
+    people = studies = series = 0
+    for row in range(len(mask)):
+        if not mask[row]:
+            continue
+        series += 1
+        if study_of_row[row] == last_study:
+            continue
+        last_study = study_of_row[row]
+        studies += 1
+        if person_of_row[row] != last_person:
+            last_person = person_of_row[row]
+            people += 1
+    return people, studies, series

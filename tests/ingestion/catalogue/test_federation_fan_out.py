@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -161,6 +162,46 @@ def test_what_a_node_says_is_checked(status: int, body: bytes, state: SiteState,
     assert site.state is state and reason in site.reason
     assert answer.complete is (state is SiteState.ANSWERED)
     assert answer.people == (10 if state is SiteState.ANSWERED else None)
+
+
+def test_a_node_that_sends_byte_by_byte_holds_nobody() -> None:
+    """Neither the answer nor, once its time is over, the thread that reads."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while not stop.wait(0.02):
+                    connection.sendall(b" ")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        try:
+            port = listening.getsockname()[1]
+            answer = ask_nodes([NodeAddress("drips", f"http://127.0.0.1:{port}/", limit=0.5)], EVERYTHING)
+            assert answer.sites[0].state is SiteState.LATE
+            # the reader closes the connection, which ends the sender too, without being told to stop
+            thread.join(timeout=120)
+            assert not thread.is_alive()
+        finally:
+            stop.set()
+
+
+def test_a_node_that_dies_within_its_answer_has_failed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def die() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"provider": "x", ')
+
+        threading.Thread(target=die, daemon=True).start()
+        port = listening.getsockname()[1]
+        answer = ask_nodes([NodeAddress("dies", f"http://127.0.0.1:{port}/", limit=120)], EVERYTHING)
+    assert answer.sites[0].state is SiteState.FAILED and answer.people is None and not answer.complete
 
 
 @pytest.mark.parametrize("said", ["x", "x=ftp://a/", "=http://a/", "x=http://user:secret@a/", "x=http://"])
