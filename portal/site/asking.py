@@ -26,13 +26,14 @@ NOTHING_TO_SEARCH = (NothingReleasedError, StoreError, IndexUnusableError, Relea
 class Asker:
     """Answers of one search service within the budget of each client. No number comes to a page by another way."""
 
-    def __init__(self, service: SearchService, limits: Limits) -> None:
-        self.service, self._limits = service, limits
+    def __init__(self, service: SearchService, limits: Limits, *, release: str = "") -> None:
+        """``release``: of an older one, since the same question about another release is another question."""
+        self.service, self._limits, self._release = service, limits, release
 
     def ask(self, request: Request, query: AllOf, *, facets: tuple[str, ...] | None = None) -> PublicAnswer:
         """Raises ``TooManyError``, ``NothingReleasedError`` and what opening the release raises."""
         client = request.client.host if request.client else "unknown"
-        self._limits.allow(client, digest(query))
+        self._limits.allow(client, f"{self._release} {digest(query)}".strip())
         return self.service.answer(query, facets=facets)
 
 

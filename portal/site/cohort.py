@@ -170,7 +170,7 @@ class Cohort:
         if self._other is None or version not in versions:
             raise HTTPException(404, f"there is no release {version[:20]!r} to compare with")
         try:
-            before = Asker(self._other(version), self._limits).ask(request, query)
+            before = Asker(self._other(version), self._limits, release=version).ask(request, query)
         except QueryError as error:
             raise HTTPException(400, "; ".join(error.problems)) from None
         words = wording_of(request)

@@ -18,6 +18,7 @@ from portal.site.collections import Collections, Place
 from portal.site.console import Console
 from portal.site.landing import Landing
 from portal.site.rendering import Pages, static
+from portal.site.rules import Rules
 from portal.site.shelf import Shelf
 from portal.site.status import Status
 
@@ -56,12 +57,15 @@ def visitor_routes(
     ]
     if shelf is not None:
         collections = Collections(shelf, asker, pages, place)
+        rules = Rules(pages)
         routes += [
             Route("/collections", guarded(collections.listing)),
             Route("/collections/{source_id}", guarded(collections.page)),
             Route("/collections/{source_id}/certificate", guarded(collections.certificate)),
             Route("/collections/{source_id}/citation.{ending}", guarded(collections.cited)),
             Route("/collections/{source_id}/{name}", guarded(collections.record)),
+            Route("/rules", guarded(rules.listing)),
+            Route("/rules/{name}", guarded(rules.page)),
             Route("/status", guarded(Status(shelf, pages, dagster_url=dagster_url).page)),
         ]
     if search is not None and asker is not None:

@@ -67,7 +67,9 @@ class Platform:
 def make_sources() -> list[MadeSource]:
     agreement = {"kind": "data_sharing_agreement", "signed_on": "2025-01-01", "valid_until": "2030-01-01"}
     lung = make_entry(
-        OPEN, agreement={**agreement, "data_use": ["DUO:0000042", "DUO:0000019"], "access_mode": "download"}
+        OPEN,
+        licence="CC-BY-4.0",
+        agreement={**agreement, "data_use": ["DUO:0000042", "DUO:0000019"], "access_mode": "download"},
     )
     colon = make_entry(
         CLOSED, project=f"Project {HOSTILE}", cancer_type="colon", holder_countries=["FR"],
@@ -102,6 +104,7 @@ def made_manifests(source_id: str, people: int) -> list[Manifest]:
             "PatientSex": "F" if person % 2 else "M",
             "PatientAge": f"{int(rng.integers(40, 80)):03d}Y",
             "StudyDate": f"{int(rng.integers(2010, 2016))}0301",
+            "ContrastBolusAgent": (None, "IOHEXOL", "NONE")[person % 3],
             "SliceThickness": float(rng.choice([1.0, 2.5, 5.0])),
             "SeriesDescription": HOSTILE if person % 2 else "AX T2",
             **({"MagneticFieldStrength": 1.5, "KVP": None} if mr else {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urlencode
@@ -15,13 +16,15 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, RDF
 from starlette.testclient import TestClient
 
+from portal.site.rules import as_html
 from portal.site.shelf import EUCAIM, HEALTHDCATAP
 from tests.portal.made_portal import CLOSED, FEW, HOSTILE, OPEN, Platform
 
 PAGES = (
     "/", "/collections", f"/collections/{OPEN}", f"/collections/{CLOSED}", f"/collections/{FEW}",
     f"/collections/{OPEN}/certificate", "/explore", "/explore?Modality=CT&AgeAtStudy.from=40", "/cohort",
-    "/cohort?Modality=CT&with=2026.10.1", "/cohort/export?format=csv", "/console", "/status", "/nowhere",
+    "/cohort?Modality=CT&with=2026.10.1", "/cohort/export?format=csv", "/console", "/status", "/rules",
+    "/rules/data-users", "/nowhere",
 )  # fmt: skip
 
 
@@ -127,7 +130,7 @@ def test_hostile_text_of_headers_and_registry_is_shown_and_not_run(client: TestC
         "/console/files/duckdb-mvp.wasm", "/public/..%2fseries.parquet", "/public/patient.parquet",
         "/collections/..%2f..%2fetc", "/collections/NOPE-01", "/collections/BREAST-01", f"/collections/{OPEN}/x.ttl",
         f"/collections/{OPEN}/citation.exe", "/cohort/citation.exe", "/cohort/export?format=..%2fx",
-        "/cohort?with=..%2f..%2fx", "/reports/..%2f..%2fx",
+        "/rules/..%2fcatalogue", "/cohort?with=..%2f..%2fx", "/reports/..%2f..%2fx",
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_refused(client: TestClient, address: str) -> None:
@@ -147,8 +150,8 @@ def test_a_collection_of_few_people_shows_no_number_of_them(client: TestClient) 
     record = Graph().parse(data=client.get(f"/collections/{FEW}/dcat.ttl").text, format="turtle")
     dataset = URIRef(f"urn:cie:collection:{FEW}")
     assert (dataset, RDF.type, DCAT.Dataset) in record
-    assert not any(isinstance(one, Literal) and isinstance(one.toPython(), int) and one.toPython() is not False
-                   for one in record.objects())  # fmt: skip
+    told = [one.toPython() for one in record.objects() if isinstance(one, Literal)]
+    assert [one for one in told if isinstance(one, (int, float, Decimal)) and not isinstance(one, bool)] == []
     assert record.value(dataset, EUCAIM.hasBirthSex) is None
 
 
@@ -245,6 +248,23 @@ def test_groups_are_made_without_scripts(client: TestClient) -> None:
 def test_a_criterion_that_cannot_be_added_is_refused(client: TestClient, form: dict[str, str], says: str) -> None:
     response = client.get("/explore?" + urlencode(form))
     assert response.status_code == 400 and says in unescape(response.text)
+
+
+def test_the_explorer_has_all_facets_with_values(client: TestClient) -> None:
+    page = client.get("/explore").text
+    names = ("CancerType", "BodyPart", "Modality", "ManufacturerName", "ManufacturerModelName", "PatientSex",
+             "AgeAtStudy", "StudyYear", "HolderCountries", "source_id", "SliceThickness", "MagneticFieldStrength",
+             "Contrast", "Segmented", "QualityStatus", "Tier", "AccessMode", "DataUse", "Licence")  # fmt: skip
+    for name in names:
+        box = page[page.index(f'id="b-{name}"') :].partition("</section>")[0]
+        assert "/explore?" in box, name
+    assert "CC-BY-4.0" in page and "1, catalogued" in page and "not used" in page and "checks passed" in page
+
+
+def test_text_of_the_rules_is_no_html() -> None:
+    made = as_html(f"# {HOSTILE}\n\n[x](javascript:alert(1)) [y](data-users.md#u1) <img src=x onerror=alert(1)>")
+    page = Page(made)
+    assert {tag for tag, _ in page.elements} == {"h1", "p", "a"} and page.links() == ["/rules/data-users#u1"]
 
 
 def test_a_value_is_found_within_a_facet(client: TestClient) -> None:

@@ -18,7 +18,8 @@ PAGES = (
     "/", "/collections", f"/collections/{OPEN}", f"/collections/{CLOSED}?lang=fr",
     f"/collections/{OPEN}/certificate", "/explore", "/explore?Modality=CT&AgeAtStudy.from=40&lang=fr",
     '/explore?q={"any":[{"field":"Modality","in":["CT"]},{"text":"t2"}]}', "/cohort?Modality=CT&with=2026.10.1",
-    "/cohort/export?format=csv", "/console", "/status", "/collections/NOPE-01",
+    "/cohort/export?format=csv", "/console", "/status", "/rules/data-users",
+    "/collections/NOPE-01",
 )  # fmt: skip
 NARROW = (f"/collections/{OPEN}", "/explore")
 """Seen on a narrow screen in the fast suite; the others by `make test-all`."""
