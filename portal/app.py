@@ -31,7 +31,15 @@ from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
 from portal.search.node_app import collection_text
 from portal.search.service import SearchService
-from portal.search.setup import counts_secret, node_addresses, open_records, other_releases, record_access, service_of
+from portal.search.setup import (
+    counts_secret,
+    node_addresses,
+    open_records,
+    other_releases,
+    portal_limits,
+    record_access,
+    service_of,
+)
 from portal.site.collections import Place
 from portal.site.console_files import FOLDER
 from portal.site.pages import visitor_routes
@@ -198,7 +206,7 @@ def search_only(folder: Path) -> Starlette:
 def _search(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> tuple[SearchService, Limits]:
     secret = counts_secret(settings)
     service = service_of(settings, stores, entries, secret=secret)
-    return service, Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC))
+    return service, portal_limits(settings, secret=secret)
 
 
 def _html(body: str | bytes) -> Response:

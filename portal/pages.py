@@ -30,8 +30,8 @@ def page(title: str, body: str) -> str:
     style = files("portal").joinpath("style.css").read_text(encoding="utf-8")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<style>{style}</style><nav><a href="/">Home</a> · <a href="/status">Sources</a> · <a href="/reports">Quality</a> · '
-        f'<a href="/releases">Releases</a> · <a href="/explore">Explorer</a></nav>'
+        f'<style>{style}</style><nav><a href="/">Home</a> · <a href="/status">Sources</a> · '
+        f'<a href="/reports">Quality</a> · <a href="/releases">Releases</a> · <a href="/explore">Explorer</a></nav>'
         f"<h1>{escape(title)}</h1>{body}</html>"
     )
 

@@ -24,7 +24,7 @@ MAX_YEARS = 24
 """Bars for years at most; a wider range is told in steps of years."""
 _NOT_SHOWN = frozenset({
     "source_id", "State", "ManifestVersion", "PolicyDigest", "CodeVersion", "Varying", "QualityStatus", "QualityFlags",
-    "MissingSlices", "DuplicatePositions",
+    "MissingSlices", "DuplicatePositions", "LeftOutBecause",
 })  # fmt: skip
 """Columns that say how a row was made, or are a measure of the geometry."""
 _ANY_OBJECT = frozenset({

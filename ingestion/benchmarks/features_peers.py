@@ -42,8 +42,8 @@ MARGIN_MM = 15.0
 """Around the region in what peers are given, since some have no crop of their own: local peaks look 6.2 mm around."""
 LONG_S = 8
 """CPU seconds after which a tool begins no further round: what differs between rounds is small beside it."""
-CONSTANT_MB = 24
-"""Of ours, whatever the region: three blocks of spectrum of 8 MB."""
+CONSTANT_MB = 40
+"""Of ours, whatever the region: three blocks of spectrum of 8 MB, and what allocators keep between them."""
 PATIENCE_S = 75
 """Wall-clock seconds after which a tool is stopped: the whole must take minutes."""
 

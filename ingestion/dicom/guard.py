@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydicom.errors import BytesLengthException
+
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 
 PARSER_ERRORS = (
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, RecursionError,
-    TypeError, ValueError, struct.error,
+    TypeError, ValueError, struct.error, BytesLengthException,
 )  # fmt: skip
 """What parsers raise on bad bytes. Errors of the system (OSError, KeyboardInterrupt, …) are not the object's fault."""
 

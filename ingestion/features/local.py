@@ -155,7 +155,7 @@ def _read(paths: Iterable[Path], reader: Callable[[Path], Dataset] = dcmread) ->
             yield reader(path)
         except InvalidDicomError:
             continue  # folders of deliveries hold text files and thumbnails too
-        except PARSER_ERRORS as error:
+        except (OSError, *PARSER_ERRORS) as error:  # OSError: pydicom's word for a sequence that is cut off
             raise InputError(f"{path}: not readable as DICOM ({type(error).__name__}); export it again") from None
 
 

@@ -306,7 +306,7 @@ def read_objects(
             raise FeatureRefusedError(FeatureRefusal.OBJECT_CHANGED, detail=f"{where} has another digest")
         try:
             dataset = reader(body)
-        except (InvalidDicomError, *PARSER_ERRORS) as error:
+        except (InvalidDicomError, OSError, *PARSER_ERRORS) as error:
             raise FeatureRefusedError(FeatureRefusal.MALFORMED, detail=f"{where}: {type(error).__name__}") from None
         yield dataset
 

@@ -16,6 +16,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from portal.search.journal import Journal
+
 RATE_PER_SECOND = 20.0
 BURST = 60
 """A page asks a few questions at once."""
@@ -46,9 +48,11 @@ class Limits:
 
     def __init__(
         self, *, secret: bytes, now: Callable[[], dt.datetime], rate: float = RATE_PER_SECOND, burst: int = BURST,
-        budget: int = DAILY_BUDGET,
+        budget: int = DAILY_BUDGET, journal: Journal | None = None,
     ) -> None:  # fmt: skip
+        """``journal``: where questions are recorded; with it the budget outlives a restart."""
         self._secret, self._now, self._rate, self._burst, self._budget = secret, now, rate, burst, budget
+        self._journal = journal
         self._lock = threading.Lock()
         self._day: dt.date | None = None
         self._clients: OrderedDict[str, _Client] = OrderedDict()
@@ -58,8 +62,7 @@ class Limits:
         now = self._now()
         with self._lock:
             if now.date() != self._day:
-                self._day = now.date()
-                self._clients.clear()
+                self._begin(now)
             name = self._name(address)
             client = self._clients.setdefault(name, _Client(self._burst, now.timestamp()))
             self._clients.move_to_end(name)
@@ -76,10 +79,22 @@ class Limits:
                         "apply for access to the records",
                         int((midnight - now).total_seconds()) + 1,
                     )
+                asked = len(client.questions) + 1
+                line = {"at": now.isoformat(), "client": name, "question": question, "asked": asked}
+                if self._journal is not None:
+                    self._journal.add(now.date(), dict(line))
+                audit.info(json.dumps(line))
                 client.questions.add(question)
-                audit.info(json.dumps({"client": name, "question": question, "asked": len(client.questions)}))
             while len(self._clients) > KEPT_CLIENTS:
                 self._clients.popitem(last=False)
+
+    def _begin(self, now: dt.datetime) -> None:
+        """A new day, or a start within one: what was asked today is taken from the journal."""
+        self._day = now.date()
+        self._clients.clear()
+        for name, question in self._journal.of(now.date()) if self._journal is not None else ():
+            known = self._clients.setdefault(name, _Client(self._burst, now.timestamp()))
+            known.questions.add(question)
 
     def _name(self, address: str) -> str:
         said = f"{self._day}|{address}".encode()

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from ingestion.catalogue.federation.node import CollectionText
 from ingestion.sources.registry import SourceEntry
+from portal.search.journal import Journal
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
 from portal.search.service import SearchService
@@ -24,7 +25,7 @@ NODE_BURST = 200
 
 def build_node(
     service: SearchService, *, secret: bytes, provider: str, entries: Iterable[SourceEntry] = (),
-    budget: int = NODE_BUDGET,
+    budget: int = NODE_BUDGET, journal: Journal | None = None,
 ) -> Starlette:  # fmt: skip
     """The application: ``/node`` (``/`` too, as Focus wants an address) and ``/health``.
 

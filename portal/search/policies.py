@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.index import IndexUnusableError, SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy, strictest
 from ingestion.sources.registry import SourceEntry
 
@@ -21,7 +21,7 @@ PINNED = "{release}.counts.json"
 """Beside the index, by release."""
 
 
-class PolicyFileError(ValueError):
+class PolicyFileError(IndexUnusableError):
     """The pinned policies can't be read; the message names the file and what to do."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -65,7 +66,7 @@ def records_router(
 
     def chosen(request: Request, grant: Grant, query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
         limits.allow(client_of(request), f"records {digest(query)}")
-        audit.info("records: %s asked %s", grant.name, digest(query))
+        audit.info(json.dumps({"grant": grant.name, "question": digest(query)}))
         rows = current.search.engine.rows(query)
         source = current.index.fields[current.index.schema.source]
         if all(grant.may_see(term) for term in source.terms):

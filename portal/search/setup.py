@@ -20,6 +20,8 @@ from ingestion.settings import Settings, SettingsError
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage.open import Stores, open_stores
 from portal.search.access import Access, OpenAccess
+from portal.search.journal import Journal
+from portal.search.limits import Limits
 from portal.search.node_app import build_node
 from portal.search.policies import pinned
 from portal.search.service import SearchService
@@ -28,6 +30,8 @@ PUBLIC_COUNTS = "PUBLIC-COUNTS"
 """Name of the secret that public counts are rounded by: ``CIE_KEY_PUBLIC_COUNTS``, or a file in the keys folder, made
 when there is none. Another secret rounds otherwise, and answers by two tell more than by one: keep it as the others."""
 
+JOURNALS = "audit"
+"""Folder of the journals, under the data folder."""
 COMMONS_ADDRESS = "series_aws_url"
 """Column of the Commons' index: the public bucket and folder of a series."""
 
@@ -77,6 +81,12 @@ def other_releases(
     return of
 
 
+def portal_limits(settings: Settings, *, secret: bytes) -> Limits:
+    """Rate and budget of the portal's visitors, recorded."""
+    journal = Journal(settings.data_dir / JOURNALS, "portal")
+    return Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC), journal=journal)
+
+
 def node_addresses(settings: Settings) -> tuple[NodeAddress, ...]:
     """The nodes that the search asks too.
 
@@ -117,7 +127,9 @@ def node_of_release(
         # a secret of its own: equal questions to two nodes, or to a node and the platform, have no draw in common
         secret = hashlib.blake2b(",".join(sorted(sources)).encode(), key=secret[:64], digest_size=32).digest()
     service = service_of(settings, open_stores(settings), entries, secret=secret, sources=sources)
-    return build_node(service, secret=secret, provider=provider, entries=entries)
+    name = "node-" + hashlib.sha256(provider.encode()).hexdigest()[:8]
+    journal = Journal(settings.data_dir / JOURNALS, name)
+    return build_node(service, secret=secret, provider=provider, entries=entries, journal=journal)
 
 
 def node_of_index(folder: Path, *, provider: str, secret: bytes) -> Starlette:

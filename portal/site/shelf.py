@@ -14,10 +14,9 @@ from decimal import Decimal
 from typing import Any
 
 from pyarrow import parquet
-from rdflib import Graph, Literal, URIRef
+from rdflib import Graph, Literal, Namespace, URIRef
 from rdflib.namespace import XSD
 
-from ingestion.catalogue.dcat import BASE, EUCAIM, HEALTHDCATAP, to_json_ld, to_turtle
 from ingestion.catalogue.publication import read_latest_publication
 from ingestion.catalogue.release_manifest import MANIFEST, ReleaseManifest, list_releases, release_key
 from ingestion.catalogue.search.protection import PublicCounts
@@ -30,6 +29,10 @@ from quality_checks import documents as d
 from quality_checks.certificate import DQV
 from quality_checks.store import Judgement
 
+BASE = "urn:cie:"
+"""A collection is ``urn:cie:collection:<source>`` in the records of releases."""
+EUCAIM = Namespace("https://cancerimage.eu/ontology/EUCAIM#")
+HEALTHDCATAP = Namespace("http://healthdataportal.eu/ns/health#")
 KEPT_SECONDS = 30.0
 """As long as the search looks for a newer release."""
 LOOKED_BACK = 50
@@ -98,7 +101,9 @@ class Shelf:
         for file in release.files:
             if file.table == "series" and file.source_id == source_id:
                 body = io.BytesIO(self._research.read(release_key(release.version, file.path)))
-                return {row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=list(columns)).to_pylist()}
+                return {
+                    row["SeriesInstanceUID"]: row for row in parquet.read_table(body, columns=list(columns)).to_pylist()
+                }
         return {}
 
     def holding(self, source_id: str) -> tuple[ReleaseManifest, ...]:
@@ -141,7 +146,10 @@ class Shelf:
         except ObjectMissingError:
             return None
         graph = dataset_record(Graph().parse(data=body, format="turtle"), source_id, counts)
-        return to_json_ld(graph) if json_ld else to_turtle(graph)
+        if not json_ld:
+            return graph.serialize(format="longturtle", encoding="utf-8")
+        data = _sorted(json.loads(graph.serialize(format="json-ld")))
+        return json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True).encode()
 
     @property
     def internal(self) -> ObjectStore:
@@ -163,14 +171,26 @@ def dataset_record(catalogue: Graph, source_id: str, counts: PublicCounts) -> Gr
     for prefix, namespace in catalogue.namespaces():
         made.bind(prefix, namespace)
     counted = {HEALTHDCATAP.numberOfUniqueIndividuals: counts.people, HEALTHDCATAP.numberOfRecords: counts.studies}
-    for predicate, number in counted.items():
-        if number is not None:
-            made.add((dataset, predicate, Literal(number, datatype=XSD.nonNegativeInteger)))
+    for name, people in counted.items():
+        if people is not None:
+            made.add((dataset, name, Literal(people, datatype=XSD.nonNegativeInteger)))
     for subject, predicate, value in catalogue:
         about = subject == dataset or str(subject).startswith((f"{dataset}#", "urn:cie:metric:", "urn:cie:dimension:"))
-        number = isinstance(value, Literal) and isinstance(value.toPython(), (int, float, Decimal))
-        number = number and not isinstance(value.toPython(), bool)  # type: ignore[union-attr]
+        number = isinstance(value, Literal) and _is_number(value.toPython())
         kept = not number or (not counts.hidden and predicate in _SAFE_NUMBERS)
         if about and kept and not (counts.hidden and predicate == EUCAIM.hasBirthSex):
             made.add((subject, predicate, value))
     return made
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+
+
+def _sorted(data: Any) -> Any:
+    """Lists of JSON-LD are sets: in the order of their text, so that the same graph gives the same bytes."""
+    if isinstance(data, list):
+        return sorted((_sorted(item) for item in data), key=lambda item: json.dumps(item, sort_keys=True))
+    if isinstance(data, dict):
+        return {name: _sorted(value) for name, value in data.items()}
+    return data

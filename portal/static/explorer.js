@@ -38,7 +38,7 @@
       const box = find.closest(".box");
       const more = box.querySelector("details.more");
       if (more && sought) more.open = true;
-      for (const line of box.querySelectorAll("li")) {
+      for (const line of box.querySelectorAll("tbody tr")) {
         line.hidden = sought !== "" && !line.textContent.toLocaleLowerCase().includes(sought);
       }
     });

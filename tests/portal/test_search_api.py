@@ -16,7 +16,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from made_index import HOSTILE, SECRET, make_index, make_limits, make_rows, make_service
+from made_index import HOSTILE, NOON, SECRET, make_index, make_limits, make_rows, make_service
 from pyarrow import parquet
 from schemathesis.specs.openapi import checks
 from starlette.applications import Starlette
@@ -28,6 +28,7 @@ from ingestion.catalogue.search.protection import CountPolicy
 from ingestion.sources.registry import CountRule
 from portal.search.access import Access, AccessFileError, add_grant, read_grants
 from portal.search.api import build_api
+from portal.search.journal import Journal
 from portal.search.policies import PolicyFileError, pinned
 from portal.search.service import SearchService
 
@@ -180,6 +181,24 @@ def test_too_many_requests_at_once_wait_and_the_budget_is_written_down(
     assert line["asked"] == 1 and "testclient" not in str(line)
 
 
+def test_the_budget_outlives_a_restart_and_ends_with_the_day(index: SearchIndex, tmp_path: Path) -> None:
+    def restarted(now: dt.datetime) -> TestClient:
+        return client_of(index, budget=2, journal=Journal(tmp_path, "portal"), now=lambda: now)
+
+    assert [restarted(NOON).get(f"/api/v1/search?Modality={one}").status_code for one in ("CT", "MR", "PT")] == [
+        200, 200, 429,
+    ]  # fmt: skip
+    assert restarted(NOON).get("/api/v1/search?Modality=CT").status_code == 200  # asked before
+    (file,) = tmp_path.glob("portal-*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["asked"] for line in lines] == [1, 2] and len({line["client"] for line in lines}) == 1
+    assert "testclient" not in file.read_text() and "CT" not in file.read_text()
+    with file.open("a") as open_file:
+        open_file.write('{"client": "cut sho')
+    assert restarted(NOON).get("/api/v1/search?Modality=PT").status_code == 429
+    assert restarted(NOON + dt.timedelta(days=1)).get("/api/v1/search?Modality=PT").status_code == 200
+
+
 def test_each_source_has_its_own_rule(index: SearchIndex) -> None:
     """A source that asks for more has more hidden, alone and in every number that it is part of; others do not."""
     strict = {"LUNG-01": CountPolicy(hidden_below=500, rounded_to=50, noise=5.0)}
@@ -317,3 +336,22 @@ def test_a_service_with_a_damaged_rule_says_so(index: SearchIndex) -> None:
     client = TestClient(Starlette(routes=[Mount("/api/v1", build_api(service, make_limits()))]))
     response = client.get("/api/v1/search")
     assert response.status_code == 503 and "restore it" in response.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000, b'{"query":' + b"[" * 100_000, b'{"query":' * 20_000, b"\xff\xfe{}", b"{}{}", b"7", b"null",
+        b'{"query":' + b'{"not":' * 400 + b"null" + b"}" * 401,
+        json.dumps({"query": {"field": "Modality", "in": ["x" * 150] * 1_001}}).encode(),
+        json.dumps({"query": {"any": [{"text": "x"}] * 8_000}}).encode(),
+        json.dumps({"query": {"all": [{"field": "Modality", "in": [f"{a}{b}" for b in range(30)]} for a in range(9)]
+                                     + [{"text": f"y{a}"} for a in range(60)]}}).encode(),
+    ],
+)  # fmt: skip
+def test_huge_deep_and_broken_bodies_are_refused(client: TestClient, body: bytes) -> None:
+    for path in ("/api/v1/search", "/api/v1/export", "/api/v1/federated"):
+        response = client.post(path, content=body, headers={"content-type": "application/json"})
+        # an export is refused for want of a grant before its body is looked at, or after
+        assert response.status_code in (400, 401, 404, 422), (path, response.status_code)
+        assert response.json()["problems"] and len(response.content) < 5_000

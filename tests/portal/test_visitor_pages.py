@@ -15,7 +15,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, RDF
 from starlette.testclient import TestClient
 
-from ingestion.catalogue.dcat import EUCAIM, HEALTHDCATAP
+from portal.site.shelf import EUCAIM, HEALTHDCATAP
 from tests.portal.made_portal import CLOSED, FEW, HOSTILE, OPEN, Platform
 
 PAGES = (
@@ -91,7 +91,10 @@ def test_every_link_leads_somewhere(client: TestClient) -> None:
         response = client.get(address)
         refusal = address.startswith("/cohort/export") and "counts" not in address
         assert response.status_code == (403 if refusal else 200), address
-        if address.startswith(("/explore", "/cohort", "/reports", "/accounting", "/measures")) and address != "/explore":
+        if (
+            address.startswith(("/explore", "/cohort", "/reports", "/accounting", "/measures"))
+            and address != "/explore"
+        ):
             continue  # their links are those of the pages before, with one criterion more
         if "text/html" in response.headers["content-type"]:
             links = {link for link in Page(response.text).links() if link.startswith("/") and "lang=" not in link}
@@ -194,8 +197,8 @@ def test_exported_counts_are_those_of_the_pages(client: TestClient) -> None:
 def test_citations_name_release_and_identifier(client: TestClient) -> None:
     plain = client.get(f"/collections/{OPEN}/citation.txt").text
     assert plain == (
-        "Made for a test. (2026). Made for a test: malignant neoplasm of lung (LUNG-01) (Version 2026.11.1) [Data set]. "
-        "Made platform. https://portal.example.org/collections/LUNG-01\n"
+        "Made for a test. (2026). Made for a test: malignant neoplasm of lung (LUNG-01) (Version 2026.11.1) "
+        "[Data set]. Made platform. https://portal.example.org/collections/LUNG-01\n"
     )
     [item] = client.get(f"/collections/{OPEN}/citation.json").json()
     assert item["type"] == "dataset" and item["issued"] == {"date-parts": [[2026, 11, 1]]}
@@ -263,11 +266,12 @@ def test_why_a_source_is_not_released(client: TestClient) -> None:
 
 
 def test_the_console_says_how_to_get_its_files(platform: Platform) -> None:
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
     from portal.site.asking import Asker, page
     from portal.site.console import Console
     from portal.site.rendering import Pages
-    from starlette.applications import Starlette
-    from starlette.routing import Route
 
     class Nothing:
         def __getattr__(self, name: str) -> object:

@@ -24,6 +24,11 @@ MAX_VALUES = 1000
 """Values of one criterion."""
 MAX_TEXT = 200
 """Characters of a value or of free text."""
+MAX_TRIALS = 1_000
+"""Counts that settling a question for the public may take (``settle``): some seconds on a million series. 40 criteria,
+or 20 of 30 values each; a list of values of one field is one criterion."""
+MAX_TRIED_VALUES = 30
+"""Values of one criterion that settling tries one by one; of longer lists none."""
 MAX_NUMBER = 1e15
 """No column holds more, and a double still tells whole numbers apart."""
 
@@ -94,7 +99,29 @@ def parse_query(said: Any, schema: SearchSchema) -> AllOf:
     node = reader.query(said)
     if reader.problems:
         raise QueryError(reader.problems)
-    return normal(node)
+    query = normal(node)
+    if trials(query) > MAX_TRIALS:
+        raise QueryError(["too many criteria: name the values of a field in one list, or ask in several queries"])
+    return query
+
+
+def trials(query: AllOf) -> int:
+    """How many counts settling a question takes at most: each part is tried again for each that was left out.
+
+    By the question alone, so that a refusal tells nothing of the data.
+    """
+    parts = sum(1 for _ in _parts(query)) - 1
+    lists = [len(one.values) for one in _parts(query) if isinstance(one, AnyOfValues)]
+    return parts * (parts + 1) // 2 + sum(values for values in lists if values <= MAX_TRIED_VALUES)
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    yield node
+    if isinstance(node, Not):
+        yield from _parts(node.child)
+    elif isinstance(node, (AllOf, AnyOf)):
+        for child in node.children:
+            yield from _parts(child)
 
 
 def normal(node: Node) -> AllOf:

@@ -7,6 +7,9 @@ import tempfile
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+from pyarrow import parquet
+from rdflib import Graph, URIRef
 
 from ingestion.catalogue.release_manifest import ReleaseFile, ReleaseManifest, release_key
 from ingestion.catalogue.search.build import build_index
@@ -35,23 +38,44 @@ RELEASE_SCHEMA = SearchSchema(
         SearchField("SliceThickness", FieldKind.NUMBER, "Slice thickness", unit="mm", edges=_THICKNESSES),
         SearchField("MagneticFieldStrength", FieldKind.NUMBER, "Field strength", unit="T", edges=_FIELDS),
         SearchField("Segmented", FieldKind.TERM, "Has a segmentation"),
+        SearchField("Contrast", FieldKind.TERM, "Contrast agent"),
+        SearchField("QualityStatus", FieldKind.TERM, "Quality"),
+        SearchField("Tier", FieldKind.TERM, "Tier"),
         SearchField("State", FieldKind.TERM, "Completeness"),
         SearchField("AccessMode", FieldKind.TERM, "Access"),
         SearchField("DataUse", FieldKind.TERMS, "Data use condition", separator=","),
+        SearchField("Licence", FieldKind.TERM, "Licence"),
         SearchField("SeriesDescription", FieldKind.TEXT, "Series description"),
     )
 )
 """What can be searched in a release. Study years are of shifted dates: exact to within the shift, up to five years."""
 
+_OPTIONAL = {
+    "Contrast": (
+        "ContrastBolusAgent",
+        """case when trim(series."ContrastBolusAgent") = '' then null
+             when upper(trim(series."ContrastBolusAgent")) in ('NO', 'NONE', 'N', 'WITHOUT') then 'no'
+             when series."ContrastBolusAgent" is not null then 'yes' end""",
+    ),
+    "Licence": ("license_short_name", 'series."license_short_name"'),
+}
+"""Fields by the column of the series table that they come from: of a release without it they are not stated."""
+DATASET = "urn:cie:collection:"
+DQV_VALUE = URIRef("http://www.w3.org/ns/dqv#value")
+"""W3C Data Quality Vocabulary, section 4.3."""
+
 _JOIN = """
 select series.* replace (
          case when series."PatientSex" in ('F', 'M', 'O') then series."PatientSex" end as "PatientSex"
        ),
+       {optional},
+       tiers."Tier",
        try_cast(left(series."StudyDate", 4) as integer) as "StudyYear",
        case when regions.image is null then 'no' else 'yes' end as "Segmented",
        collection."CancerType", collection."HolderCountries"
 from read_parquet($series, union_by_name=true) as series
 join read_parquet($collection) as collection using (source_id)
+left join read_parquet($tiers) as tiers using (source_id)
 left join (
   select distinct source_id, "ImageSeriesInstanceUID" as image
   from read_parquet($segmentation, union_by_name=true) where "Status" = 'measured'
@@ -93,17 +117,42 @@ def _make(research: ObjectStore, release: ReleaseManifest, place: Path, sources:
                 tables[file.table].append(_fetch(research, release.version, file, Path(scratch) / f"{number}.parquet"))
         if not tables["series"]:
             raise IndexUnusableError(f"release {release.version} holds no series: nothing can be searched")
+        tables["tiers"] = [_tiers(research, release, Path(scratch) / "tiers.parquet")]
         joined = Path(scratch) / "joined.parquet"
         with duckdb.connect() as connection:
             chosen = "" if sources is None else f" where series.source_id in ({_quoted(sources)})"
             try:
-                connection.execute(f"copy ({_JOIN}{chosen}) to '{joined}' (format parquet)", tables)
+                connection.execute(f"copy ({_join(tables['series'])}{chosen}) to '{joined}' (format parquet)", tables)
             except duckdb.Error as error:
                 raise IndexUnusableError(
                     f"release {release.version} lacks a column that the search needs ({type(error).__name__}): "
                     "build a release with this version"
                 ) from None
         return build_index([joined], place, schema=RELEASE_SCHEMA, release=release.version)
+
+
+def _join(series: list[str]) -> str:
+    """The statement, with what the series tables have of the optional columns."""
+    columns = {name for file in series for name in parquet.read_schema(file).names}
+    made = [f'{say if needed in columns else "cast(null as varchar)"} as "{name}"'
+            for name, (needed, say) in _OPTIONAL.items()]  # fmt: skip
+    return _JOIN.format(optional=", ".join(made))
+
+
+def _tiers(research: ObjectStore, release: ReleaseManifest, target: Path) -> str:
+    """The tier of each source by the quality certificates in the release's public record."""
+    found: dict[str, str] = {}
+    for file in release.files:
+        if file.path == "dcat.ttl":
+            body = research.read(release_key(release.version, file.path))
+            for subject, value in Graph().parse(data=body, format="turtle").subject_objects(DQV_VALUE):
+                source_id, _, measured = str(subject).removeprefix(DATASET).partition("#")
+                if measured == "quality-tier":
+                    found[source_id] = str(value)
+    rows = [{"source_id": source_id, "Tier": tier} for source_id, tier in sorted(found.items())]
+    schema = pa.schema([("source_id", pa.string()), ("Tier", pa.string())])
+    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), target)
+    return str(target)
 
 
 def _fetch(research: ObjectStore, version: str, file: ReleaseFile, target: Path) -> str:

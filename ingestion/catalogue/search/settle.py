@@ -18,10 +18,7 @@ from numpy.typing import NDArray
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.index import SearchIndex
-from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, normal
-
-MAX_TRIED_VALUES = 30
-"""Values of one criterion that are tried one by one; each costs a pass over the rows."""
+from ingestion.catalogue.search.query import MAX_TRIED_VALUES, AllOf, AnyOf, AnyOfValues, Between, Node, Not, normal
 
 
 def settle(engine: SearchEngine, query: AllOf, *, fewest: int, among: NDArray[np.bool_] | None = None) -> AllOf:

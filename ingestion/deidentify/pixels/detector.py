@@ -7,6 +7,7 @@ nothing is downloaded. Where either is missing there is no detector, and what ne
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ingestion.deidentify.pixels.boxes import Box, box_of
+from ingestion.deidentify.pixels.weights import NoModelError, without_denormals
 
 MODEL = "PP-OCRv6_det_small.onnx"
 PACKAGE = "rapidocr"
@@ -103,7 +105,10 @@ def find_detector() -> NetworkDetector | None:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # a worker has one core, and sums keep their order
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    weights = model.read_bytes()
+    with contextlib.suppress(NoModelError):  # then onnxruntime says what it is; denormals cost time, nothing else
+        weights = without_denormals(weights)
+    session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
     version = f"{PACKAGE} {metadata.version(PACKAGE)}, onnxruntime {metadata.version('onnxruntime')}"
     return NetworkDetector(session, version)
 

@@ -203,14 +203,14 @@ def deep(*, levels: int) -> dict[str, Any]:
 @example(said={"any": [{"not": {"not": {"any": [{"text": "a"}, {"text": "b"}]}}}, {"text": "c"}]})
 @example(said={"any": [{"field": "Modality", "in": [str(n) for n in range(at, at + 900)]} for at in (0, 800, 1600)]})
 @example(said={"text": "ß" * 100})
-@example(said={"any": [{"text": f"x{n}"} for n in range(199)]})
+@example(said={"any": [{"text": f"x{n}"} for n in range(43)]})
 @example(said=deep(levels=6))
 @example(said=deep(levels=7))
 def test_a_query_survives_its_normal_form(said: dict[str, Any]) -> None:
     try:
         query = parse_query(said, SCHEMA)
     except QueryError as error:
-        assert "nested deeper" in str(error)
+        assert "nested deeper" in str(error) or "too many criteria" in str(error)
         return
     again = parse_query(json.loads(json.dumps(to_json(query))), SCHEMA)
     assert again == query == normal(query)
@@ -286,6 +286,7 @@ def test_order_and_repeats_do_not_make_another_query() -> None:
         ({"all": {"field": "Modality"}}, "is a list"),
         ({"any": [{"not": {"stage": "IV"}}]}, "query.any[0].not: has stage"),
         ({"all": [{"text": "x"}] * 300}, "more than 200 criteria"),
+        ({"any": [{"text": f"x{number}"} for number in range(60)]}, "too many criteria"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_its_place(said: Any, problem: str) -> None:

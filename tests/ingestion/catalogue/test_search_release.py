@@ -41,6 +41,15 @@ def test_counts_of_the_index_are_those_of_the_catalogue(released: World, tmp_pat
     assert len(list((tmp_path / "search").glob("*"))) == 1
 
 
+def test_a_node_has_its_own_sources_and_no_others(released: World, tmp_path: Path) -> None:
+    release = list_releases(released.research)[-1]
+    folder = tmp_path / "search"
+    parts = [open_release(released.research, release, folder, sources=frozenset({one})) for one in (LUNG, COLON)]
+    whole = open_release(released.research, release, folder)
+    assert sum(part.people for part in parts) == whole.people and all(part.people for part in parts)
+    assert [[term for term in part.fields["source_id"].terms if term] for part in parts] == [[LUNG], [COLON]]
+
+
 def test_a_damaged_release_is_not_searched(released: World, tmp_path: Path) -> None:
     release = list_releases(released.research)[-1]
     file = next(file for file in release.files if file.table == "series")

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from made_slices import make_slices
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -23,7 +22,6 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from ingestion.dicom.guard import PARSER_ERRORS
 from ingestion.dicom.images import ImageReader
 from ingestion.dicom.values import VolumeRefusedError, stored_frames
 from ingestion.dicom.volume import read_volume
@@ -44,6 +42,8 @@ def _slices() -> list[Dataset]:
     """With what is hard to read: a private block, sequences of undefined length, letters, an ambiguous VR."""
     slices = make_slices(STORED)
     for number, dataset in enumerate(slices):
+        dataset.SOPInstanceUID, dataset.SeriesInstanceUID = f"1.2.3.{number}", "1.2.3"  # always the same bytes
+        dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = "1.2.4", "1.2.5"
         dataset.SpecificCharacterSet = "ISO_IR 192"
         dataset.SeriesDescription = "Brzuch, świeży"
         dataset.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", 0)
@@ -127,7 +127,7 @@ def _told(read: Callable[[], Dataset]) -> str:
     try:
         dataset = read()
         return "\n".join(str(dataset[tag]) for tag in sorted(dataset.keys()) if tag < 0x7FE00000)
-    except (InvalidDicomError, *PARSER_ERRORS) as error:
+    except Exception as error:  # noqa: BLE001 - whatever pydicom raises, both must
         return type(error).__name__
 
 

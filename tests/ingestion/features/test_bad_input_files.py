@@ -141,6 +141,22 @@ def test_what_cannot_be_measured_is_refused_by_name(cie: Any, files: Any, change
     assert reason in result.output.replace("\n", "")
 
 
+def test_a_sequence_that_is_cut_off_is_named(cie: Any, files: Any) -> None:
+    """pydicom calls it an OSError."""
+
+    def reference(slices: list[Dataset]) -> None:
+        slices[0].ReferencedImageSequence = [Dataset()]
+        slices[0]["ReferencedImageSequence"].is_undefined_length = True
+
+    folder, _ = files(images=reference)
+    body = (folder / "0.dcm").read_bytes()
+    end = body.index(b"\xfe\xff\xdd\xe0")
+    (folder / "0.dcm").write_bytes(body[:end])
+    result = cie(folder)
+    assert result.exit_code == 2
+    assert "not readable as DICOM" in " ".join(result.output.split())
+
+
 def test_a_segment_without_a_voxel_is_refused(cie: Any, files: Any) -> None:
     def empty(segmentation: Dataset) -> None:
         segmentation.PixelData = bytes(len(segmentation.PixelData))

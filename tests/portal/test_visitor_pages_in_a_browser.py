@@ -1,0 +1,186 @@
+"""The pages for visitors in a real browser, with scripts and without: accessible, self-contained, by keyboard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.portal.made_portal import CLOSED, OPEN, Platform
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+BROWSER = next(filter(None, (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+PAGES = (
+    "/", "/collections", f"/collections/{OPEN}", f"/collections/{CLOSED}?lang=fr",
+    f"/collections/{OPEN}/certificate", "/explore", "/explore?Modality=CT&AgeAtStudy.from=40&lang=fr",
+    '/explore?q={"any":[{"field":"Modality","in":["CT"]},{"text":"t2"}]}', "/cohort?Modality=CT&with=2026.10.1",
+    "/cohort/export?format=csv", "/console", "/status", "/collections/NOPE-01",
+)  # fmt: skip
+NARROW = (f"/collections/{OPEN}", "/explore")
+"""Seen on a narrow screen in the fast suite; the others by `make test-all`."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+class Visit:
+    """One page in a context of its own; what it asked for from elsewhere and what the browser complained of."""
+
+    def __init__(self, browser: Any, served: str, *, scripts: bool = True, **options: Any) -> None:
+        self.context = browser.new_context(
+            java_script_enabled=scripts, base_url=served, locale="en-GB", **{"viewport": {"width": 1280, "height": 900},
+                                                                              **options}
+        )  # fmt: skip
+        self.page = self.context.new_page()
+        self.outside: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self._asked(request.url, served))
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _asked(self, url: str, served: str) -> None:
+        if not url.startswith(("data:", "blob:", f"{served}/")):
+            self.outside.append(url)
+
+    def _said(self, message: Any) -> None:
+        # a page that says 403 or 404 is reported by the browser as such
+        if message.type == "error" and "the server responded with a status of 40" not in message.text:
+            self.complaints.append(message.text)
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "width"),
+    [
+        *((address, 1280) for address in PAGES),
+        *(pytest.param(address, 400, marks=() if address in NARROW else pytest.mark.slow) for address in PAGES),
+    ],
+)
+def test_a_page_is_accessible_and_self_contained(browser: Any, served: str, address: str, width: int) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    # both schemes are seen: wide pages by day, narrow ones by night
+    scheme = "light" if width > 1000 else "dark"
+    with Visit(browser, served, viewport={"width": width, "height": 900}, color_scheme=scheme) as visit:
+        visit.page.goto(address)
+        for details in visit.page.locator("details > summary").all():
+            details.click()
+        found = Axe().run(visit.page).response["violations"]
+        assert [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found] == []
+        assert visit.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth + 1")
+        assert visit.page.locator("h1").count() == 1
+        assert visit.outside == [] and visit.complaints == []
+
+
+def test_reading_and_searching_need_no_script(browser: Any, served: str) -> None:
+    with Visit(browser, served, scripts=False) as visit:
+        page = visit.page
+        page.goto("/")
+        page.fill("input[name=text]", "t2")
+        page.click("form[role=search] button")
+        assert parse_qs(urlsplit(page.url).query) == {"text": ["t2"]}
+        page.click("#b-Modality a:has-text('CT')")
+        assert parse_qs(urlsplit(page.url).query) == {"text": ["t2"], "Modality": ["CT"]}
+        page.fill("#b-AgeAtStudy input[name='AgeAtStudy.from']", "50")
+        page.click("#b-AgeAtStudy button")
+        assert parse_qs(urlsplit(page.url).query)["AgeAtStudy.from"] == ["50"]
+        # a bar of a chart is a link that filters
+        page.locator("#b-StudyYear svg.columns a").first.click()
+        assert "StudyYear.from" in page.url
+        page.click("a[aria-label='Take out: Modality: CT']")
+        assert "Modality" not in page.url
+        page.click("details.builder > summary")
+        page.select_option("select[name='add.mode']", "none")
+        page.select_option("select[name='add.field']", "Modality")
+        page.fill("input[name='add.value']", "MR")
+        page.click("details.builder button")
+        assert page.locator("fieldset.group legend").inner_text() == "Group 1: none of"
+        page.click("text=This selection")
+        assert page.locator("h1").inner_text() == "Selection"
+        page.click("text=Français")
+        assert page.locator("h1").inner_text() == "Sélection"
+        page.goto("/console?lang=en")
+        assert "needs JavaScript" in page.inner_text("main") or "make console" in page.inner_text("main")
+        assert visit.outside == []
+
+
+def test_the_keyboard_alone_filters(browser: Any, served: str) -> None:
+    with Visit(browser, served) as visit:
+        page = visit.page
+        page.goto("/explore")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        reached = []
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.closest('section.box')?.id ?? ''"))
+            if reached[-1] == "b-Modality":
+                break
+        assert "b-CancerType" in reached
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/explore?Modality=*")
+
+
+def test_sliders_and_live_filters_where_scripts_run(browser: Any, served: str) -> None:
+    with Visit(browser, served) as visit:
+        page = visit.page
+        page.goto("/explore?find.BodyPart=e")
+        sliders = page.locator("#b-AgeAtStudy input[type=range]")
+        assert sliders.count() == 2
+        page.fill("#b-BodyPart input[name='find.BodyPart']", "abdo")
+        shown = page.locator("#b-BodyPart tbody tr:visible")
+        assert [text.split()[0] for text in shown.all_inner_texts()] == ["Abdomen"]
+        sliders.first.focus()
+        page.keyboard.press("ArrowRight")
+        assert float(page.input_value("#b-AgeAtStudy input[name='AgeAtStudy.from']")) > 0
+        page.click("#b-AgeAtStudy button")
+        assert "AgeAtStudy.from=" in page.url
+        assert visit.complaints == [] and visit.outside == []
+
+
+def test_a_printed_page_has_its_text_and_no_forms(browser: Any, served: str) -> None:
+    with Visit(browser, served) as visit:
+        visit.page.goto(f"/collections/{OPEN}")
+        visit.page.emulate_media(media="print")
+        assert not visit.page.locator("header").is_visible()
+        assert visit.page.locator("text=How to cite").is_visible()
+        assert len(visit.page.pdf()) > 10_000
+
+
+def test_the_console_answers_in_the_browser(browser: Any, served: str, platform: Platform) -> None:
+    with Visit(browser, served) as visit:
+        page = visit.page
+        page.goto("/console")
+        if not page.locator("#run").count():
+            pytest.skip("the files of the SQL console are not here: make console")
+        page.click("#run")
+        page.wait_for_selector("#sql-result table, #sql-status.bad", timeout=120_000)
+        rows = [text.split("\t") for text in page.locator("#sql-result tbody tr").all_inner_texts()]
+        assert [row[0] for row in rows][:2] == ["colon", "lung"] and all(int(row[2]) % 10 == 0 for row in rows[:2])
+        page.fill("#sql", "SELECT source_id, people FROM collection ORDER BY ALL")
+        page.press("#sql", "Control+Enter")
+        page.wait_for_selector("#sql-result th:has-text('source_id')", timeout=120_000)
+        assert page.locator("#sql-result tbody tr").count() == 3
+        # no extension, and nothing from elsewhere
+        page.fill("#sql", "INSTALL parquet; LOAD parquet")
+        page.click("#run")
+        page.wait_for_selector("#sql-status.bad", timeout=120_000)
+        page.fill("#sql", "SELECT <b>")
+        page.click("#run")
+        page.wait_for_selector("#sql-status.bad", timeout=120_000)
+        assert page.locator("#sql-status b").count() == 0
