@@ -29,7 +29,7 @@ from ingestion.catalogue.json_schema import to_bytes
 from ingestion.catalogue.quality_annotations import quality_annotations
 from ingestion.catalogue.release_content import BY_SOURCE, source_release, with_rights
 from ingestion.catalogue.release_diff import diff_manifests
-from ingestion.catalogue.release_history import read_members, record_releases, stamped, unstamped
+from ingestion.catalogue.release_history import Membership, SeriesKey, read_members, record_releases, stamped, unstamped
 from ingestion.catalogue.release_manifest import (
     MANIFEST,
     Exclusion,
@@ -92,7 +92,10 @@ def build_release(
     ):
         # Held to the end, so that two builds don't write into the same version.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        record_releases(connection, research)
+        # Apart from the snapshot, which may be older than the wait for the lock.
+        with transaction(engine, "reading the releases") as apart:
+            record_releases(apart, research)
+            members = read_members(apart)
         found = _draft(connection, registry, Path(folder), today=today)
         draft = found.manifest
         releases = list_releases(research)
@@ -105,7 +108,7 @@ def build_release(
             draft,
             version=version or next_version(research, today),
             previous=latest.version if latest else None,
-            files=_stamp(connection, found, Path(folder), version=version or next_version(research, today)),
+            files=_stamp(members, found, Path(folder), version=version or next_version(research, today)),
         )
         written = sum(_upload(research, draft.version, Path(folder), file) for file in draft.files)
         written += internal.create(
@@ -125,6 +128,8 @@ def build_release(
         manifest = replace(draft, files=(*draft.files, *(document.file for document in documents)))
         key = release_key(draft.version, MANIFEST)
         written += research.create(key, manifest.to_json(), content_type="application/json")
+    # After the snapshot: a source that was published meanwhile would make its updates fail.
+    with transaction(engine, "recording the release") as connection:
         record_releases(connection, research)
     return _result(manifest, objects_written=written)
 
@@ -229,9 +234,10 @@ def _made(
     return {name: str(collection[name].iloc[0]) for name in RIGHTS}, {"source": source_id, **said}
 
 
-def _stamp(connection: Connection, draft: _Draft, folder: Path, *, version: str) -> tuple[ReleaseFile, ...]:
+def _stamp(
+    members: Mapping[SeriesKey, Membership], draft: _Draft, folder: Path, *, version: str
+) -> tuple[ReleaseFile, ...]:
     """The files of the draft, with the tables of series telling in which releases their series are."""
-    members = read_members(connection)
     files = []
     for file in draft.manifest.files:
         if file.table == t.series.name and file.source_id is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from ingestion.catalogue import tables as t
 from ingestion.catalogue.release_manifest import ReleaseFile, ReleaseManifest, list_releases, release_key
@@ -19,6 +19,8 @@ from ingestion.storage import ObjectStore
 SeriesKey = tuple[str, str]
 """Source and SeriesInstanceUID."""
 _BATCH = 2_000
+_LOCK = 0x636965_04
+"""Advisory lock of those who record releases: the letters "cie", and 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def record_releases(connection: Connection, research: ObjectStore) -> None:
 
     Releases count in the order of their versions; one that comes in between has all counted anew.
     """
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     releases = list_releases(research)
     recorded = set(connection.execute(select(t.release.c.Version)).scalars())
     if {release.version for release in releases} == recorded:
@@ -52,7 +55,8 @@ def record_releases(connection: Connection, research: ObjectStore) -> None:
         members = after_release(members, _held(research, release), version=release.version, previous=previous)
         connection.execute(insert(t.release), [release_row(release)])
     _write_members(connection, before, members)
-    mark_released(connection)
+    for source_id in sorted({source_id for source_id, _ in members}):
+        mark_released(connection, source_id)
 
 
 def read_members(connection: Connection) -> dict[SeriesKey, Membership]:
@@ -100,7 +104,7 @@ def release_row(release: ReleaseManifest) -> dict[str, object]:
     }
 
 
-def stamped(series: pd.DataFrame, members: dict[SeriesKey, Membership], *, version: str) -> pd.DataFrame:
+def stamped(series: pd.DataFrame, members: Mapping[SeriesKey, Membership], *, version: str) -> pd.DataFrame:
     """The rows of ``series`` with the releases that they will be in once ``version`` is released."""
     first, revised = [], []
     keys = zip(series["source_id"], series["SeriesInstanceUID"], series["ManifestVersion"], strict=True)

@@ -76,14 +76,15 @@ def replace_source(
     return RowCounts(counts)
 
 
-def mark_released(connection: Connection, source_id: str | None = None) -> None:
-    """Tell the rows of ``series`` in which releases they are; of one source or of all."""
+def mark_released(connection: Connection, source_id: str) -> None:
+    """Tell a source's rows of ``series`` in which releases they are. Waits for a writer of its rows."""
+    _one_writer(connection, source_id)
     known = t.release_series
     query = update(t.series).where(
-        t.series.c.source_id == known.c.source_id, t.series.c.SeriesInstanceUID == known.c.SeriesInstanceUID
+        t.series.c.source_id == source_id,
+        known.c.source_id == source_id,
+        t.series.c.SeriesInstanceUID == known.c.SeriesInstanceUID,
     )
-    if source_id is not None:
-        query = query.where(t.series.c.source_id == source_id)
     connection.execute(
         query.values(
             FirstRelease=known.c.FirstRelease,

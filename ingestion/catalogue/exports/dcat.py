@@ -9,6 +9,7 @@ access body is left out: none is designated yet, and the profile forbids a place
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from rdflib import Graph, Literal, URIRef
@@ -48,6 +49,33 @@ def build_graph(view: ReleaseView) -> Graph:
         graph.add((catalogue, DCAT.dataset, _add_dataset(graph, view, row, variables)))
     graph += view.quality
     return graph
+
+
+def visitors_record(view: ReleaseView, source_id: str, *, people: int | None, studies: int | None) -> Graph | None:
+    """The record of one source with counts that were protected elsewhere, such as by the search; it conforms too.
+
+    So a visitor gets one number for one question, not two with different rounding. Other counts and sizes are left out.
+
+    Args:
+        people, studies: as the visitor is told; None: hidden, and what describes the people with them.
+
+    Returns:
+        None where the release has no such source.
+    """
+    found = next((row for row in view.rows if row["source_id"] == source_id), None)
+    if found is None:
+        return None
+    told = {"NumberOfPatients": people, "NumberOfStudies": studies, "Bytes": None, "SegmentedStudies": None}
+    if people is None:
+        told |= dict.fromkeys(
+            ("AgeMinimum", "AgeMaximum", "Sexes", "SmallestSpacing", "FirstStudyDate", "LastStudyDate")
+        )
+    about = str(dataset_uri(source_id))
+    quality = Graph()
+    for triple in view.quality:
+        if str(triple[0]) == about or str(triple[0]).startswith((f"{about}#", f"{BASE}metric:", f"{BASE}dimension:")):
+            quality.add(triple)
+    return build_graph(replace(view, rows=({**found, **told},), quality=quality))
 
 
 def to_turtle(graph: Graph) -> bytes:

@@ -15,7 +15,7 @@ from rdflib.namespace import DCAT, DCTERMS, XSD
 from ingestion.catalogue import tables as t
 from ingestion.catalogue.exports.croissant import describe_release
 from ingestion.catalogue.exports.datacite import release_record, source_record
-from ingestion.catalogue.exports.dcat import build_graph
+from ingestion.catalogue.exports.dcat import build_graph, visitors_record
 from ingestion.catalogue.exports.names import ACCESS_CONDITION, EUCAIM, HEALTHDCATAP, ODRL, SPDX
 from ingestion.catalogue.exports.odrl import policies_graph
 from ingestion.catalogue.exports.public import public_documents
@@ -52,6 +52,17 @@ def graph(view: ReleaseView) -> Graph:
     return build_graph(view)
 
 
+@pytest.fixture(scope="module")
+def small(graph: Graph) -> Graph:
+    """One dataset, without the columns of the tables: quick to check over and over."""
+    found = Graph()
+    for triple in graph:
+        if not str(triple[0]).startswith("urn:cie:tables:") and SMALL not in f"{triple[0]} {triple[2]}":
+            found.add(triple)
+    assert violations(validate_record(found)) == ()
+    return found
+
+
 def test_the_record_has_no_violation_and_names_what_is_open(graph: Graph) -> None:
     findings = validate_record(graph)
     assert violations(findings) == ()
@@ -67,10 +78,10 @@ def test_every_cancer_conforms(cancer: CancerType) -> None:
 @pytest.mark.parametrize(
     ("kind", "predicate"), [(kind, predicate) for kind, listed in MANDATORY.items() for predicate in listed]
 )
-def test_the_shapes_demand_every_mandatory_property(graph: Graph, kind: str, predicate: URIRef) -> None:
+def test_the_shapes_demand_every_mandatory_property(small: Graph, kind: str, predicate: URIRef) -> None:
     dataset = dataset_uri(LARGE)
     node = dataset if kind == "dataset" else URIRef(f"{dataset}#distribution")
-    without = Graph() + graph
+    without = Graph() + small
     without.remove((node, predicate, None))
     found = violations(validate_record(without))
     assert {one.node for one in found} == {str(node)}
@@ -88,8 +99,8 @@ def test_the_shapes_demand_every_mandatory_property(graph: Graph, kind: str, pre
         (DCTERMS.title, Literal("another English title", lang="en")),
     ],
 )
-def test_the_shapes_refuse_what_the_profile_forbids(graph: Graph, predicate: URIRef, value: URIRef | Literal) -> None:
-    wrong = Graph() + graph
+def test_the_shapes_refuse_what_the_profile_forbids(small: Graph, predicate: URIRef, value: URIRef | Literal) -> None:
+    wrong = Graph() + small
     wrong.add((dataset_uri(LARGE), predicate, value))
     assert violations(validate_record(wrong))
 
@@ -120,6 +131,19 @@ def test_figures_are_those_of_the_public_rows(graph: Graph, view: ReleaseView) -
     assert str(graph.value(large, DCAT.spatialResolutionInMeters)) == "0.0005"
     checksum = graph.value(URIRef(f"{large}#distribution"), SPDX.checksum)
     assert str(graph.value(checksum, SPDX.checksumValue)) == view.rows[0]["InstancesSHA256"]
+
+
+@pytest.mark.parametrize(("people", "told"), [(30, 30), (None, 10)])
+def test_a_record_with_counts_of_the_search_conforms(view: ReleaseView, people: int | None, told: int) -> None:
+    record = visitors_record(view, LARGE, people=people, studies=people)
+    assert record is not None
+    assert violations(validate_record(record)) == ()
+    dataset = dataset_uri(LARGE)
+    assert record.value(dataset, HEALTHDCATAP.numberOfUniqueIndividuals).toPython() == told
+    assert (record.value(dataset, HEALTHDCATAP.minTypicalAge) is None) is (people is None)
+    assert record.value(URIRef(f"{dataset}#distribution"), DCAT.byteSize) is None
+    assert not list(record.triples((dataset_uri(SMALL), None, None)))
+    assert visitors_record(view, "NOBODY-01", people=1, studies=1) is None
 
 
 def test_unknown_makers_and_parts_still_conform() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +16,7 @@ from made_sources import MadeSource, World, make_entry, make_registry, make_sour
 from sqlalchemy import text
 
 from ingestion.accounting.database import engine_of
+from ingestion.catalogue import release as release_module
 from ingestion.catalogue import tables as t
 from ingestion.catalogue.exports.omop import COLUMNS, ConceptsUnusableError, read_concepts, write_omop
 from ingestion.catalogue.exports.public import public_documents
@@ -233,6 +235,29 @@ def test_withdrawn_sources_leave_the_next_release(own: World) -> None:
     members = read(own.engine, t.release_series, source_id=FIRST)
     assert set(members["LastRelease"]) == {V3}
     assert set(read(own.engine, t.series, source_id=FIRST)["LastRelease"]) == {V3}
+
+
+def test_publishing_while_a_release_is_built_fails_neither(
+    world: World, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.publish(made(FIRST))
+    world.publish(made(SECOND))
+    draft = release_module._draft
+
+    def publish_meanwhile(*arguments: Any, **named: Any) -> Any:
+        found = draft(*arguments, **named)
+        world.publish(made(FIRST, patients=14))
+        return found
+
+    monkeypatch.setattr(release_module, "_draft", publish_meanwhile)
+    assert build(world, registry) == V1
+    first = read(world.engine, t.series, source_id=FIRST).set_index("SeriesInstanceUID")["FirstRelease"]
+    assert first[uid(1)] == V1
+    assert first[[uid(13), uid(14)]].isna().all()
+    monkeypatch.undo()
+    assert build(world, registry) == V2
+    first = read(world.engine, t.series, source_id=FIRST).set_index("SeriesInstanceUID")["FirstRelease"]
+    assert (first[uid(1)], first[uid(14)]) == (V1, V2)
 
 
 def test_terms_narrowed_in_the_registry_hold_at_the_next_release(own: World) -> None:

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from ingestion.accounting.facts import SeriesFacts
 from ingestion.accounting.inventory import InventoryObject
+from ingestion.accounting.manifest import Manifest, manifest_key
 from ingestion.deidentify.policy import load_policy
 from ingestion.deidentify.series import SeriesTask, TaskObject, process_series
 from ingestion.deidentify.series_facts import FactGatherer, raw_facts
@@ -124,6 +125,9 @@ def test_digests_never_reach_the_research_bucket(tmp_path: Path) -> None:
     )
     outcome = process_series(task)
     assert outcome.manifest_version is not None
+    header = Manifest.from_json(research.read(manifest_key(KEY.source_id, series_uid, outcome.manifest_version))).header
+    assert header["TransferSyntaxUID"] == "1.2.840.10008.1.2.1"
+    assert header["DeidentificationMethodCodes"] == [code for code, _ in load_policy("platform-default").method_codes]
     assert outcome.facts == facts(body)
     digests = {value for held in outcome.facts.to_json().values() if isinstance(held, list) for value in held}
     stored = b"".join(research.read(found.key) + found.key.encode() for found in research.list())
