@@ -10,13 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from pyarrow import parquet
-from rdflib import Graph, Literal, Namespace, URIRef
-from rdflib.namespace import XSD
 
+from ingestion.catalogue.exports.dcat import to_json_ld, to_turtle, visitors_record
+from ingestion.catalogue.exports.view import ReleaseView
 from ingestion.catalogue.publication import read_latest_publication
 from ingestion.catalogue.release_manifest import MANIFEST, ReleaseManifest, list_releases, release_key
 from ingestion.catalogue.search.protection import PublicCounts
@@ -26,13 +25,8 @@ from ingestion.storage import ObjectMissingError, ObjectStore
 from ingestion.storage.numbered import read_last
 from ingestion.storage.open import Stores
 from quality_checks import documents as d
-from quality_checks.certificate import DQV
 from quality_checks.store import Judgement
 
-BASE = "urn:cie:"
-"""A collection is ``urn:cie:collection:<source>`` in the records of releases."""
-EUCAIM = Namespace("https://cancerimage.eu/ontology/EUCAIM#")
-HEALTHDCATAP = Namespace("http://healthdataportal.eu/ns/health#")
 KEPT_SECONDS = 30.0
 """As long as the search looks for a newer release."""
 LOOKED_BACK = 50
@@ -141,56 +135,13 @@ class Shelf:
 
     def record(self, release: ReleaseManifest, source_id: str, counts: PublicCounts, *, json_ld: bool) -> bytes | None:
         """The DCAT record of one collection, with the numbers that visitors get; None where the release has none."""
-        try:
-            body = self._research.read(release_key(release.version, "dcat.ttl"))
-        except ObjectMissingError:
+        view = ReleaseView.read(self._research, release.version)
+        people, studies = (None, None) if counts.hidden else (counts.people, counts.studies)
+        graph = visitors_record(view, source_id, people=people, studies=studies)
+        if graph is None:
             return None
-        graph = dataset_record(Graph().parse(data=body, format="turtle"), source_id, counts)
-        if not json_ld:
-            return graph.serialize(format="longturtle", encoding="utf-8")
-        data = _sorted(json.loads(graph.serialize(format="json-ld")))
-        return json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True).encode()
+        return to_json_ld(graph) if json_ld else to_turtle(graph)
 
     @property
     def internal(self) -> ObjectStore:
         return self._internal
-
-
-_SAFE_NUMBERS = frozenset({HEALTHDCATAP.minTypicalAge, HEALTHDCATAP.maxTypicalAge, DQV.value})
-"""Ages in steps of five years, and shares and the tier of the quality certificate."""
-
-
-def dataset_record(catalogue: Graph, source_id: str, counts: PublicCounts) -> Graph:
-    """The part of a DCAT catalogue that is about one dataset; its counts are replaced by public ones.
-
-    Of numbers only those that are known to be safe are kept, and none where the people are too few to be counted; nor
-    are their sexes then.
-    """
-    dataset = URIRef(f"{BASE}collection:{source_id}")
-    made = Graph()
-    for prefix, namespace in catalogue.namespaces():
-        made.bind(prefix, namespace)
-    counted = {HEALTHDCATAP.numberOfUniqueIndividuals: counts.people, HEALTHDCATAP.numberOfRecords: counts.studies}
-    for name, people in counted.items():
-        if people is not None:
-            made.add((dataset, name, Literal(people, datatype=XSD.nonNegativeInteger)))
-    for subject, predicate, value in catalogue:
-        about = subject == dataset or str(subject).startswith((f"{dataset}#", "urn:cie:metric:", "urn:cie:dimension:"))
-        number = isinstance(value, Literal) and _is_number(value.toPython())
-        kept = not number or (not counts.hidden and predicate in _SAFE_NUMBERS)
-        if about and kept and not (counts.hidden and predicate == EUCAIM.hasBirthSex):
-            made.add((subject, predicate, value))
-    return made
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-
-
-def _sorted(data: Any) -> Any:
-    """Lists of JSON-LD are sets: in the order of their text, so that the same graph gives the same bytes."""
-    if isinstance(data, list):
-        return sorted((_sorted(item) for item in data), key=lambda item: json.dumps(item, sort_keys=True))
-    if isinstance(data, dict):
-        return {name: _sorted(value) for name, value in data.items()}
-    return data

@@ -72,7 +72,10 @@ def visitors_record(view: ReleaseView, source_id: str, *, people: int | None, st
         )
     about = str(dataset_uri(source_id))
     quality = Graph()
+    tier = URIRef(f"{about}#quality-tier")
     for triple in view.quality:
+        if people is None and triple[1] == n.DQV.value and triple[0] != tier:
+            continue  # shares of a few people
         if str(triple[0]) == about or str(triple[0]).startswith((f"{about}#", f"{BASE}metric:", f"{BASE}dimension:")):
             quality.add(triple)
     return build_graph(replace(view, rows=({**found, **told},), quality=quality))
