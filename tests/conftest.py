@@ -25,6 +25,16 @@ settings.register_profile("same", deadline=None, derandomize=True)
 settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several workers: a file stays with one, since its tests share what they set up; the longest, of the whole stack,
+    come first."""
+    items.sort(key=lambda item: item.path.parent.name != "stack")
+    for item in items:
+        group = "stack" if item.path.parent.name == "stack" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference data beside the checkout; tests that need it are skipped where it is absent."""
