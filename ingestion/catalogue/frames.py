@@ -19,6 +19,8 @@ ROW_GROUP_ROWS = 65_536
 """Rows per Parquet row group: small enough for a query to skip most by their statistics, large enough to compress."""
 UNITS, UNIT = "units", "unit"
 """Key of a frame's ``attrs`` with the unit of each column; key of a Parquet field's metadata with its unit."""
+DESCRIPTIONS, DESCRIPTION = "descriptions", "description"
+"""Likewise, what each column says."""
 _DIGEST_DIGITS = 24
 
 
@@ -54,11 +56,12 @@ def arrow_type(column: Column[Any]) -> pa.DataType:
 def parquet_bytes(frame: pd.DataFrame, *, schema: pa.Schema | None = None) -> bytes:
     """Deterministic Parquet: zstd, row groups with statistics and page index; the index is not kept.
 
-    Units of columns (``frame.attrs["units"]``) are kept as metadata of their fields, beside what ``schema`` says there.
+    Units and descriptions of columns (``frame.attrs["units"]``, ``["descriptions"]``) are kept as metadata of their
+    fields, beside what ``schema`` says there.
     """
-    units = frame.attrs.get(UNITS, {})
+    said = {UNIT: frame.attrs.get(UNITS, {}), DESCRIPTION: frame.attrs.get(DESCRIPTIONS, {})}
     table = pa.Table.from_pandas(_plain(frame) if schema is None else frame, schema=schema, preserve_index=False)
-    fields = [_with_unit(field, units.get(field.name)) for field in table.schema]
+    fields = [_saying(field, {key: names.get(field.name) for key, names in said.items()}) for field in table.schema]
     table = pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
     body = io.BytesIO()
     pq.write_table(
@@ -67,8 +70,8 @@ def parquet_bytes(frame: pd.DataFrame, *, schema: pa.Schema | None = None) -> by
     return body.getvalue()
 
 
-def _with_unit(field: pa.Field, unit: str | None) -> pa.Field:
-    said = {**(field.metadata or {}), **({UNIT: unit} if unit is not None else {})}
+def _saying(field: pa.Field, texts: Mapping[str, str | None]) -> pa.Field:
+    said = {**(field.metadata or {}), **{key: text for key, text in texts.items() if text is not None}}
     return field.with_metadata(said or None)
 
 

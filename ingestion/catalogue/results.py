@@ -35,8 +35,8 @@ _REGION_COLUMNS = tuple(
     column.name for column in segmentation.columns if column.name not in {"source_id", "RowNumber", "Other"}
 )
 _NOT_FEATURES = frozenset({
-    "source_id", "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest", "SettingsDigest", "Tool", "ToolVersion",
-    "Modality", "Manufacturer", "Unit", *_REGION_COLUMNS,
+    "source_id", "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest", "Settings", "SettingsDigest", "Tool",
+    "ToolVersion", "Modality", "Manufacturer", "Unit", *_REGION_COLUMNS,
 })  # fmt: skip
 """Columns that say what was measured and how, not what was found; the stored tables keep all of them."""
 RESPONSE_MAP = "ResponseMap"

@@ -8,19 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
-from ingestion.features.feature_units import feature_unit, unit_text
+from ingestion.features.feature_units import feature_description, feature_unit, unit_text
 from ingestion.features.ibsi import SettingsError, feature_table
 from ingestion.features.ibsi.filters.settings import BOUNDARY_CODES, Boundary, filter_table
 from ingestion.features.intensity import INTENSITY_FEATURES
 from ingestion.features.local import InputError, LocalFeatures, measure_files
 from ingestion.features.local_long import long_rows
+from ingestion.features.measures import measure_rows
+from ingestion.features.provenance import COLUMNS
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tasks import REFUSALS
 
 SUFFIXES = (".csv", ".parquet", ".json")
 FILTER = "filter"
 """In the place of a family."""
-PROVENANCE = frozenset({"Region", "Unit", "ImageDigest", "Settings", "SettingsDigest", "Tool", "ToolVersion"})
+MANUAL = "IBSI reference manual (arXiv:1612.07003v11)"
+FILTER_MANUAL = "IBSI-2 reference manual (arXiv:2006.05470v9)"
+PROVENANCE = frozenset({"Region", "Unit", "ImageDigest", *COLUMNS})
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +49,10 @@ def register(app: typer.Typer) -> None:
         ] = None,
         listing: Annotated[
             bool,
-            typer.Option("--list", help="List every feature with code, unit and section, and the filters; no input."),
+            typer.Option(
+                "--list",
+                help="List every feature and measure with code, unit and definition, and the filters; no input.",
+            ),
         ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
@@ -57,7 +64,7 @@ def register(app: typer.Typer) -> None:
             if out is not None and out.suffix not in SUFFIXES:
                 raise InputError(f"{out}: give a name that ends in {', '.join(SUFFIXES)}")
             if listing:
-                _output([*feature_table(), *filter_rows()], out, as_json, _show_list)
+                _output(listed_rows(), out, as_json, _show_list)
                 return
             if image is None:
                 raise InputError("give an IMAGE, and a MASK for its regions; or --list")
@@ -104,14 +111,22 @@ def _settings(paths: list[Path]) -> list[FeatureSettings]:
     return list(found.values()) or [FeatureSettings()]
 
 
-def filter_rows() -> list[dict[str, str]]:
-    """The filters as rows of the list of features."""
-    empty = dict.fromkeys(feature_table()[0], "")
-    return [
-        empty | {"Family": FILTER, "Code": row["Code"], "Name": row["Filter"], "Column": row["Code"],
-                 "Parameters": row["Parameters"]}
+def listed_rows() -> list[dict[str, str]]:
+    """IBSI's features, the measures that are not IBSI's, and the filters: each with all columns of the list."""
+    whole = {feature.column for feature in INTENSITY_FEATURES}
+    features = [
+        {**row, "Of": "all, regions" if row["Column"] in whole else "regions",
+         "Reference": f"{MANUAL}, {row['Section']}"}
+        for row in feature_table()
+    ]  # fmt: skip
+    filters = [
+        {"Family": FILTER, "Code": row["Code"], "Name": row["Filter"], "Column": row["Code"], "Of": "regions",
+         "Parameters": row["Parameters"], "Reference": FILTER_MANUAL}
         for row in filter_table()
     ]  # fmt: skip
+    rows = [*features, *measure_rows(), *filters]
+    empty = dict.fromkeys((name for row in rows for name in row), "")
+    return [empty | row for row in rows]
 
 
 def _output(rows: list[Any], out: Path | None, as_json: bool, show: Any) -> None:
@@ -126,11 +141,16 @@ def _output(rows: list[Any], out: Path | None, as_json: bool, show: Any) -> None
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     import pandas as pd
 
+    from ingestion.catalogue.frames import parquet_bytes
+
     table = pd.DataFrame(rows)
     if path.suffix == ".csv":
         table.to_csv(path, index=False)
     elif path.suffix == ".parquet":
-        table.to_parquet(path, index=False)
+        described = {str(name): feature_description(str(name)) for name in table.columns}
+        table.attrs["descriptions"] = {name: text for name, text in described.items() if text is not None}
+        table.attrs["units"] = {name: feature_unit(name) for name in table.attrs["descriptions"]}
+        path.write_bytes(parquet_bytes(table))
     else:
         table.to_json(path, orient="records", indent=2)
 
@@ -150,15 +170,24 @@ def _write_report(path: Path, found: LocalFeatures) -> None:
 
 def _show_list(rows: list[dict[str, str]]) -> None:
     names = ("Code", "Name", "AggregationCode", "Unit", "Family", "Section")
-    features = [row for row in rows if row["Family"] != FILTER]
+    features = [row for row in rows if row["Section"]]
     title = f"{len(features)} features of the IBSI reference manual; u: unit of the image"
     listed = [[row[name] for name in names] for row in features]
     print_whole(make_table(title, [(name, False) for name in names], listed))
+    shown = ("Column", "Code", "Name", "Unit", "Of", "Definition", "Reference")
+    own = [row for row in rows if row["Definition"]]
+    listed = [[_code(row) if name == "Code" else row[name] for name in shown] for row in own]
+    title = f"{len(own)} measures that are not IBSI's; Code: DICOM's, where there is one"
+    print_whole(make_table(title, [(name, False) for name in shown], listed))
     filters = [[row["Code"], row["Name"], row["Parameters"]] for row in rows if row["Family"] == FILTER]
     columns = [("Code", False), ("filter", False), ("parameters", False)]
     print_whole(make_table("filters of IBSI-2; *: must be given", columns, filters))
     conditions = (f"{one.value} {BOUNDARY_CODES.get(one, '')}".strip() for one in Boundary)
     console.print(f"dimension: 2D, 3D; boundary: {', '.join(conditions)}")
+
+
+def _code(row: dict[str, str]) -> str:
+    return "" if row["Code"] == row["Column"] else row["Code"]
 
 
 def _show(found: LocalFeatures, rows: list[dict[str, Any]]) -> None:
@@ -179,12 +208,12 @@ def _show_region(row: dict[str, Any]) -> None:
     lines: list[tuple[str, str, str, str]] = []
     for column, value in row.items():
         code, name, aggregation = named.get(column, ("", column, ""))
+        unit = unit_text(feature_unit(column), row["Unit"])
+        shown_unit = "" if unit == "1" else unit
         if code:
-            unit = unit_text(feature_unit(column), row["Unit"])
-            shown = f"{name}, {aggregation}" if aggregation else name
-            lines.append((code, shown, _number(value), "" if unit == "1" else unit))
+            lines.append((code, f"{name}, {aggregation}" if aggregation else name, _number(value), shown_unit))
         elif column not in PROVENANCE and value is not None:
-            lines.append(("", column, _number(value), ""))
+            lines.append(("", column, _number(value), shown_unit))
     columns = [("IBSI", False), ("measure", False), ("value", True), ("unit", False)]
     print_whole(make_table(str(row["Region"]), columns, lines))
 

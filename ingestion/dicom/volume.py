@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from ingestion.dicom.frames import Frame, frame_count, frames_of
 from ingestion.dicom.geometry import STEP_TOLERANCE_MM, GeometryKind, SeriesGeometry, geometry_of
 from ingestion.dicom.guard import PARSER_ERRORS
+from ingestion.dicom.memory import float32_array
 from ingestion.dicom.stacks import split_by_attributes, stacked_positions
 from ingestion.dicom.values import VolumeRefusal, VolumeRefusedError, stored_frames
 
@@ -140,7 +141,7 @@ def _fill(datasets: Sequence[Dataset], ordered: Sequence[Frame]) -> tuple[NDArra
     """Decode each instance once and put its frames in their places."""
     wanted = {(frame.instance, frame.index): (k, frame) for k, frame in enumerate(ordered)}
     shape = (len(ordered), int(datasets[0].Rows), int(datasets[0].Columns))
-    array, padding = np.empty(shape, dtype=np.float32), np.zeros(shape, dtype=np.bool_)
+    array, padding = float32_array(shape), np.zeros(shape, dtype=np.bool_)
     filled = 0
     for number in sorted({frame.instance for frame in ordered}):
         described, decoded = frame_count(datasets[number]), 0

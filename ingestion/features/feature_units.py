@@ -1,34 +1,48 @@
-"""The unit of each column of the feature tables."""
+"""The unit and the description of each column of the feature tables."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from ingestion.features.ibsi.catalogue import feature_table
-from ingestion.features.intensity import INTENSITY_FEATURES, UnitPower
+from ingestion.features.measures import measure_of
 
-MEASURE_UNITS = {
-    "BodyVolumeMl": "ml", "NoiseLevelHU": "HU", "CTDIvolMGy": "mGy", "OrganDoseMGy": "mGy", "EntranceDoseMGy": "mGy",
-    "DoseAreaProductGyCm2": "Gy·cm²", "CompressionForceN": "N", "CompressedThicknessMm": "mm",
-    "InjectedDoseMBq": "MBq", "ReportCTDIvolMGy": "mGy", "ReportDlpMGyCm": "mGy·cm",
-    "ReportDoseAreaProductGyCm2": "Gy·cm²", "ReportGlandularDoseMGy": "mGy", "VolumeMm3": "mm³", "CoverageMm": "mm",
-    "RowSpacing": "mm", "ColumnSpacing": "mm", "SliceSpacing": "mm",
-}  # fmt: skip
-"""Units of measures that are not IBSI's; those that are not here have none."""
+IDENTITIES = {"SegmentNumber": "Number of the segment or region of interest"}
+"""Numbers that are no measures."""
 
 
 @cache
 def feature_unit(column: str) -> str:
     """The unit of a column: ``u`` stands for the unit of the image's intensities, ``1`` for none."""
-    if column in MEASURE_UNITS:
-        return MEASURE_UNITS[column]
     known = ibsi_features().get(column)
     if known is not None:
         return known["Unit"]
-    powers = {UnitPower.SAME: "u", UnitPower.SQUARED: "u²", UnitPower.NONE: "1"}
-    return {feature.column: powers[feature.unit] for feature in INTENSITY_FEATURES}.get(
-        column, "u" if column == "StandardDeviation" or column.startswith("Percentile") else "1"
-    )
+    measure = measure_of(column)
+    return "1" if measure is None else measure.unit
+
+
+@cache
+def feature_name(column: str) -> str | None:
+    """IBSI's full name of a feature, or that of a measure; None of a column that is neither."""
+    known = ibsi_features().get(column)
+    if known is not None:
+        return known["Name"]
+    measure = measure_of(column)
+    return None if measure is None else measure.name
+
+
+@cache
+def feature_description(column: str) -> str | None:
+    """Name, code and where the definition stands; None of a column that has none."""
+    known = ibsi_features().get(column)
+    if known is not None:
+        names = ", ".join(name for name in (known["Name"], known["Aggregation"]) if name)
+        codes = ", ".join(code for code in (known["Code"], known["AggregationCode"]) if code)
+        return f"{names} (IBSI {codes}, reference manual {known['Section']})"
+    measure = measure_of(column)
+    if measure is None:
+        return IDENTITIES.get(column)
+    return f"{measure.name}: {measure.definition} ({measure.source})"
 
 
 def unit_text(unit: str, image_unit: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,9 +20,9 @@ from ingestion.dicom.other_grid import OwnGrid
 from ingestion.dicom.region import RegionFlag, RegionRefusal, RegionRefusedError, Segment
 from ingestion.dicom.segmentation import CLASSES
 from ingestion.dicom.volume import Volume, read_volume
-from ingestion.features import TOOL, TOOL_VERSION
 from ingestion.features.intensity import intensity_statistics
 from ingestion.features.nifti import NiftiError, is_nifti, read_nifti
+from ingestion.features.provenance import files_digest, provenance
 from ingestion.features.refusal import FeatureRefusal, FeatureRefusedError
 from ingestion.features.regions import (
     Region,
@@ -66,18 +65,12 @@ class LocalFeatures:
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per region, or one for the whole image, each with what it was computed from and by."""
-        provenance = {
-            "ImageDigest": self.image_digest,
-            "Settings": json.dumps(self.settings.record(), sort_keys=True),
-            "SettingsDigest": self.settings.digest,
-            "Tool": TOOL,
-            "ToolVersion": TOOL_VERSION,
-        }
+        origin = {"ImageDigest": self.image_digest, **provenance(self.settings)}
         named: dict[str, Any] = {"Unit": self.unit.name, "SuvRefusal": self.unit.suv_refusal}
         if self.whole is not None:
             share = {"Pixels": self.whole.pixels, "PaddingShare": self.whole.padding_share}
             measures = {**self.whole.values, "QualityReason": self.whole.quality_reason, **self.whole.exposure}
-            return [{"Region": "whole image", **named, **share, **measures, **provenance}]
+            return [{"Region": "whole image", **named, **share, **measures, **origin}]
         rows = []
         named["ResponseMap"] = self.settings.ibsi.response_map
         for region in self.regions:
@@ -91,7 +84,7 @@ class LocalFeatures:
                     "Detail": region.detail,
                     **record,
                     "Undefined": ",".join(f"{name}:{reason}" for name, reason in sorted(undefined.items())) or None,
-                    **provenance,
+                    **origin,
                 }
             )
         return rows
@@ -170,12 +163,11 @@ def _series(path: Path) -> list[Dataset]:
 
 
 def _files_digest(datasets: Iterable[Dataset]) -> str:
-    """24 hex digits of the files of a series, whatever their names and order."""
     digests = []
     for dataset in datasets:
         with Path(dataset.filename).open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").digest())
-    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()[:24]
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return files_digest(digests)
 
 
 def _dicom_regions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 from ingestion.features.distributions import outliers
 from ingestion.features.dose_report import COLUMNS as DOSE_REPORT
 from ingestion.features.exposure import COLUMNS as EXPOSURE
-from ingestion.features.feature_units import feature_unit, ibsi_features, unit_text
+from ingestion.features.feature_units import feature_name, feature_unit, ibsi_features, unit_text
 from ingestion.features.intensity import INTENSITY_FEATURES
+from ingestion.features.provenance import settings_text
 from ingestion.features.series_measures import QUALITY
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tables import ibsi_columns
@@ -24,12 +24,14 @@ from ingestion.features.texts import Texts
 
 TEXTS = (
     "source_id", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Level", "RegionSeriesInstanceUID",
-    "RegionSOPInstanceUID", "SegmentLabel", "Modality", "Manufacturer", "Feature", "Code", "Family", "Aggregation",
-    "ResponseMap", "Unit", "Refusal", "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest", "Settings",
-    "SettingsDigest", "Tool", "ToolVersion",
+    "RegionSOPInstanceUID", "SegmentLabel", "Modality", "Manufacturer", "Feature", "Name", "Code", "Family",
+    "Aggregation", "ResponseMap", "Unit", "Refusal", "ImageVersion", "ImageDigest", "MaskVersion", "MaskDigest",
+    "Settings", "SettingsDigest", "Tool", "ToolVersion",
 )  # fmt: skip
-COLUMNS = (*TEXTS[:7], "SegmentNumber", *TEXTS[7:15], "Value", "Outlier", *TEXTS[15:])
-"""``SeriesInstanceUID``: of the image. ``Code``, ``Family``, ``Aggregation``: IBSI's permanent ids.
+COLUMNS = (*TEXTS[:7], "SegmentNumber", *TEXTS[7:16], "Value", "Outlier", *TEXTS[16:])
+"""``SeriesInstanceUID``: of the image. ``Name``: IBSI's full name, or that of the measure.
+
+``Code``, ``Family``, ``Aggregation``: IBSI's permanent ids.
 
 ``ResponseMap``: the filter whose response was measured, with its parameters; empty for the image itself.
 
@@ -54,7 +56,7 @@ def long_table(
     further = ("StandardDeviation", *(f"Percentile{percent}" for percent in settings.percentiles))
     statistics = (*(feature.column for feature in INTENSITY_FEATURES), *further)
     whole = (*GEOMETRY, *statistics, *QUALITY, *EXPOSURE, *DOSE_REPORT)
-    said = json.dumps(settings.record(), sort_keys=True)
+    said = settings_text(settings)
     parts = [
         _part(series, "series", whole, said, undefined=()),
         _part(regions, "region", ibsi_columns(settings), said, undefined=undefined),
@@ -116,6 +118,7 @@ def _part(
         "RegionSeriesInstanceUID": of_wide("SeriesInstanceUID" if region else ""),
         "RegionSOPInstanceUID": of_wide("SOPInstanceUID" if region else ""),
         "Feature": of_feature("Column"),
+        "Name": Texts.of(feature_name(name) for name in columns).taken(number),
         "Code": Texts.of(item.get("Code") or _series_code(item["Column"]) for item in features).taken(number),
         "Family": of_feature("FamilyCode"),
         "Aggregation": of_feature("AggregationCode"),

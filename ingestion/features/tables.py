@@ -9,17 +9,17 @@ import pandas as pd
 
 from ingestion.accounting.manifest import Manifest
 from ingestion.dicom.geometry import SeriesGeometry, geometry_of
-from ingestion.features import TOOL, TOOL_VERSION
 from ingestion.features.dose_report import COLUMNS as DOSE_REPORT
 from ingestion.features.exposure import COLUMNS as EXPOSURE
-from ingestion.features.feature_units import feature_unit
+from ingestion.features.feature_units import feature_description, feature_unit
 from ingestion.features.ibsi.catalogue import Family, column, features_of
 from ingestion.features.intensity import INTENSITY_FEATURES
+from ingestion.features.provenance import COLUMNS as PROVENANCE
+from ingestion.features.provenance import files_digest, provenance
 from ingestion.features.series_measures import QUALITY
 from ingestion.features.settings import FeatureSettings
 
 STATISTICS: tuple[str, ...] = tuple(feature.column for feature in INTENSITY_FEATURES)
-PROVENANCE: tuple[str, ...] = ("SettingsDigest", "Tool", "ToolVersion")
 IDENTIFIERS: tuple[str, ...] = ("source_id", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
 OUTCOME: tuple[str, ...] = ("Status", "Reason", "Detail")
 GEOMETRY: dict[str, str] = {
@@ -71,11 +71,11 @@ def ibsi_columns(settings: FeatureSettings) -> tuple[str, ...]:
 
 
 def series_columns(settings: FeatureSettings) -> tuple[str, ...]:
-    """Columns of the series table, in order."""
+    """Columns of the series table, in order. ``ImageDigest``: of the stored files, whatever their order."""
     return (
-        *IDENTIFIERS, "ImageVersion", "Modality", "Manufacturer", *OUTCOME, *GEOMETRY, "GeometryProblems", "Unit",
-        "SuvRefusal", "Pixels", "PaddingShare", *STATISTICS, *_further(settings), *QUALITY, "QualityReason", *EXPOSURE,
-        *DOSE_REPORT, *PROVENANCE,
+        *IDENTIFIERS, "ImageVersion", "ImageDigest", "Modality", "Manufacturer", *OUTCOME, *GEOMETRY,
+        "GeometryProblems", "Unit", "SuvRefusal", "Pixels", "PaddingShare", *STATISTICS, *_further(settings), *QUALITY,
+        "QualityReason", *EXPOSURE, *DOSE_REPORT, *PROVENANCE,
     )  # fmt: skip
 
 
@@ -107,6 +107,7 @@ def series_row(
     return {
         **_identifiers(manifest),
         "ImageVersion": manifest.version,
+        "ImageDigest": files_digest(instance.sha256 for instance in manifest.instances),
         "Modality": modality,
         "Manufacturer": manifest.header.get("Manufacturer"),
         **_outcome(body),
@@ -119,7 +120,7 @@ def series_row(
         "QualityReason": body.get("quality_reason"),
         **body.get("exposure", {}),
         **(dose or {}),
-        **_provenance(settings),
+        **provenance(settings),
     }
 
 
@@ -142,7 +143,7 @@ def region_rows(
         **_identifiers(manifest),
         "MaskVersion": manifest.version,
         "ResponseMap": settings.ibsi.response_map,
-        **_provenance(settings),
+        **provenance(settings),
     }
     if body["reason"] is not None:
         yield {**common, **_outcome(body)}
@@ -206,6 +207,8 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str], *, numbers: S
     kinds["IrregularSteps"] = "boolean"
     frame = pd.DataFrame({name: pd.Series(data[name], dtype=kinds[name]) for name in columns})
     frame.attrs["units"] = {name: feature_unit(name) for name in columns if name in numeric or name in COUNTS}
+    described = {name: feature_description(name) for name in columns}
+    frame.attrs["descriptions"] = {name: text for name, text in described.items() if text is not None}
     return frame
 
 
@@ -220,10 +223,6 @@ def _outcome(body: dict[str, Any]) -> dict[str, Any]:
         "Reason": None if reason is None else str(reason),
         "Detail": body.get("detail"),
     }
-
-
-def _provenance(settings: FeatureSettings) -> dict[str, str]:
-    return {"SettingsDigest": settings.digest, "Tool": TOOL, "ToolVersion": TOOL_VERSION}
 
 
 def _code(prefix: str, code: dict[str, Any] | None) -> dict[str, Any]:

@@ -156,6 +156,22 @@ def test_what_is_not_on_the_grid_is_refused(change: Callable[[Dataset], object],
     assert refused.value.reason is reason
 
 
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
+def test_segments_that_overlap_come_out_whole(kind: str) -> None:
+    slices = make_slices(STORED)
+    masks = np.zeros((6, 7, 9, 3), dtype=np.uint8)
+    masks[1:5, 1:6, 1:7, 0] = 1
+    masks[2:6, 3:7, 4:9, 1] = 1  # overlaps the first
+    masks[2:4, 2:4, 2:4, 2] = 1  # within the first
+    assert (masks.sum(axis=-1) == 2).sum() == 3 * 3 * 3 + 8
+    seg = _seg(slices, masks.astype(float) if kind == "FRACTIONAL" else masks, kind=kind)
+    segments = read_segments(seg, read_volume(slices))
+    assert [segment.number for segment in segments] == [1, 2, 3]
+    for segment in segments:
+        assert np.array_equal(segment.mask, masks[..., segment.number - 1] > 0)
+        assert (segment.refusal, segment.flags) == (None, ())
+
+
 def test_label_map_round_trip() -> None:
     slices = make_slices(STORED)
     labels = np.random.default_rng(3).integers(0, 4, size=STORED.shape).astype(np.uint8)

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from ingestion.catalogue.collection import digest_of
+from ingestion.catalogue.frames import parquet_bytes
 from ingestion.fanout import Crashed, Done
+from ingestion.features import TOOL, TOOL_VERSION
 from ingestion.features.run import SourceFeatures, compute_source_features
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tables import region_columns, series_columns
@@ -65,6 +71,51 @@ def test_series_and_regions_of_a_source(made: Any, make_ct: Any, make_seg: Any, 
     assert first["Mean_Q4LE"] == pytest.approx(inside.mean())
     assert first["Energy_N8CA"] == pytest.approx((inside**2).sum())
     assert (second["Voxels"], second["Mean_Q4LE"], second["Variance_ECT3"]) == (1, values[0, 0, 0], 0)
+
+
+def test_wide_rows_say_what_they_were_computed_from_and_by(made: Any, make_ct: Any, make_seg: Any) -> None:
+    slices = make_ct(STORED)
+    image = made.add(slices)
+    made.add([make_seg(slices, _masks(*BOXES))])
+    broken = made.add(make_ct(STORED)[::2])  # without its middle slice; its regions are refused
+    made.add([make_seg(make_ct(STORED), _masks(*BOXES))])  # the image is not stored
+    found = _run(made)
+    settings = FeatureSettings()
+    for row in [*found.series.to_dict("records"), *found.regions.to_dict("records")]:
+        assert json.loads(row["Settings"]) == settings.record()
+        assert row["SettingsDigest"] == json.loads(row["Settings"])["settings_digest"] == settings.digest
+        assert (row["Tool"], row["ToolVersion"]) == (TOOL, TOOL_VERSION)
+    of_series = found.series.set_index("SeriesInstanceUID")
+    for manifest in (image, broken):
+        row = of_series.loc[manifest.SeriesInstanceUID]
+        assert row["ImageVersion"] == manifest.version
+        # The same digits as in the catalogue, where the whole digest stands.
+        assert digest_of(item.sha256 for item in manifest.instances).startswith(row["ImageDigest"])
+        assert len(row["ImageDigest"]) == 24
+    assert of_series["ImageDigest"].nunique() == 2
+    measured = found.regions[found.regions["Status"] == "measured"]
+    assert measured["Unit"].tolist() == ["HU", "HU"]
+    assert measured["ImageDigest"].str.len().tolist() == measured["MaskDigest"].str.len().tolist() == [24, 24]
+    assert measured["MaskDigest"].nunique() == 2
+    of_long = found.long[found.long["Level"] == "series"]
+    assert set(of_long["ImageDigest"]) == set(of_series["ImageDigest"])
+
+
+def test_every_number_of_the_tables_has_a_unit_and_a_name(made: Any, make_ct: Any) -> None:
+    made.add(make_ct(STORED))
+    found = _run(made)
+    for table in (found.series, found.regions):
+        body = parquet_bytes(table)
+        for field in pq.read_schema(io.BytesIO(body)):
+            if not (pa.types.is_floating(field.type) or pa.types.is_integer(field.type)):
+                continue
+            said = {key.decode(): value.decode() for key, value in field.metadata.items()}
+            assert said["unit"], field.name
+            assert said["description"], field.name
+    described = found.regions.attrs["descriptions"]
+    assert described["Mean_Q4LE"] == "Mean intensity (IBSI Q4LE, reference manual 3.3.1)"
+    assert described["JointMaximum_GYBY_IAZD"] == "Joint maximum, 3D, merged (IBSI GYBY, IAZD, reference manual 3.6.1)"
+    assert found.series.attrs["descriptions"]["CjvOtsu"].startswith("Coefficient of joint variation")
 
 
 def test_second_run_measures_nothing_and_says_the_same(made: Any, make_ct: Any, make_seg: Any) -> None:

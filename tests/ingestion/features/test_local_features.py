@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import typer
 from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
 from typer.testing import CliRunner
 
+from ingestion.catalogue.collection import digest_of
 from ingestion.commands.features import register
+from ingestion.features import docs
+from ingestion.features.dose_report import QUANTITIES
+from ingestion.features.exposure import INJECTED, KEYWORDS
 from ingestion.features.intensity import INTENSITY_FEATURES
+from ingestion.features.measures import measure_of, measures
+from ingestion.features.settings import FeatureSettings
+from ingestion.features.tables import regions_table, series_table
 
 STORED = (np.arange(4 * 5 * 6, dtype=np.int16) * 3).reshape(4, 5, 6)
 MASKS = np.zeros((4, 5, 6, 1), dtype=bool)
@@ -144,9 +154,57 @@ def test_list_of_features(cie: Any) -> None:
     (gabor,) = (row for row in rows if row["Code"] == "Q88H")
     assert (gabor["Family"], gabor["Name"]) == ("filter", "gabor")
     assert "wavelength_mm*" in gabor["Parameters"]
-    assert "25BO" in cie("--list").output
-    assert "Q4LE" in cie("--list").output
+    shown = cie("--list").output
+    for text in ("25BO", "Q4LE", "Mean intensity", "CjvOtsu", "Coefficient of joint variation", "(0018,9345)"):
+        assert text in shown
     assert cie().exit_code == 2
+
+
+def test_list_has_every_number_of_the_tables_with_its_definition(cie: Any, tmp_path: Path) -> None:
+    rows = {row["Column"]: row for row in json.loads(cie("--list", "--json").stdout)}
+    for table in (series_table([], FeatureSettings()), regions_table([], FeatureSettings())):
+        missing = set(table.attrs["units"]) - rows.keys()
+        assert missing == ({"SegmentNumber"} & set(table.columns))
+    for row in rows.values():
+        assert row["Code"] and row["Name"] and row["Reference"] and row["Of"], row
+        assert row["Unit"] or row["Family"] == "filter", row
+    measured = {column: row for column, row in rows.items() if row["Definition"]}
+    assert measured.keys() == {measure.column for measure in measures()}
+    assert (measured["NoiseLevelHU"]["Unit"], measured["NoiseLevelHU"]["Of"]) == ("HU", "CT in HU")
+    assert "Dietrich" in measured["SnrDietrichBrightOtsu"]["Reference"]
+    for column, (keyword, _) in {**KEYWORDS, INJECTED: ("RadionuclideTotalDose", 1)}.items():
+        assert measured[column]["Code"] == "({:04X},{:04X})".format(*divmod(tag_for_keyword(keyword), 2**16))
+    for code, (column, _) in QUANTITIES.items():
+        assert measured[column]["Code"] == f"DCM {code}"
+    out = tmp_path / "list.csv"
+    assert cie("--list", "--out", out).exit_code == 0
+    assert pd.read_csv(out)["Column"].tolist() == list(rows)
+
+
+def test_table_of_measures_in_the_docs_is_the_one_in_code() -> None:
+    document = docs.DOCUMENT.read_text(encoding="utf-8")
+    assert docs.renewed(document) == document, "run python -m ingestion.features.docs"
+
+
+def test_percentiles_that_settings_ask_for_are_named_too() -> None:
+    fifth = measure_of("Percentile5")
+    assert fifth is not None
+    assert (fifth.name, fifth.unit) == ("percentile 5 of intensities", "u")
+    assert "5 % of the pixels" in fifth.definition
+    assert measure_of("Percentile") is None
+
+
+def test_parquet_says_name_and_unit_of_its_columns(cie: Any, series: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "features.parquet"
+    assert cie(*series, "--out", out).exit_code == 0
+    field = pq.read_schema(out).field("Mean_Q4LE")
+    assert field.metadata == {b"unit": b"u", b"description": b"Mean intensity (IBSI Q4LE, reference manual 3.3.1)"}
+
+
+def test_digest_of_a_whole_series_is_that_of_the_catalogue(cie: Any, series: tuple[Path, Path]) -> None:
+    (row,) = json.loads(cie(series[0], "--json").stdout)
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in series[0].glob("*.dcm")]
+    assert digest_of(digests).startswith(row["ImageDigest"])
 
 
 def test_long_rows(cie: Any, series: tuple[Path, Path]) -> None:
@@ -154,6 +212,7 @@ def test_long_rows(cie: Any, series: tuple[Path, Path]) -> None:
     mean = next(row for row in rows if row["Code"] == "Q4LE")
     assert (mean["Region"], mean["Unit"], mean["Family"]) == ("1 lesion 1", "HU", "UHIW")
     assert mean["Value"] == pytest.approx(INSIDE.mean())
+    assert mean["Name"] == "Mean intensity"
     assert len(mean["ImageDigest"]) == len(mean["MaskDigest"]) == 24
     whole = json.loads(cie(series[0], "--long", "--json").stdout)
     assert {row["Region"] for row in whole} == {"whole image"}
