@@ -96,8 +96,8 @@ SHOWN = imaging_rule(
     "mg_view_shown",
     Dimension.CONSISTENCY,
     title="The mammogram shows the view that the header says",
-    meaning="An oblique view has the pectoral muscle, with a straight edge, in the upper corner at the chest wall; in a "
-    "cranio-caudal one there is air or breast. What shows neither clearly is not judged.",
+    meaning="An oblique view has the pectoral muscle, with a straight edge, in the upper corner at the chest wall; in "
+    "a cranio-caudal one there is air or breast. What shows neither clearly is not judged.",
     fault="a picture of the other view",
     remedy="Look at the image; have View Position compared with the archive.",
     warns=False,  # measured on made breasts and on one real oblique view: too little for a warning
@@ -228,7 +228,11 @@ def _views(header: Dataset) -> tuple[str, str | None, bool]:
     """View Position, the view by its code, and whether a modifier says that it is no plain one (a detail, a roll)."""
     codes = header.get("ViewCodeSequence")
     coded = VIEWS.get(str(codes[0].get("CodeValue") or "")) if codes else None
-    return str(header.get("ViewPosition") or "").strip(), coded, bool(codes and codes[0].get("ViewModifierCodeSequence"))
+    return (
+        str(header.get("ViewPosition") or "").strip(),
+        coded,
+        bool(codes and codes[0].get("ViewModifierCodeSequence")),
+    )
 
 
 def neighbours_alike(stored: NDArray[np.generic]) -> float:

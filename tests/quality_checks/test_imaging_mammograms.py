@@ -74,7 +74,7 @@ def test_the_view_is_read_from_the_picture() -> None:
     for view in ("CC", "MLO"):
         assert counts[view, "false alarms"] == 0, view
         # a breast that shows neither a muscle nor an empty corner is not judged; what is judged is judged right
-        assert counts[view, "found"] == counts[view, "judged"] >= 12, (view, counts)
+        assert counts[view, "found"] == counts[view, "judged"] >= 8, (view, counts)
 
 
 def test_a_detail_and_a_breast_with_implant_are_not_judged() -> None:

@@ -391,7 +391,8 @@ DEFECTS: tuple[Defect, ...] = (
 
 
 def _breast(view: str) -> views.ViewOfBreast:
-    return next(one for one in views.made(1) if (one.view, one.density, one.size) == (view, "scattered", "medium"))
+    """A small one, whose view is plain: a large breast reaches the corner where the muscle would be."""
+    return next(one for one in views.made(1) if (one.view, one.density, one.size) == (view, "scattered", "small"))
 
 
 def _other_view(view: str, said: str) -> Stored:

@@ -60,9 +60,10 @@ def dataset_of(breast: ViewOfBreast, *, said: str | None = None) -> Dataset:
     dataset.ViewPosition = said or breast.view
     code = {"CC": ("399162004", "cranio-caudal"), "MLO": ("399368009", "medio-lateral oblique")}[dataset.ViewPosition]
     dataset.ViewCodeSequence[0].CodeValue, dataset.ViewCodeSequence[0].CodeMeaning = code
+    dataset = good.pixels(dataset, breast.pixels)
     if breast.inverted:
         dataset.PhotometricInterpretation, dataset.PresentationLUTShape = "MONOCHROME1", "INVERSE"
-    return good.pixels(dataset, breast.pixels)
+    return dataset
 
 
 def _left(view: str, density: str, size: str, chance: np.random.Generator) -> NDArray[np.float64]:
