@@ -7,6 +7,7 @@ segmentations and its clinical data are whole. A source has a tier when it meets
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -157,7 +158,7 @@ def _catalogued(verdict: QualityVerdict, tables: Tables, entry: SourceEntry) -> 
             Tier.CATALOGUED,
             f"{label} is stated in {percent(STATED_SHARE)} of the image series",
             share >= STATED_SHARE,
-            _found(share, taken),
+            _found(share, STATED_SHARE, taken),
             f"Have {label} filled in at the export.",
         )
 
@@ -182,7 +183,7 @@ def _searchable(tables: Tables, clinical: ClinicalSummary | None) -> Iterator[Re
             if label in ("body part", "manufacturer")
             else f"Have the {label} filled in or corrected at the export."
         )
-        if share + _share(taken) >= CODED_SHARE:
+        if taken.any() and share + _share(taken) >= CODED_SHARE:
             remedy = f"The policy takes the {label} out; nothing is missing at the export. {ANOTHER_POLICY}"
         elif taken.any():
             remedy = f"{remedy} Where the policy takes it out: {ANOTHER_POLICY[0].lower()}{ANOTHER_POLICY[1:]}"
@@ -191,7 +192,7 @@ def _searchable(tables: Tables, clinical: ClinicalSummary | None) -> Iterator[Re
             Tier.SEARCHABLE,
             f"A usable {label} for {percent(CODED_SHARE)} of the image series",
             share >= CODED_SHARE,
-            _found(share, taken),
+            _found(share, CODED_SHARE, taken),
             remedy,
         )
     yield from _clinical(Tier.SEARCHABLE, tables, clinical, (ClinicalColumn.SEX, ClinicalColumn.AGE_AT_DIAGNOSIS))
@@ -206,7 +207,7 @@ def _processable(tables: Tables, clinical: ClinicalSummary | None) -> Iterator[R
         Tier.PROCESSABLE,
         f"{percent(WHOLE_SHARE)} of the image series are whole",
         whole >= WHOLE_SHARE,
-        percent(whole),
+        _found(whole, WHOLE_SHARE),
         "Work off the quarantine of the partial series.",
     )
     segmented = set(series.loc[series["Modality"] == "SEG", "StudyInstanceUID"]) if len(series) else set()
@@ -283,9 +284,12 @@ def _images(tables: Tables) -> pd.DataFrame:
     return images.assign(**{COLUMN: images["SeriesInstanceUID"].map(taken)})
 
 
-def _found(share: float, taken: pd.Series) -> str:
-    """``taken``: rows whose value the policy took out."""
-    return f"{percent(share)}, {percent(_share(taken))} taken out by the policy" if taken.any() else percent(share)
+def _found(share: float, asked: float, taken: pd.Series | None = None) -> str:
+    """``taken``: rows whose value the policy took out. A share below what is asked never reads as that."""
+    said = percent(share)
+    if share < asked and said == percent(asked):
+        said = f"{math.floor(share * 1000) / 10:.1f} %"
+    return said if taken is None or not taken.any() else f"{said}, {percent(_share(taken))} taken out by the policy"
 
 
 def _share(mask: pd.Series) -> float:

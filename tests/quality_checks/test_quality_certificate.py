@@ -58,6 +58,16 @@ def test_each_uncoded_attribute_is_named(sound, judged, column, value, missing):
     assert [item.id for item in found.missing] == [missing]
 
 
+def test_a_share_just_below_what_is_asked_is_not_shown_as_enough(sound, judged):
+    verdict, tables, _ = judged
+    images = pd.concat([tables.series.assign(SeriesInstanceUID=f"2.25.{number}") for number in range(40)])
+    images = images.reset_index(drop=True).astype("object")
+    images.loc[: int(len(images) * 0.053), "BodyPartCode"] = None
+    found = tier_of(verdict, sound.bundle(tables.patient, tables.study, images), sound.entry(), clinical=WHOLE)
+    coded = next(item for item in found.requirements if item.id == "coded_body_part")
+    assert not coded.met and not coded.found.startswith("95 %")
+
+
 def without(sound, tables, columns, keywords):
     """The tables with ``columns`` empty in every series, and ``keywords`` told as taken out by the policy."""
     series = tables.series.astype("object")
@@ -85,6 +95,7 @@ def test_what_the_policy_took_out_is_no_gap_of_the_holder(sound, judged, columns
     assert [item.id for item in found.missing] == [coded]
     assert asked[coded].found == "0 %, 100 % taken out by the policy"
     assert "nothing is missing at the export" in asked[coded].remedy
+    assert all("policy" not in item.remedy for item in found.requirements if item.id != coded)
     gone = tier_of(verdict, without(sound, tables, columns, []), sound.entry(), clinical=WHOLE)
     assert gone.tier is Tier.NONE
     assert next(item for item in gone.missing if item.id == stated).found == "0 %"
