@@ -84,7 +84,7 @@ FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({"series_mr_field_present", "series_mr_repetition_present", "series_mr_echo_present",
                "series_mr_flip_angle_present", *_IOD}),
     frozenset({"series_mg_view_present", "series_mg_laterality_present", "series_mg_thickness_present",
-               "mg_side_agrees", "mg_view_agrees", *_IOD}),
+               "mg_side_agrees", "mg_view_agrees", "mg_view_shown", *_IOD}),
     frozenset({"series_modality_present", "series_modality_valid", "series_modality_registered", *_IOD}),
     frozenset({"series_manufacturer_present", "series_model_present"}),
     frozenset({"series_acquisition_date_present", "study_date_present", "series_times_stated"}),

@@ -91,7 +91,7 @@ def check(
         with (
             scratch_folder() as scratch,
             Fanout(workers=workers) as fanout,
-            shown(errors, "series checked", first="listing the folder") as progress,
+            shown(errors, "objects checked", first="listing the folder") as progress,
         ):
             found = check_folder(
                 folder,

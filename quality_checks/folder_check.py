@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingestion.accounting.manifest import Manifest, ManifestInstance, manifest_key
@@ -34,6 +34,7 @@ from quality_checks.imaging.examine import examine
 from quality_checks.imaging.task import REFERRING
 from quality_checks.judge import judge
 from quality_checks.model import QualityVerdict
+from quality_checks.object_progress import ObjectProgress, counting
 from quality_checks.report_folder import ReportInput, report_documents
 from quality_checks.tier import TierResult, tier_of
 
@@ -77,16 +78,17 @@ def check_folder(
         SourceGoneError, StoreError: the folder or the scratch folder failed; run again.
     """
     store = FolderStore(scratch, durable=False)
-    outcome = deidentify_folder(
-        source,
-        key=key,
-        policy=policy,
-        target=store,
-        fanout=fanout,
-        progress=progress,
-        process=examine_and_forget,
-        linkage=linkage,
-    )
+    with ObjectProgress(progress, scratch).watched() as counted:
+        outcome = deidentify_folder(
+            source,
+            key=key,
+            policy=policy,
+            target=store,
+            fanout=fanout,
+            progress=counted,
+            process=examine_and_forget,
+            linkage=linkage,
+        )
     state = state_of(key.source_id, outcome.outcomes)
     manifests = {
         item.SeriesInstanceUID: _manifest(store, state.source_id, item.SeriesInstanceUID, item.manifest_version)
@@ -120,12 +122,17 @@ def examine_and_forget(task: SeriesTask) -> SeriesOutcome:
 
     Series that refer to others keep their objects until those are known; they are few and small.
     """
-    outcome = process_series(task)
-    if outcome.manifest_version is None:
-        return outcome
     store = task.research
     if not isinstance(store, FolderStore):
         raise TypeError("objects are only deleted from a scratch folder")
+    with counting(store, task.series_uid) as counted:
+        return _examine_and_forget(replace(task, research=counted), store)
+
+
+def _examine_and_forget(task: SeriesTask, store: FolderStore) -> SeriesOutcome:
+    outcome = process_series(task)
+    if outcome.manifest_version is None:
+        return outcome
     manifest = _manifest(store, task.key.source_id, task.series_uid, outcome.manifest_version)
     if not _refers(manifest):
         found = examine(manifest, _reader(store))

@@ -7,6 +7,7 @@ segmentations and its clinical data are whole. A source has a tier when it meets
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -18,6 +19,7 @@ from ingestion.vocabulary.sex import normalise_sex
 from quality_checks.model import QualityVerdict, Severity
 from quality_checks.suites.series_terms import DERIVED_MODALITIES
 from quality_checks.suites.source import Tables
+from quality_checks.withheld import COLUMN, rows_withheld
 from quality_checks.wording import percent
 
 STATED_SHARE = 0.7
@@ -26,6 +28,8 @@ CODED_SHARE = 0.95
 """Tier 2: a search by a facet that over one in twenty series lack undercounts visibly."""
 WHOLE_SHARE = 0.95
 """Tier 3: series without any image in quarantine."""
+
+ANOTHER_POLICY = "To be searchable by it, have plain terms written into the field, or choose a policy that keeps it."
 
 
 class Tier(IntEnum):
@@ -144,53 +148,66 @@ def _catalogued(verdict: QualityVerdict, tables: Tables, entry: SourceEntry) -> 
         ", ".join(f"{result.rule_id}: {result.failing:,}" for result in repeated) or "none",
         "Withdraw the repeated series; have patients under several ids merged at the source.",
     )
-    images = _images(series)
+    images = _images(tables)
     for column, label in _STATED.items():
-        share = _share(images[column].notna())
+        taken = rows_withheld(images, column)
+        # who states a value has stated it, whatever the policy then does with it
+        share = _share(images[column].notna() | taken)
         yield Requirement(
             f"stated_{label.lower().replace(' ', '_')}",
             Tier.CATALOGUED,
             f"{label} is stated in {percent(STATED_SHARE)} of the image series",
             share >= STATED_SHARE,
-            percent(share),
+            _found(share, STATED_SHARE, taken),
             f"Have {label} filled in at the export.",
         )
 
 
 def _searchable(tables: Tables, clinical: ClinicalSummary | None) -> Iterator[Requirement]:
-    images = _images(tables.series)
+    images = _images(tables)
     coded = {
-        "body part": images["BodyPartCode"].notna(),
-        "manufacturer": images["ManufacturerName"].notna(),
-        "sex": images["PatientSex"].map(lambda value: normalise_sex(value) is not None if _said(value) else False),
-        "age": images["AgeAtStudy"].notna(),
-        "acquisition date": images["AcquisitionDate"].notna(),
+        "body part": ("BodyPartExamined", images["BodyPartCode"].notna()),
+        "manufacturer": ("Manufacturer", images["ManufacturerName"].notna()),
+        "sex": (
+            "PatientSex",
+            images["PatientSex"].map(lambda value: normalise_sex(value) is not None if _said(value) else False),
+        ),
+        "age": ("AgeAtStudy", images["AgeAtStudy"].notna()),
+        "acquisition date": ("AcquisitionDate", images["AcquisitionDate"].notna()),
     }
-    for label, known in coded.items():
-        share = _share(known)
+    for label, (column, known) in coded.items():
+        # nobody finds a series by a value that is not there: it counts as unusable, but as taken out, not as a gap
+        share, taken = _share(known), rows_withheld(images, column) & ~known
+        remedy = (
+            "Work through `cie vocabulary unknown`; have what is missing filled in at the export."
+            if label in ("body part", "manufacturer")
+            else f"Have the {label} filled in or corrected at the export."
+        )
+        if taken.any() and share + _share(taken) >= CODED_SHARE:
+            remedy = f"The policy takes the {label} out; nothing is missing at the export. {ANOTHER_POLICY}"
+        elif taken.any():
+            remedy = f"{remedy} Where the policy takes it out: {ANOTHER_POLICY[0].lower()}{ANOTHER_POLICY[1:]}"
         yield Requirement(
             f"coded_{label.replace(' ', '_')}",
             Tier.SEARCHABLE,
             f"A usable {label} for {percent(CODED_SHARE)} of the image series",
             share >= CODED_SHARE,
-            percent(share),
-            "Work through `cie vocabulary unknown`; have what is missing filled in at the export."
-            if label in ("body part", "manufacturer")
-            else f"Have the {label} filled in or corrected at the export.",
+            _found(share, CODED_SHARE, taken),
+            remedy,
         )
     yield from _clinical(Tier.SEARCHABLE, tables, clinical, (ClinicalColumn.SEX, ClinicalColumn.AGE_AT_DIAGNOSIS))
 
 
 def _processable(tables: Tables, clinical: ClinicalSummary | None) -> Iterator[Requirement]:
     series = tables.series
-    images = _images(series)
+    images = _images(tables)
     whole = _share(images["State"] == "complete")
     yield Requirement(
         "whole_series",
         Tier.PROCESSABLE,
         f"{percent(WHOLE_SHARE)} of the image series are whole",
         whole >= WHOLE_SHARE,
-        percent(whole),
+        _found(whole, WHOLE_SHARE),
         "Work off the quarantine of the partial series.",
     )
     segmented = set(series.loc[series["Modality"] == "SEG", "StudyInstanceUID"]) if len(series) else set()
@@ -254,10 +271,25 @@ _STATED = {
 _READ = sorted({*_STATED, "State", "BodyPartCode", "ManufacturerName", "PatientSex"})
 
 
-def _images(series: pd.DataFrame) -> pd.DataFrame:
+def _images(tables: Tables) -> pd.DataFrame:
+    """The image series, with the attributes that the policy took out of each where that is known."""
+    series = tables.series
     if series.empty:
         return pd.DataFrame(columns=_READ)
-    return series[~series["Modality"].isin(list(DERIVED_MODALITIES))]
+    images = series[~series["Modality"].isin(list(DERIVED_MODALITIES))]
+    details = getattr(tables, "details", None)
+    if details is None or COLUMN not in details:
+        return images
+    taken = details.drop_duplicates("SeriesInstanceUID").set_index("SeriesInstanceUID")[COLUMN]
+    return images.assign(**{COLUMN: images["SeriesInstanceUID"].map(taken)})
+
+
+def _found(share: float, asked: float, taken: pd.Series | None = None) -> str:
+    """``taken``: rows whose value the policy took out. A share below what is asked never reads as that."""
+    said = percent(share)
+    if share < asked and said == percent(asked):
+        said = f"{math.floor(share * 1000) / 10:.1f} %"
+    return said if taken is None or not taken.any() else f"{said}, {percent(_share(taken))} taken out by the policy"
 
 
 def _share(mask: pd.Series) -> float:

@@ -95,7 +95,7 @@ def register(app: typer.Typer) -> None:
         key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
         try:
             with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
-                line = bar.add_task("series", total=None)
+                line = bar.add_task("objects", total=None)
                 outcome = deidentify_folder(
                     source_folder,
                     key=key,

@@ -69,6 +69,7 @@ def deidentify_folder(
     """Bring every object below ``source`` to its end; results are written to ``target`` as the pipeline does.
 
     Args:
+        progress: told how many objects are done, of how many; objects come with their series.
         process: what is done with each series; a function of a module, since workers are processes.
         linkage: secret under which the same person, study or number is known again over series.
 
@@ -92,10 +93,12 @@ def deidentify_folder(
         )
         beside = tuple(taken.items.get(item.object_hash) for item in companions.get(series_uid, ()))
         tasks.append(SeriesTask(series_uid, members, connector, key, policy, target, beside, linkage=linkage))
-    progress(0, len(tasks))
-    for done, outcome in enumerate(fanout.run(process, tasks), start=1):
+    done, total = sum(len(outcome.instances) for outcome in outcomes), len(taken.inventory.objects)
+    progress(done, total)
+    for outcome in fanout.run(process, tasks):
         outcomes.append(crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result)
-        progress(done, len(tasks))
+        done += len(outcome.task.objects)
+        progress(done, total)
     pseudonyms = Pseudonyms(key)
     names = {object_hash: item.name for object_hash, item in taken.items.items()}
     names |= {pseudonyms.object_name(name): name for name in taken.refused_names}

@@ -26,7 +26,7 @@ def make_mammogram(plan: SeriesPlan, base: Dataset, seeds: Seeds) -> Series:
     instances = []
     for number, (side, view) in enumerate(VIEWS, start=1):
         value, meaning = VIEW_CODES[view]
-        picture = _breast(plan, seeds, number, mirrored=side == "R")
+        picture = _breast(plan, seeds, number, oblique=view == "MLO", mirrored=side == "R")
         instances.append(
             derived(
                 base,
@@ -172,17 +172,21 @@ def _axes(rows: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.floa
     return y[:, None], x[None, :]
 
 
-def _breast(plan: SeriesPlan, seeds: Seeds, number: int, *, mirrored: bool) -> NDArray[np.int32]:
+def _breast(plan: SeriesPlan, seeds: Seeds, number: int, *, oblique: bool, mirrored: bool) -> NDArray[np.int32]:
+    """An oblique view has tissue up to the arm pit, and the pectoral muscle there."""
     rows, columns = plan.size * 5 // 4, plan.size
     y, x = _axes(rows, columns)
     noise = seeds.generator("pixels", plan.uid, number).integers(-40, 41, (rows, columns), np.int32)
     outline = ((x + 1) / 1.3) ** 2 + (y / 0.85) ** 2
     gland = ((x + 0.55) / 0.5) ** 2 + (y / 0.5) ** 2
     mass = ((x + 0.4) / 0.1) ** 2 + ((y - 0.1) / 0.08) ** 2
-    picture = np.where(outline <= 1, 1100 + noise, 20)
+    tissue = (outline <= 1) | (oblique & (y < 0) & (x < -0.1))
+    picture = np.where(tissue, 1100 + noise, 20)
     picture = np.where(gland <= 1, 1900 + 2 * noise, picture)
     if number in (1, 3):
         picture = np.where(mass <= 1, 2900 + noise, picture)
+    if oblique:
+        picture = np.where((x + 1) / 0.7 + (y + 1) / 1.3 < 1, 2400 + noise, picture)
     return np.ascontiguousarray(picture[:, ::-1] if mirrored else picture).astype(np.int32)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from ingestion.features.units import SUVBW, SuvRefusal, unit_of
 from quality_checks.examination import CheckOutcome
@@ -13,6 +14,7 @@ from quality_checks.imaging.declare import imaging_rule
 from quality_checks.imaging.digests import shrink
 from quality_checks.imaging.figures import sample
 from quality_checks.imaging.objects import StoredObject
+from quality_checks.imaging.pectoral import view_shown
 from quality_checks.imaging.series import FEWEST_SAMPLED, SAMPLED_PIXELS, FrameSeen, SeriesContext
 from quality_checks.imaging.tally import Tally
 from quality_checks.model import Dimension
@@ -37,6 +39,8 @@ SUV_NEEDS = frozenset({
 SIDE_RATIO = 1.5
 VIEWS = {"R-10242": "CC", "399162004": "CC", "R-10226": "MLO", "399368009": "MLO", "R-10224": "ML", "399260004": "ML"}
 """Codes of mammography views (PS3.16 CID 4014) that have a plain counterpart in View Position."""
+PICTURED = frozenset({"CC", "MLO"})
+"""The views that the picture is held against: others may show the muscle or not."""
 
 HOUNSFIELD = imaging_rule(
     "ct_values_are_hounsfield",
@@ -88,7 +92,17 @@ VIEW = imaging_rule(
     fault="a View Position that its code contradicts",
     remedy="Have the view corrected at the source.",
 )
-RULES = (HOUNSFIELD, SIGNAL, SUV, UPTAKE, SIDE, VIEW)
+SHOWN = imaging_rule(
+    "mg_view_shown",
+    Dimension.CONSISTENCY,
+    title="The mammogram shows the view that the header says",
+    meaning="An oblique view has the pectoral muscle, with a straight edge, in the upper corner at the chest wall; in "
+    "a cranio-caudal one there is air or breast. What shows neither clearly is not judged.",
+    fault="a picture of the other view",
+    remedy="Look at the image; have View Position compared with the archive.",
+    warns=False,  # measured on made breasts and on one real oblique view: too little for a warning
+)
+RULES = (HOUNSFIELD, SIGNAL, SUV, UPTAKE, SIDE, VIEW, SHOWN)
 MR_OTHER = frozenset({"P", "PHASE", "PHASE MAP", "R", "I", "REAL", "IMAGINARY", "DERIVED", "VELOCITY", "P_SE", "P_FFE"})
 """Image types whose pixels may be noise where there is no tissue, or differ by nature."""
 
@@ -123,7 +137,10 @@ class Modality:
             case "PT" if self._factor is not None and frame.rescale is not None:
                 self._highest = max(self._highest, self._factor * (frame.highest * frame.rescale.slope))
             case "MG":
-                self._see_side(frame)
+                wall = chest_wall(frame)
+                if wall is not None:
+                    self._see_side(frame, wall)
+                    self._see_picture(frame, wall)
 
     def outcomes(self) -> Iterable[CheckOutcome]:
         if self._samples:
@@ -169,19 +186,30 @@ class Modality:
         tally.check(unit.suv_refusal is None, str(unit.suv_refusal or "").replace("_", " "), stored.uid)
 
     def _see_view(self, stored: StoredObject) -> None:
-        codes = stored.header.get("ViewCodeSequence")
-        coded = VIEWS.get(str(codes[0].get("CodeValue") or "")) if codes else None
-        said = str(stored.header.get("ViewPosition") or "").strip()
+        said, coded, _ = _views(stored.header)
         if coded is not None and said in VIEWS.values():
             self._tallies[VIEW.id].check(said == coded, f"ViewPosition {said}, code of {coded}", stored.uid)
 
-    def _see_side(self, frame: FrameSeen) -> None:
-        wall = chest_wall(frame)
+    def _see_picture(self, frame: FrameSeen, wall: str) -> None:
+        """Only whole views of breasts without implant: a detail, or an implant's edge, says nothing of the view."""
+        header = frame.owner.header
+        said, coded, modified = _views(header)
+        if said not in PICTURED or coded not in {None, said} or modified:
+            return
+        if "YES" in {header.get("PartialView"), header.get("BreastImplantPresent")}:
+            return
+        direction = [str(part) for part in header.get("PatientOrientation") or ()]
+        shown = view_shown(frame.stored, wall=wall, head_below=len(direction) == 2 and direction[1][:1] == "H")
+        if shown is not None:
+            seen = "a muscle's edge" if shown == "MLO" else "air in the corner of the muscle"
+            self._tallies[SHOWN.id].check(shown == said, f"ViewPosition {said}, the image shows {seen}", frame.where)
+
+    def _see_side(self, frame: FrameSeen, wall: str) -> None:
         header = frame.owner.header
         direction = [str(part) for part in header.get("PatientOrientation") or ()]
         first = direction[0][:1] if len(direction) == 2 else ""
         side = str(header.get("ImageLaterality") or header.get("Laterality") or "")
-        if wall is None or (first not in {"A", "P"} and side not in {"L", "R"}):
+        if first not in {"A", "P"} and side not in {"L", "R"}:
             return
         stated = {"A": "left", "P": "right"}.get(first)
         shown = header.get("PresentationIntentType") == "FOR PRESENTATION"
@@ -194,6 +222,17 @@ class Modality:
             tally.fault(f"the chest wall is {wall}, PatientOrientation says {stated}", frame.where)
         elif usual not in {None, wall}:
             tally.fault(f"the chest wall is {wall}, ImageLaterality {side} has it {usual}", frame.where)
+
+
+def _views(header: Dataset) -> tuple[str, str | None, bool]:
+    """View Position, the view by its code, and whether a modifier says that it is no plain one (a detail, a roll)."""
+    codes = header.get("ViewCodeSequence")
+    coded = VIEWS.get(str(codes[0].get("CodeValue") or "")) if codes else None
+    return (
+        str(header.get("ViewPosition") or "").strip(),
+        coded,
+        bool(codes and codes[0].get("ViewModifierCodeSequence")),
+    )
 
 
 def neighbours_alike(stored: NDArray[np.generic]) -> float:

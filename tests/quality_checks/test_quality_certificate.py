@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -55,6 +56,49 @@ def test_each_uncoded_attribute_is_named(sound, judged, column, value, missing):
     found = tier_of(verdict, spoilt, sound.entry(), clinical=WHOLE)
     assert found.tier is Tier.CATALOGUED
     assert [item.id for item in found.missing] == [missing]
+
+
+def test_a_share_just_below_what_is_asked_is_not_shown_as_enough(sound, judged):
+    verdict, tables, _ = judged
+    images = pd.concat([tables.series.assign(SeriesInstanceUID=f"2.25.{number}") for number in range(40)])
+    images = images.reset_index(drop=True).astype("object")
+    images.loc[: int(len(images) * 0.053), "BodyPartCode"] = None
+    found = tier_of(verdict, sound.bundle(tables.patient, tables.study, images), sound.entry(), clinical=WHOLE)
+    coded = next(item for item in found.requirements if item.id == "coded_body_part")
+    assert not coded.met and not coded.found.startswith("95 %")
+
+
+def without(sound, tables, columns, keywords):
+    """The tables with ``columns`` empty in every series, and ``keywords`` told as taken out by the policy."""
+    series = tables.series.astype("object")
+    series[list(columns)] = None
+    details = pd.DataFrame({"SeriesInstanceUID": series["SeriesInstanceUID"], "Withheld": ",".join(keywords) or None})
+    made = sound.bundle(tables.patient, tables.study, series)
+    return SimpleNamespace(patient=made.patient, study=made.study, series=made.series, details=details)
+
+
+@pytest.mark.parametrize(
+    ("columns", "keyword", "stated", "coded"),
+    [
+        (["Manufacturer", "ManufacturerName"], "Manufacturer", "stated_manufacturer", "coded_manufacturer"),
+        (["BodyPartExamined", "BodyPartCode"], "BodyPartExamined", "stated_bodypartexamined", "coded_body_part"),
+        (["AcquisitionDate"], "AcquisitionDate", "stated_acquisitiondate", "coded_acquisition_date"),
+        (["AgeAtStudy"], "PatientAge", "stated_age_at_study", "coded_age"),
+    ],
+)
+def test_what_the_policy_took_out_is_no_gap_of_the_holder(sound, judged, columns, keyword, stated, coded):
+    verdict, tables, _ = judged
+    found = tier_of(verdict, without(sound, tables, columns, [keyword]), sound.entry(), clinical=WHOLE)
+    assert found.tier is Tier.CATALOGUED  # stated, so in the catalogue; nobody can search by it
+    asked = {item.id: item for item in found.requirements}
+    assert asked[stated].met and "taken out by the policy" in asked[stated].found
+    assert [item.id for item in found.missing] == [coded]
+    assert asked[coded].found == "0 %, 100 % taken out by the policy"
+    assert "nothing is missing at the export" in asked[coded].remedy
+    assert all("policy" not in item.remedy for item in found.requirements if item.id != coded)
+    gone = tier_of(verdict, without(sound, tables, columns, []), sound.entry(), clinical=WHOLE)
+    assert gone.tier is Tier.NONE
+    assert next(item for item in gone.missing if item.id == stated).found == "0 %"
 
 
 def test_unsigned_or_empty_has_no_tier(sound, judged):

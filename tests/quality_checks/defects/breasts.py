@@ -44,9 +44,10 @@ def made(each: int, *, seed: int = 20261125) -> Iterator[Breast]:
 def dataset_of(breast: Breast, *, mirrored: bool = False) -> Dataset:
     """As an object with laterality and orientation; ``mirrored``: the pixels alone are turned."""
     dataset = good.mammogram(breast.side)[0]
+    dataset = good.pixels(dataset, breast.pixels[:, ::-1] if mirrored else breast.pixels)
     if breast.inverted:
         dataset.PhotometricInterpretation, dataset.PresentationLUTShape = "MONOCHROME1", "INVERSE"
-    return good.pixels(dataset, breast.pixels[:, ::-1] if mirrored else breast.pixels)
+    return dataset
 
 
 def _left(kind: str, chance: np.random.Generator) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from . import series as good
+from . import views
 from .shim import Stored, encoded, failing
 
 Series = list[Dataset]
@@ -38,7 +39,7 @@ def clean() -> dict[str, Callable[[], Stored | tuple[Stored, list[Stored]]]]:
     kinds = {
         "CT": ct, "MR": good.mr_series(), "MR, three echoes": good.multi_echo(), "MR, two b-values": good.diffusion(),
         "MR, three time points": good.dynamic(), "MR localizer": good.localizer(), "PT": good.pt_series(),
-        "MG left": good.mammogram(), "MG right": good.mammogram("R"), "US loop": good.ultrasound(),
+        "MG left": good.mammogram(), "MG right": good.mammogram("R"), "MG oblique": [views.dataset_of(_breast("MLO"))], "US loop": good.ultrasound(),
         "MR enhanced": good.enhanced(), "CT with slabs at both ends blank": _blank_ends(),
         "MR in two slabs, numbered without a gap": _slabs(), "PT without attenuation correction": _uncorrected(),
         "CT of one slice": good.ct_series(slices=1),
@@ -368,6 +369,8 @@ DEFECTS: tuple[Defect, ...] = (
         good.mammogram(), lambda values, at: values[:, ::-1])),
     Defect("mammogram labelled with the other side", "mg_side_agrees", lambda: _set(good.mammogram(), ImageLaterality="R")),
     Defect("view and its code differ", "mg_view_agrees", lambda: _set(good.mammogram(), ViewPosition="MLO")),
+    Defect("an oblique mammogram labelled as cranio-caudal", "mg_view_shown", lambda: _other_view("MLO", "CC")),
+    Defect("a cranio-caudal mammogram labelled as oblique", "mg_view_shown", lambda: _other_view("CC", "MLO")),
     Defect("SEG of images that are not there", "annotation_images_there", _seg(_other_images)),
     Defect("SEG in another frame of reference", "annotation_same_space", _seg(_other_space)),
     Defect("SEG of another pixel spacing", "seg_on_image_grid", _seg(_other_grid)),
@@ -385,6 +388,15 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("PET without Series Type", "iod_no_stumbling_block", lambda: _set(good.pt_series(), SeriesType=None)),
     Defect("two sexes in one study", "study_objects_agree", _other_patient),
 )  # fmt: skip
+
+
+def _breast(view: str) -> views.ViewOfBreast:
+    """A small one, whose view is plain: a large breast reaches the corner where the muscle would be."""
+    return next(one for one in views.made(1) if (one.view, one.density, one.size) == (view, "scattered", "small"))
+
+
+def _other_view(view: str, said: str) -> Stored:
+    return Stored(encoded([views.dataset_of(_breast(view), said=said)]))
 
 
 def matrix() -> list[tuple[str, set[str], set[str]]]:
