@@ -90,7 +90,6 @@ class Collections:
             charts=[] if answer is None or counts.hidden else self._charts(answer, entry.id, words),
             completeness=[] if answer is None or counts.hidden else self._completeness(answer, words),
             certified=certified,
-            judged=self._shelf.judgement(entry.id) is not None,
             policy=policy,
             versions=self._shelf.holding(entry.id),
             citation=citation,
