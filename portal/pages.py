@@ -1,4 +1,4 @@
-"""HTML pages of plain tables, for operators: what runs did to a source, in full; the Dagster UI shows the first rows."""
+"""HTML pages of plain tables, for operators: what runs did to a source, in full; the Dagster UI shows first rows."""
 
 from __future__ import annotations
 

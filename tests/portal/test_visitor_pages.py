@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -155,6 +156,46 @@ def test_numbers_of_a_collection_are_the_same_everywhere(client: TestClient) -> 
     assert [int(one) for one in record.objects(dataset, HEALTHDCATAP.numberOfUniqueIndividuals)] == [asked]
     table = parquet.read_table(io.BytesIO(client.get("/public/collection.parquet").content)).to_pylist()
     assert {row["source_id"]: row["people"] for row in table} == {**people, FEW: None}
+
+
+def test_one_draw_of_each_count_is_public(client: TestClient) -> None:
+    """All documents say the number of the search: a release's own table is rounded otherwise, and both tell more."""
+    rows = parquet.read_table(io.BytesIO(client.get("/public/collection.parquet").content)).to_pylist()
+    table = {row["source_id"]: row for row in rows}
+    names = (("individuals", "people"), ("studies", "studies"), ("series", "series"))
+    for source_id in (OPEN, CLOSED, FEW):
+        row, address = table[source_id], f"/collections/{source_id}"
+        cited = client.get(f"{address}/datacite.json").json()
+        assert cited["sizes"] == [f"about {row[to]} {name}" for name, to in names if row["people"] is not None]
+        record = Graph().parse(data=client.get(f"{address}/dcat.ttl").text, format="turtle")
+        dataset = URIRef(f"urn:cie:collection:{source_id}")
+        shown = [int(one) for one in record.objects(dataset, HEALTHDCATAP.numberOfRecords)]
+        assert shown == ([] if row["studies"] is None else [row["studies"]])
+        described = json.loads(Page(client.get(address).text).data[0]).get("variableMeasured", [])
+        assert {one["name"]: one["value"] for one in described} == (
+            {} if row["people"] is None else {to: row[to] for _, to in names}
+        )
+        policy = Graph().parse(data=client.get(f"{address}/policy.jsonld").text, format="json-ld")
+        assert URIRef(f"{dataset}#policy") in set(policy.subjects())
+        assert [one for one in policy.objects() if isinstance(one, Literal) and isinstance(one.toPython(), int)] == []
+    assert table[FEW]["people"] is None and "dates" in cited
+    assert not any(one["dateType"] == "Collected" for one in cited["dates"])
+
+
+def test_what_describes_the_release_describes_the_table_that_is_served(client: TestClient) -> None:
+    body = client.get("/public/collection.parquet").content
+    said = client.get("/public/croissant.jsonld").json()
+    [file] = said["distribution"]
+    assert file["sha256"] == hashlib.sha256(body).hexdigest() and file["contentSize"] == f"{len(body)} B"
+    assert file["contentUrl"] == "collection.parquet" and said["license"] == "policies.jsonld"
+    columns = [one["source"]["extract"]["column"] for one in said["recordSet"][0]["field"]]
+    assert columns == parquet.read_schema(io.BytesIO(body)).names
+    kinds = {one["name"]: one["dataType"] for one in said["recordSet"][0]["field"]}
+    assert [name for name, kind in kinds.items() if kind == "sc:Integer"] == ["people", "studies", "series"]
+    release = client.get("/public/datacite.json").json()
+    assert release["version"] == said["version"] and "sizes" not in release
+    policies = Graph().parse(data=client.get("/public/policies.jsonld").text, format="json-ld")
+    assert {URIRef(f"urn:cie:collection:{one}#policy") for one in (OPEN, CLOSED, FEW)} <= set(policies.subjects())
 
 
 def test_thumbnails_only_where_images_may_leave_the_holder(client: TestClient) -> None:
