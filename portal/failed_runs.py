@@ -75,7 +75,7 @@ class FailedRuns:
             )  # fmt: skip
             reply.raise_for_status()
             said = reply.json()
-            if said.get("errors") or said["data"]["runsOrError"]["__typename"] != "Runs":
+            if not isinstance(said, dict) or said.get("errors") or said["data"]["runsOrError"]["__typename"] != "Runs":
                 raise ValueError("the runs are not listed")
             return _counted(said["data"]["runsOrError"]["results"])
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:

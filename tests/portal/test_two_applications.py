@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ import requests
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from ingestion.settings import Settings
 from portal.app import MOVED
+from resources.embedded import stack
 from tests.portal.made_portal import CLOSED, EXACT, FEW, OPEN, Platform
 from tests.portal.test_visitor_pages import Page
 
@@ -194,3 +197,20 @@ def test_one_process_serves_both_and_ends_when_told() -> None:
     for address in addresses:
         with pytest.raises(requests.ConnectionError):
             requests.get(address, timeout=60)
+
+
+def test_ports_are_those_that_are_asked_for_or_free_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+
+    def ports(taken: int = 0, **asked: int) -> dict[str, int]:
+        monkeypatch.setattr(stack, "_is_free", lambda port: port != taken)
+        return stack.EmbeddedStack(Settings(data_dir=tmp_path, **asked))._ports()
+
+    usual = ports()
+    assert (usual["portal"], usual["operators"]) == (8010, 8011)
+    asked = ports(portal_port=8110, operator_port=8111)
+    assert (asked["portal"], asked["operators"]) == (8110, 8111)
+    assert ports() == asked  # those of last time
+    one = ports(portal_port=8112, operator_port=8112)
+    assert one["portal"] == 8112 and one["operators"] != 8112, "an address for each"
+    assert ports(taken=8011, operator_port=8011)["operators"] != 8011
