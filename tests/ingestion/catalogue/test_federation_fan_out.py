@@ -226,9 +226,7 @@ def test_a_node_written_wrongly_is_refused(said: str) -> None:
 
 
 def answered(name: str, values: dict[str, int], *, hidden: int = 0, refused: tuple[str, ...] = ()) -> SiteAnswer:
-    shown = [
-        {"value": value, "people": many, "studies": many, "series": many} for value, many in values.items()
-    ]
+    shown = [{"value": value, "people": many, "studies": many, "series": many} for value, many in values.items()]
     said = {
         "provider": name, "collections": [], "total": {}, "refused": [{"id": one, "reason": "r"} for one in refused],
         "facets": [{"field": "Modality", "values": shown, "hidden": hidden}],
