@@ -232,7 +232,8 @@ def _show_verdict(verdict: DemoVerdict) -> None:
 
 def _where_to_look(settings: Settings) -> None:
     console.print(f"Dagster UI       {settings.dagster_url}", highlight=False, soft_wrap=True)
-    console.print(f"quality reports  {settings.portal_url}", highlight=False, soft_wrap=True)
+    console.print(f"portal           {settings.portal_url}", highlight=False, soft_wrap=True)
+    console.print(f"quality reports  {settings.operator_url}/reports", highlight=False, soft_wrap=True)
     console.print(f"data and logs    {settings.data_dir}", highlight=False, soft_wrap=True)
     console.print(
         "It keeps running: `cie status` shows it, `cie down` stops it (both in .venv/bin).",

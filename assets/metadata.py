@@ -72,9 +72,9 @@ def bar_summary(title: str, counts: Mapping[str, int], lines: Sequence[str] = ()
 
 
 def portal_link(path: str, *, otherwise: str) -> MetadataValue[Any]:
-    """A link to the page of the full report; where no portal is set, ``otherwise`` says where else it is."""
-    portal = Settings().portal_url
-    return MetadataValue.text(otherwise) if portal is None else MetadataValue.url(f"{portal}{path}")
+    """A link to the operators' page of the full report; where none is set, ``otherwise`` says where else it is."""
+    operators = Settings().operator_url
+    return MetadataValue.text(otherwise) if operators is None else MetadataValue.url(f"{operators}{path}")
 
 
 def column_schema(columns: Mapping[str, str]) -> TableSchema:

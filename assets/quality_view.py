@@ -183,8 +183,8 @@ def why_blocked(verdict: QualityVerdict) -> Iterator[str]:
     titles = {rule.id: rule.title for rule in all_rules()}
     for result in verdict.of(Severity.ERROR):
         yield f"quality blocks {source_id}: {titles[result.rule_id]}: {result.message}"
-    portal = Settings().portal_url
-    where = f"{portal}/reports/{source_id}" if portal else f"the quality reports of {source_id} in the store"
+    operators = Settings().operator_url
+    where = f"{operators}/reports/{source_id}" if operators else f"the quality reports of {source_id} in the store"
     yield f"{source_id}: the catalogue goes on showing its last good state. The report: {where}"
 
 

@@ -98,9 +98,16 @@ class Client:
         found: dict[str, Any] = self._post("/search", {"query": _asked(query, text, fields), "facets": facets}).json()
         return found
 
-    def federated(self, query: Query | None = None, *, text: str | None = None, **fields: Criterion) -> dict[str, Any]:
-        """Counts of all nodes that the platform asks; sites without an answer are in it with the reason."""
-        found: dict[str, Any] = self._post("/federated", {"query": _asked(query, text, fields)}).json()
+    def federated(
+        self, query: Query | None = None, *, facets: list[str] | None = None, text: str | None = None,
+        **fields: Criterion,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Counts of all nodes that the platform asks; sites without an answer are in it with the reason.
+
+        Values of ``facets`` are summed over the nodes; ``partial`` says of which something may be missing.
+        """
+        asked = {"query": _asked(query, text, fields), "facets": facets or []}
+        found: dict[str, Any] = self._post("/federated", asked).json()
         return found
 
     def values(self, field: str) -> Iterator[dict[str, Any]]:

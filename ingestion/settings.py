@@ -73,7 +73,10 @@ class Settings(BaseSettings):
     bucket_internal: str = Field("cie-internal", description="inventories, state, reports; never raw bytes")
     compute: str = Field("local", description="local, local:N or tcp://scheduler:8786 (Dask)")
     dagster_url: str | None = Field(None, description="where the Dagster webserver answers")
-    portal_url: str | None = Field(None, description="where the quality reports are served")
+    portal_url: str | None = Field(None, description="where the portal serves visitors")
+    operator_url: str | None = Field(None, description="where the portal serves operators: reports and exact numbers")
+    portal_port: int | None = Field(None, ge=1, le=65535, description="visitors' port; default 8010, or a free one")
+    operator_port: int | None = Field(None, ge=1, le=65535, description="operators' port; default 8011, or a free one")
     node_provider: str = Field("Cancer image platform", description="name of this node in the federation's answers")
     nodes: tuple[str, ...] = Field(
         (), description="federation nodes that the search asks too, each name=http://host:port/node"

@@ -1,7 +1,8 @@
-"""``python -m portal --port N``: serve the portal on the loopback.
+"""``python -m portal --port N --operator-port M``: serve visitors and operators, each on an address of its own.
 
-With ``--index FOLDER`` only the search is served, over that index and without a store; ``--port 0`` takes a free port.
-The address is printed once the port is taken.
+One process, two servers: what both import and hold is there once. With ``--index FOLDER`` only the search is served,
+over that index, without a store and without operators' pages; port 0 takes a free one. An address is printed once its
+port is taken, the visitors' first.
 """
 
 from __future__ import annotations
@@ -10,19 +11,31 @@ import argparse
 from pathlib import Path
 
 parser = argparse.ArgumentParser(prog="portal")
-parser.add_argument("--host", default="127.0.0.1")
+parser.add_argument("--host", default="127.0.0.1", help="of the visitors' address")
 parser.add_argument("--port", type=int, default=8010)
+parser.add_argument("--operator-host", default="127.0.0.1", help="their pages have no login and exact numbers")
+parser.add_argument("--operator-port", type=int, default=8011)
 parser.add_argument("--index", type=Path, help="serve the search over this index and nothing else")
 
 
 def main() -> None:
     """Serve until told to stop."""
-    from portal import app  # the import takes a second, which --help need not wait for
-    from portal.serving import serve
+    from ingestion.settings import Settings  # the imports take a second, which --help need not wait for
+    from ingestion.sources.registry import load_registry
+    from ingestion.storage.open import open_stores
+    from portal import app
+    from portal.operators import operators_of
+    from portal.serving import Served, serve_all
 
     arguments = parser.parse_args()
-    made = app.search_only(arguments.index) if arguments.index else app.make()
-    serve(made, host=arguments.host, port=arguments.port)
+    if arguments.index:
+        serve_all([Served(app.search_only(arguments.index), arguments.host, arguments.port)])
+        return
+    settings = Settings()
+    stores, entries = open_stores(settings), load_registry(settings.registry).sources
+    visitors = Served(app.visitors_of(settings, stores, entries), arguments.host, arguments.port)
+    operators = Served(operators_of(settings, stores, entries), arguments.operator_host, arguments.operator_port)
+    serve_all([visitors, operators])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The pages of the portal, read from the two buckets. Read-only, no login: keep them on the loopback."""
+"""The visitors' application: pages, API and federation endpoint. Its numbers are protected; operators have their own.
+
+Read from the two buckets, read-only. ``portal.operators`` is the other application.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,17 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from ingestion.accounting.source_state import read_latest_state
 from ingestion.catalogue.federation.fan_out import NodeAddress
-from ingestion.catalogue.measurements import read_measurements
-from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases, read_release
 from ingestion.catalogue.search.index import open_index
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
-from ingestion.storage import ObjectMissingError, StoreError
+from ingestion.storage import StoreError
 from ingestion.storage.open import Stores, open_stores
-from portal.pages import accounting_page, measures_page, release_page, releases_page
-from portal.quality import SERVED, Remembering, overview
-from portal.reports import latest_report
+from portal.answers import refused, store_down
+from portal.failed_runs import FailedRuns
 from portal.search.access import Access
 from portal.search.api import build_api
 from portal.search.limits import Limits
@@ -43,14 +42,13 @@ from portal.search.setup import (
 from portal.site.collections import Place
 from portal.site.console_files import FOLDER
 from portal.site.pages import visitor_routes
-from quality_checks.documents import REPORT, content_type
 
-_HEADERS = {
-    # The pages are self-contained: nothing may be fetched or run from anywhere.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+MOVED = tuple(
+    address
+    for page in ("/reports", "/accounting", "/measures", "/releases")
+    for address in (page, f"{page}/{{rest:path}}")
+)
+"""Where pages for operators were; the words of the answer say where they are now."""
 
 
 def build_app(
@@ -61,7 +59,7 @@ def build_app(
     nodes: tuple[NodeAddress, ...] = (),
     records: tuple[Access, str] | None = None,
     provider: str = "",
-    dagster_url: str | None = None,
+    failed: FailedRuns | None = None,
     other: Callable[[str], SearchService] | None = None,
     address: str | None = None,
     console_files: Path | None = None,
@@ -73,67 +71,11 @@ def build_app(
         nodes: federation nodes that the API's federated search asks.
         records: who may see records through the API, and where their objects are; None: nobody.
         provider: how this node is called in the federation's answers.
-        dagster_url: linked to, where it is known.
+        failed: tells the failed runs of sources; None: there is no Dagster to ask.
         other: the search of an older release, to compare selections with.
         address: where the portal is reached, for citations.
         console_files: the folder of the SQL console's files.
     """
-    known = {entry.id: entry for entry in entries}
-    internal, research = stores.internal, stores.research
-    judgements = Remembering(internal)
-
-    def source_of(request: Request) -> str:
-        source_id: str = request.path_params["source_id"]
-        if source_id not in known:
-            raise HTTPException(404, f"no source {source_id[:40]!r} in the registry")
-        return source_id
-
-    def quality(request: Request) -> Response:
-        now = dt.datetime.now(dt.UTC)
-        return _html(overview(judgements, entries, now=now, dagster_url=dagster_url))
-
-    def report(request: Request) -> Response:
-        source_id, run = source_of(request), request.path_params.get("run")
-        if run is None:
-            facts = latest_report(internal, source_id)
-            if facts is None:
-                raise HTTPException(404, f"{source_id} has no quality report yet: sync it first")
-            run = facts.run
-        # With its slash: the files of a report link to each other by their names.
-        return RedirectResponse(f"/reports/{source_id}/{run}/", headers=_HEADERS)
-
-    def document(request: Request) -> Response:
-        source_id, run = source_of(request), request.path_params["run"]
-        name = request.path_params.get("name") or REPORT
-        if name not in SERVED:
-            raise HTTPException(404, "no such file")
-        try:
-            body = internal.read(f"quality/{source_id}/{run}/{name}")
-        except ObjectMissingError:
-            raise HTTPException(404, "no such report") from None
-        return Response(body, media_type=content_type(name), headers=_HEADERS)
-
-    def accounting(request: Request) -> Response:
-        latest = read_latest_state(internal, source_of(request))
-        if latest is None:
-            raise HTTPException(404, "this source was never synced")
-        return _html(accounting_page(latest[1], latest[0]))
-
-    def measures(request: Request) -> Response:
-        measured = read_measurements(internal, source_of(request))
-        if measured is None:
-            raise HTTPException(404, "this source was never measured")
-        return _html(measures_page(measured, research))
-
-    def releases(request: Request) -> Response:
-        return _html(releases_page(list_releases(research)))
-
-    def release(request: Request) -> Response:
-        try:
-            return _html(release_page(read_release(research, request.path_params["version"])))
-        except UnknownReleaseError:
-            raise HTTPException(404, "no such release") from None
-
     place = Place(provider or "Cancer image platform", address)
     routes: list[BaseRoute] = [
         *visitor_routes(
@@ -143,18 +85,10 @@ def build_app(
             place=place,
             other=other,
             console_files=console_files,
-            dagster_url=dagster_url,
+            failed=failed,
         ),
         Route("/health", lambda request: PlainTextResponse("ok")),
-        Route("/reports", quality),
-        Route("/reports/{source_id}", report),
-        Route("/reports/{source_id}/{run}", report),
-        Route("/reports/{source_id}/{run}/", document),
-        Route("/reports/{source_id}/{run}/{name}", document),
-        Route("/accounting/{source_id}", accounting),
-        Route("/measures/{source_id}", measures),
-        Route("/releases", releases),
-        Route("/releases/{version}", release),
+        *(Route(address, moved) for address in MOVED),
     ]
     if search is not None:
         texts = tuple(map(collection_text, entries))
@@ -163,14 +97,17 @@ def build_app(
             Route("/node", node.endpoint, methods=["GET", "POST"]),
             Mount("/api/v1", build_api(*search, nodes=nodes, records=records)),
         ]
-    return Starlette(routes=routes, exception_handlers={StoreError: _store_down, HTTPException: _refused})
+    return Starlette(routes=routes, exception_handlers={StoreError: store_down, HTTPException: refused})
 
 
 def make() -> Starlette:
     """The application by the settings; for ``uvicorn --factory portal.app:make``."""
     settings = Settings()
-    stores = open_stores(settings)
-    entries = load_registry(settings.registry).sources
+    return visitors_of(settings, open_stores(settings), load_registry(settings.registry).sources)
+
+
+def visitors_of(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
+    """The application over stores that are open already."""
     return build_app(
         stores,
         entries,
@@ -178,7 +115,7 @@ def make() -> Starlette:
         nodes=node_addresses(settings),
         records=record_access(settings),
         provider=settings.node_provider,
-        dagster_url=settings.dagster_url,
+        failed=FailedRuns.at(settings.dagster_url),
         other=other_releases(settings, stores, entries),
         address=settings.portal_url,
         console_files=settings.data_dir / FOLDER,
@@ -209,14 +146,10 @@ def _search(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]
     return service, portal_limits(settings, secret=secret)
 
 
-def _html(body: str | bytes) -> Response:
-    return HTMLResponse(body, headers=_HEADERS)
-
-
-def _refused(request: Request, error: Exception) -> Response:
-    status, text = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "refused")
-    return PlainTextResponse(text, status_code=status, headers=_HEADERS)
-
-
-def _store_down(request: Request, error: Exception) -> Response:
-    return PlainTextResponse(f"the store does not answer: {error}", status_code=503, headers=_HEADERS)
+def moved(request: Request) -> Response:
+    """A page for operators, asked for on the visitors' address."""
+    raise HTTPException(
+        404,
+        "this page is for operators and is not served here: it has the same path on the operators' address, which "
+        "`cie status` shows",
+    )

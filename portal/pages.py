@@ -1,10 +1,11 @@
-"""HTML pages of plain tables: what a run did to a source, in full, where the Dagster UI shows the first rows only."""
+"""HTML pages of plain tables, for operators: what runs did to a source, in full; the Dagster UI shows first rows."""
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
@@ -15,6 +16,8 @@ from ingestion.accounting.states import Reason, SeriesState
 from ingestion.catalogue.measurements import Measurements
 from ingestion.catalogue.release_manifest import ReleaseManifest
 from ingestion.storage import ObjectStore
+from portal.failed_runs import LOOKED_BACK_DAYS, Failed
+from portal.site.status import SourceStatus
 
 _HIDDEN = frozenset({
     "source_id", "StudyInstanceUID", "ImageVersion", "MaskVersion", "ImageDigest", "MaskDigest", "SettingsDigest",
@@ -30,8 +33,8 @@ def page(title: str, body: str) -> str:
     style = files("portal").joinpath("style.css").read_text(encoding="utf-8")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<style>{style}</style><nav><a href="/">Home</a> · <a href="/status">Sources</a> · '
-        f'<a href="/reports">Quality</a> · <a href="/releases">Releases</a> · <a href="/explore">Explorer</a></nav>'
+        f'<style>{style}</style><nav><a href="/status">Sources</a> · <a href="/reports">Quality</a> · '
+        f'<a href="/releases">Releases</a></nav>'
         f"<h1>{escape(title)}</h1>{body}</html>"
     )
 
@@ -40,6 +43,60 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """An HTML table; numbers are set to the right."""
     titles = "".join(f'<th scope="col">{escape(name)}' for name in head)
     return f'<div class="wide"><table><thead><tr>{titles}</thead>{"".join(map(_row, rows))}</table></div>'
+
+
+def status_page(
+    sources: Sequence[SourceStatus],
+    runs: Mapping[str, Failed] | None,
+    *,
+    now: dt.datetime,
+    dagster_url: str | None = None,
+    portal_url: str | None = None,
+) -> str:
+    """All sources, those first that need a look, with exact counts of objects.
+
+    Args:
+        runs: the failed runs of sources; None: Dagster could not be asked.
+    """
+    rows = "".join(_status_row(one, runs) for one in sources)
+    blocked, behind = sum(one.failed for one in sources), sum(bool(one.behind) for one in sources)
+    never = sum(one.synced is None for one in sources)
+    links = [] if portal_url is None else [f'<a href="{escape(portal_url)}">Pages for visitors</a>']
+    if dagster_url is not None:
+        links.append(f'<a href="{escape(dagster_url)}/runs?q%5B0%5D=status%3AFAILURE">Failed runs in Dagster</a>')
+    how = (
+        "Failed runs are not known: Dagster does not answer."
+        if runs is None
+        else f"Failed runs are those of the last {LOOKED_BACK_DAYS} days."
+    )
+    names = ("source", "project", "last sync with a change (UTC)", "behind", "quality", "delivered", "accepted",
+             "duplicate", "quarantined", "why", "failed runs", "more")  # fmt: skip
+    head = "".join(f'<th scope="col">{name}' for name in names)
+    return page(
+        "Sources, for operators",
+        f"<p>{blocked} blocked by quality, {behind} not caught up, {never} never synced. {' · '.join(links)}</p>"
+        f'<p class="dim">Seen at {now:%Y-%m-%d %H:%M} UTC. {how}</p>'
+        f'<div class="wide"><table><thead><tr>{head}</thead>{rows}</table></div>',
+    )
+
+
+def _status_row(one: SourceStatus, runs: Mapping[str, Failed] | None) -> str:
+    source_id = escape(one.entry.id)
+    counts = ("–",) * 4 if one.counts is None else (
+        one.counts.delivered, one.counts.accepted, one.counts.duplicate, one.counts.quarantined
+    )  # fmt: skip
+    why = ", ".join(f"{reason} {count}" for reason, count in one.reasons.items())
+    failed = None if runs is None else runs.get(one.entry.id)
+    told = "–" if runs is None else "0" if failed is None else f"{failed.count}{'+' if failed.more else ''}, " \
+        f"last {failed.last:%Y-%m-%d %H:%M}"  # fmt: skip
+    verdict = "not judged" if one.report is None else "blocked" if one.report.blocks else "published"
+    name = source_id if one.report is None else f'<a href="/reports/{source_id}">{source_id}</a>'
+    links = "" if one.synced is None else (
+        f'<a href="/accounting/{source_id}">accounting</a> · <a href="/measures/{source_id}">measures</a>'
+    )  # fmt: skip
+    synced = "never" if one.synced is None else f"{one.synced:%Y-%m-%d %H:%M}"
+    cells = "".join(map(_cell, (one.entry.project, synced, one.behind or "no", verdict, *counts, why or "–", told)))
+    return f'<tr><th scope="row">{name}{cells}<td>{links}'
 
 
 def accounting_page(state: SourceState, number: int) -> str:

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(as_json: Json = False) -> None:
-    """Start the embedded stack: database, store, report pages, Dagster; and leave it running.
+    """Start the embedded stack: database, store, portal, Dagster; and leave it running.
 
     Example: cie up
     """
@@ -73,5 +73,6 @@ def _show(stack: EmbeddedStack, settings: Settings, *, as_json: bool) -> None:
     print_whole(make_table("stack", [("part", False), ("process", True), ("address", False), ("log", False)], rows))
     if settings.dagster_url:
         console.print(f"Dagster UI       {settings.dagster_url}", highlight=False, soft_wrap=True)
-        console.print(f"quality reports  {settings.portal_url}", highlight=False, soft_wrap=True)
+        console.print(f"portal           {settings.portal_url}", highlight=False, soft_wrap=True)
+        console.print(f"for operators    {settings.operator_url}", highlight=False, soft_wrap=True)
     console.print(f"data             {settings.data_dir}", highlight=False, soft_wrap=True)

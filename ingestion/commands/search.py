@@ -43,7 +43,8 @@ def search(
         raise typer.Exit(WRONG_USE)
     try:
         with Client(address) as client:
-            answer = client.federated(query) if federated else client.search(query, facets=list(facet or []))
+            ask = client.federated if federated else client.search
+            answer = ask(query, facets=list(facet or []))
     except CatalogueError as error:
         for problem in error.problems if isinstance(error, RefusedError) else (str(error),):
             errors.print(problem, style="bold red", markup=False, highlight=False)
@@ -104,6 +105,16 @@ def _print_sites(answer: dict[str, Any]) -> None:
     rows = [(one["name"], one["state"], one["people"], one["studies"], one["reason"]) for one in answer["sites"]]
     columns = [("site", False), ("state", False), ("people", True), ("studies", True), ("why", False)]
     print_whole(make_table("", columns, rows))
+    for facet in answer["facets"]:
+        shown = [
+            (
+                one["value"] or "not stated", one["people"], one["studies"], one["series"],
+                "partial" if one["partial"] else "",
+            )
+            for one in facet["values"]
+        ]  # fmt: skip
+        heads = [(facet["field"], False), ("people", True), ("studies", True), ("series", True), ("", False)]
+        print_whole(make_table("", heads, shown))
     people = "no number may be shown" if answer["people"] is None else f"about {answer['people']:,} people"
     whole = "all sites answered" if answer["complete"] else "NOT ALL: some sites or collections are missing"
     console.print(f"{people}; {whole}", highlight=False)

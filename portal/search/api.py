@@ -26,6 +26,7 @@ from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
 from portal.search.access import Access, AccessFileError, NotGrantedError
 from portal.search.federated_api import NoNodesError, federated_router
+from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
 from portal.search.records_api import ReleaseChangedError, UnknownSeriesError, records_router
 from portal.search.service import NothingReleasedError, SearchService
@@ -299,7 +300,7 @@ def _counts(counts: PublicCounts) -> CountsOut:
 _STATUS: dict[type[Exception], int] = {
     QueryError: 400, NotGrantedError: 401, UnknownSeriesError: 404, ReleaseChangedError: 409, TooManyError: 429,
     NothingReleasedError: 503, StoreError: 503, IndexUnusableError: 503, ReleaseDamagedError: 503, NoNodesError: 404,
-    AccessFileError: 503,
+    AccessFileError: 503, NotRecordedError: 503,
 }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class Explorer:
 
     def __init__(self, service: SearchService, limits: Limits, pages: Pages | None = None) -> None:
         self._asker = Asker(service, limits)
-        self._pages = pages or Pages(whole=False, operator=False)
+        self._pages = pages or Pages(whole=False)
 
     async def page(self, request: Request) -> Response:
         return await run_in_threadpool(self._respond, request)

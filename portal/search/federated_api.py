@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingestion.catalogue.federation.ast import MAX_FACETS, uncounted
 from ingestion.catalogue.federation.fan_out import (
     FederatedAnswer,
     NodeAddress,
@@ -15,7 +17,8 @@ from ingestion.catalogue.federation.fan_out import (
     RefusedCollection,
     ask_nodes,
 )
-from ingestion.catalogue.search.query import AllOf, digest, parse_query, to_json
+from ingestion.catalogue.federation.merged import MergedFacet, merge_facets
+from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query, to_json
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 from portal.search.limits import Limits
 from portal.search.state import query_of
@@ -27,6 +30,22 @@ class FederatedAsk(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: Any = None
+    facets: list[str] = Field(default_factory=list, max_length=MAX_FACETS, description="fields to count values of")
+
+
+class MergedValueOut(BaseModel):
+    value: str = Field(description="empty: not stated")
+    people: int
+    studies: int
+    series: int
+    sites: int = Field(description="sites that show a count of it")
+    partial: bool = Field(description="a site is missing, left a collection out, or hides what may be this value's")
+
+
+class MergedFacetOut(BaseModel):
+    field: str
+    values: list[MergedValueOut]
+    without: list[str] = Field(description="sites whose counts are not in it")
 
 
 class SiteOut(BaseModel):
@@ -49,6 +68,7 @@ class FederatedOut(BaseModel):
     hidden_sites: int = Field(description="sites that answered and whose number may not be shown")
     repeated: list[str] = Field(description="collections that more than one site holds")
     sites: list[SiteOut]
+    facets: list[MergedFacetOut]
 
 
 class NoNodesError(LookupError):
@@ -60,26 +80,34 @@ def federated_router(
 ) -> APIRouter:
     router = APIRouter(tags=["federation"])
 
-    def answered(request: Request, query: AllOf) -> FederatedOut:
+    def answered(request: Request, query: AllOf, facets: list[str]) -> FederatedOut:
+        unknown = uncounted(facets)
+        if unknown:
+            said = ", ".join(name[:40] for name in unknown[:10]).encode("ascii", "backslashreplace").decode()
+            raise QueryError([f"facets: no such counted field: {said}"])
         if not nodes:
             raise NoNodesError("this platform asks no nodes: name them in CIE_NODES")
         limits.allow(client_of(request), f"federated {digest(query)}")
-        return federated_out(query, ask_nodes(nodes, query))
+        names = tuple(dict.fromkeys(facets))
+        answer = ask_nodes(nodes, query, facets=names)
+        return federated_out(query, answer, merge_facets(answer.sites, names))
 
     @router.get("/federated")
     def federated(request: Request) -> FederatedOut:
-        """Counts of all nodes by the parameters of the address."""
-        return answered(request, query_of(request.query_params.multi_items(), RELEASE_SCHEMA))
+        """Counts of all nodes by the parameters of the address; ``facets=Modality`` counts a field's values too."""
+        pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "facets"]
+        facets = [name for name in request.query_params.getlist("facets") if name != "none"]
+        return answered(request, query_of(pairs, RELEASE_SCHEMA), facets)
 
     @router.post("/federated")
     def federated_by_body(request: Request, ask: FederatedAsk) -> FederatedOut:
         """Counts of all nodes by a query in JSON."""
-        return answered(request, parse_query(ask.query, RELEASE_SCHEMA))
+        return answered(request, parse_query(ask.query, RELEASE_SCHEMA), ask.facets)
 
     return router
 
 
-def federated_out(query: AllOf, answer: FederatedAnswer) -> FederatedOut:
+def federated_out(query: AllOf, answer: FederatedAnswer, facets: tuple[MergedFacet, ...]) -> FederatedOut:
     return FederatedOut(
         query=to_json(query),
         people=answer.people,
@@ -100,5 +128,13 @@ def federated_out(query: AllOf, answer: FederatedAnswer) -> FederatedOut:
                 refused=site.reply.refused if site.reply else [],
             )
             for site in answer.sites
+        ],
+        facets=[
+            MergedFacetOut(
+                field=facet.field,
+                values=[MergedValueOut(**asdict(one)) for one in facet.values],
+                without=list(facet.without),
+            )
+            for facet in facets
         ],
     )

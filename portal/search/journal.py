@@ -14,6 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
+class NotRecordedError(RuntimeError):
+    """The journal can't be written: what can't be recorded is not answered."""
+
+
 class Journal:
     """Lines of JSON, one file a day: ``<name>-YYYY-MM-DD.jsonl``. Safe to use from several threads."""
 
@@ -22,8 +26,13 @@ class Journal:
         self._lock = threading.Lock()
 
     def add(self, day: dt.date, line: dict[str, object]) -> None:
-        """Raises ``OSError`` where it can't be written: what can't be recorded is not answered."""
-        said = json.dumps(line, sort_keys=True) + "\n"
+        """Raises ``NotRecordedError``."""
+        try:
+            self._write(day, json.dumps(line, sort_keys=True) + "\n")
+        except OSError as error:
+            raise NotRecordedError(f"the journal can't be written ({error.strerror}): nothing is answered") from None
+
+    def _write(self, day: dt.date, said: str) -> None:
         with self._lock:
             self._folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._file(day), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -38,6 +47,8 @@ class Journal:
             lines = self._file(day).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise NotRecordedError(f"the journal can't be read ({error.strerror}): nothing is answered") from None
         for line in lines:
             try:
                 said = json.loads(line)

@@ -88,6 +88,25 @@ class Limits:
             while len(self._clients) > KEPT_CLIENTS:
                 self._clients.popitem(last=False)
 
+    def accessed(self, address: str, question: str, *, grant: str, **more: object) -> None:
+        """Record that records were given out, each time: to whom by the grant's name, and by which question.
+
+        Args:
+            question: as ``allow`` was asked, so that the budget after a restart is the same.
+            more: what else is recorded, such as the release and the number of rows.
+
+        Raises:
+            NotRecordedError: it can't be recorded; then nothing may be given out.
+        """
+        now = self._now()
+        with self._lock:
+            if now.date() != self._day:
+                self._begin(now)
+            line = {"at": now.isoformat(), "client": self._name(address), "question": question, "grant": grant, **more}
+            if self._journal is not None:
+                self._journal.add(now.date(), dict(line))
+        audit.info(json.dumps(line))
+
     def _begin(self, now: dt.datetime) -> None:
         """A new day, or a start within one: what was asked today is taken from the journal."""
         self._day = now.date()

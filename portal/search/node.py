@@ -8,13 +8,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ingestion.catalogue.federation.ast import MAX_BYTES, UnsupportedError, decode, from_parameters
+from ingestion.catalogue.federation.ast import MAX_BYTES, UnsupportedError, decode, facets_of, from_parameters
 from ingestion.catalogue.federation.node import CollectionText, node_answer
 from ingestion.catalogue.search.index import IndexUnusableError
 from ingestion.catalogue.search.query import AllOf, QueryError, digest
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
 from portal.search.api import client_of
+from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
 from portal.search.service import NothingReleasedError, SearchService
 
@@ -45,17 +46,18 @@ class NodeEndpoint:
         try:
             asked = request.query_params.multi_items()
             query = from_parameters(asked) if request.method == "GET" else decode(body)
-            return JSONResponse(self._answer(request, query))
+            facets = () if request.method == "GET" else facets_of(body)
+            return JSONResponse(self._answer(request, query, facets))
         except UnsupportedError as error:
             return JSONResponse({"problems": list(error.problems)}, 422)
         except QueryError as error:
             return JSONResponse({"problems": list(error.problems)}, 400)
         except TooManyError as error:
             return JSONResponse({"problems": [str(error)]}, 429, headers={"Retry-After": str(error.retry_after)})
-        except (NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError) as error:
+        except (NotRecordedError, NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError) as error:
             return JSONResponse({"problems": [str(error)]}, 503)
 
-    def _answer(self, request: Request, query: AllOf) -> object:
+    def _answer(self, request: Request, query: AllOf, facets: tuple[str, ...]) -> object:
         self._limits.allow(client_of(request), digest(query))
         return node_answer(
             self._service.current().search,
@@ -63,4 +65,5 @@ class NodeEndpoint:
             provider=self._provider,
             icon=self._icon,
             collections=self._collections(),
+            facets=facets,
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -31,8 +29,6 @@ PRIVATE = {"Cache-Control": "private, no-store"}
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows of this page")]
 After = Annotated[str | None, Query(max_length=64, description="`next` of the page before")]
 Release = Annotated[str | None, Query(max_length=40, description="of the page before: another one is refused")]
-
-audit = logging.getLogger("cie.portal.audit")
 
 
 class SeriesPage(BaseModel):
@@ -65,8 +61,14 @@ def records_router(
         return access.grant_of(request.headers.get("authorization"))
 
     def chosen(request: Request, grant: Grant, query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
-        limits.allow(client_of(request), f"records {digest(query)}")
-        audit.info(json.dumps({"grant": grant.name, "question": digest(query)}))
+        question = f"records {digest(query)}"
+        limits.allow(client_of(request), question)
+        found = reached(grant, query, current)
+        release = current.index.release
+        limits.accessed(client_of(request), question, grant=grant.name, release=release, rows=len(found))
+        return found
+
+    def reached(grant: Grant, query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
         rows = current.search.engine.rows(query)
         source = current.index.fields[current.index.schema.source]
         if all(grant.may_see(term) for term in source.terms):
@@ -114,6 +116,8 @@ def records_router(
         found = None if row is None else current.records.one(row)
         if found is None or not grant.may_see(str(found[current.index.schema.source])):
             raise UnknownSeriesError("the release has no such series, or your grant does not reach it")
+        release = current.index.release
+        limits.accessed(client_of(request), "records one", grant=grant.name, release=release, series=uid)
         return found
 
     def exported(request: Request, query: AllOf, kind: RecordFormat, grant: Grant, current: Current) -> Any:

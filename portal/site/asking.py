@@ -16,11 +16,12 @@ from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import AllOf, digest
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
+from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
 from portal.search.service import NothingReleasedError, SearchService
 from portal.site.rendering import Pages
 
-NOTHING_TO_SEARCH = (NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError)
+NOTHING_TO_SEARCH = (NotRecordedError, NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError)
 
 
 class Asker:

@@ -17,6 +17,7 @@ from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import AllOf, AnyOfValues
 from ingestion.deidentify.policy import PolicyError, load_policy
 from ingestion.sources.registry import SourceEntry
+from portal.site import exports
 from portal.site.asking import Asker
 from portal.site.citation import Citation
 from portal.site.messages import Wording, wording_of
@@ -90,7 +91,6 @@ class Collections:
             charts=[] if answer is None or counts.hidden else self._charts(answer, entry.id, words),
             completeness=[] if answer is None or counts.hidden else self._completeness(answer, words),
             certified=certified,
-            judged=self._shelf.judgement(entry.id) is not None,
             policy=policy,
             versions=self._shelf.holding(entry.id),
             citation=citation,
@@ -117,9 +117,13 @@ class Collections:
     def record(self, request: Request) -> Response:
         entry, release, _ = self._found(request)
         name = request.path_params["name"]
-        if name not in RECORDS:
-            raise HTTPException(404, "the record is there as dcat.ttl and dcat.jsonld")
+        kinds = {**RECORDS, **exports.OF_COLLECTION}
+        if name not in kinds:
+            raise HTTPException(404, f"records are {', '.join(kinds)}")
         counts = _counts(None if self._asker is None else self._asker.ask(request, _only(entry.id)))
+        if name in exports.OF_COLLECTION:
+            made = exports.of_collection(self._shelf.view(release), entry.id, counts, name)
+            return Response(made, headers={**security_headers(), "Content-Type": kinds[name]})
         body = self._shelf.record(release, entry.id, counts, json_ld=name.endswith("jsonld"))
         if body is None:
             raise HTTPException(404, f"release {release.version} has no DCAT record")

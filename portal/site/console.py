@@ -12,7 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from ingestion.catalogue.search.protection import PublicCounts
+from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import EVERYTHING
+from portal.site import exports
 from portal.site.asking import Asker
 from portal.site.cohort import counts_bytes
 from portal.site.console_files import SERVED, installed
@@ -64,6 +67,8 @@ class Console:
     def table(self, request: Request) -> Response:
         name = request.path_params["name"]
         known = TABLES if self._shelf is not None else TABLES[1:]
+        if self._shelf is not None and name in exports.OF_RELEASE:
+            return self._document(request, self._shelf, name)
         if name.removesuffix(".parquet") not in known or not name.endswith(".parquet"):
             raise HTTPException(404, f"public tables are {', '.join(f'{one}.parquet' for one in known)}")
         answer = self._asker.ask(request, EVERYTHING)
@@ -71,10 +76,21 @@ class Console:
             body = counts_bytes(answer, csv_file=False)
         else:
             assert self._shelf is not None
-            counts = {one.value: one.counts for facet in answer.facets if facet.name == "source_id"
-                      for one in facet.values}  # fmt: skip
-            body = collections_bytes(self._shelf, counts, release=answer.release)
+            body = collections_bytes(self._shelf, by_source(answer), release=answer.release)
         return Response(body, headers={**security_headers(), "Content-Type": PARQUET})
+
+    def _document(self, request: Request, shelf: Shelf, name: str) -> Response:
+        """What describes the release to machines; beside the table that it describes."""
+        answer = self._asker.ask(request, EVERYTHING)
+        table = collections_bytes(shelf, by_source(answer), release=answer.release)
+        found = next(one for one in shelf.releases() if one.version == answer.release)
+        body = exports.of_release(shelf.view(found), name, table=table)
+        return Response(body, headers={**security_headers(), "Content-Type": exports.OF_RELEASE[name]})
+
+
+def by_source(answer: PublicAnswer) -> dict[str, PublicCounts]:
+    """The counts of each collection that may be shown."""
+    return {one.value: one.counts for facet in answer.facets if facet.name == "source_id" for one in facet.values}
 
 
 def collections_bytes(shelf: Shelf, counts: dict[str, Any], *, release: str) -> bytes:
@@ -103,13 +119,12 @@ def collections_bytes(shelf: Shelf, counts: dict[str, Any], *, release: str) -> 
                 "AccessMode": entry.agreement.access_mode.value,
                 "DataUse": ",".join(entry.agreement.data_use),
                 "Policy": entry.policy,
-                **{name: getattr(known, name, None) for name in ("people", "studies", "series")},
+                **{name: getattr(known, name, None) for name in exports.COUNTED},
             }
         )
-    whole = ("people", "studies", "series")
-    names = ("source_id", "Project", "CancerType", "CancerCode", "HolderCountries", "ModalitiesDeclared", "AccessMode",
-             "DataUse", "Policy", *whole)  # fmt: skip
-    schema = pa.schema([pa.field(name, pa.int64() if name in whole else pa.string()) for name in names])
+    schema = pa.schema(
+        [pa.field(name, pa.int64() if name in exports.COUNTED else pa.string()) for name in exports.COLUMNS]
+    )
     sink = io.BytesIO()
     parquet.write_table(
         pa.Table.from_pylist(rows, schema=schema.with_metadata({"release": release})), sink, compression="zstd"

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage.open import Stores
+from portal.failed_runs import FailedRuns
 from portal.search.explorer import Explorer
 from portal.search.limits import Limits
 from portal.search.service import SearchService
@@ -31,9 +32,8 @@ def visitor_routes(
     place: Place,
     other: Callable[[str], SearchService] | None = None,
     console_files: Path | None = None,
-    dagster_url: str | None = None,
+    failed: FailedRuns | None = None,
     open_records: bool = False,
-    operator: bool = True,
 ) -> list[BaseRoute]:
     """The routes.
 
@@ -42,12 +42,10 @@ def visitor_routes(
         search: None: there is nothing to search, so pages show no numbers.
         other: the search of an older release, to compare with.
         console_files: the folder of the SQL console's files, where there may be some.
-        dagster_url: linked to, where it is known.
+        failed: tells the failed runs of sources; None: there is no Dagster to ask.
         open_records: the rows behind a selection are open to everybody.
-        operator: whether the pages for operators are served too.
     """
-    pages = Pages(searchable=search is not None, operator=operator and stores is not None,
-                  stored=stores is not None)  # fmt: skip
+    pages = Pages(searchable=search is not None, stored=stores is not None)
     shelf = None if stores is None else Shelf(stores, entries)
     asker = None if search is None else Asker(*search)
     guarded = page(pages)
@@ -66,7 +64,7 @@ def visitor_routes(
             Route("/collections/{source_id}/{name}", guarded(collections.record)),
             Route("/rules", guarded(rules.listing)),
             Route("/rules/{name}", guarded(rules.page)),
-            Route("/status", guarded(Status(shelf, pages, dagster_url=dagster_url).page)),
+            Route("/status", guarded(Status(shelf, pages, failed=failed).page)),
         ]
     if search is not None and asker is not None:
         cohort = Cohort(*search, pages, place, shelf=shelf, other=other, open_records=open_records)

@@ -61,13 +61,12 @@ def environment() -> jinja2.Environment:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Makes responses of templates. ``operator``, ``searchable``: whether those pages are linked.
+    """Makes responses of templates. ``searchable``: whether the pages of the search are linked.
 
     ``whole``: False where the explorer stands alone; ``stored``: whether there are collections and a status.
     """
 
     searchable: bool = True
-    operator: bool = True
     whole: bool = True
     stored: bool = True
 

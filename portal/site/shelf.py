@@ -61,6 +61,7 @@ class Shelf:
         self._releases: tuple[ReleaseManifest, ...] = ()
         self._looked = float("-inf")
         self._rows: dict[str, Mapping[str, Row]] = {}
+        self._view: ReleaseView | None = None
 
     def releases(self) -> tuple[ReleaseManifest, ...]:
         """All, oldest first."""
@@ -89,6 +90,13 @@ class Shelf:
             rows = parquet.read_table(io.BytesIO(body)).to_pylist()
             self._rows[release.version] = {str(row["source_id"]): row for row in rows}
         return self._rows[release.version]
+
+    def view(self, release: ReleaseManifest) -> ReleaseView:
+        """What the documents of a release are made from; kept of the last one that was asked for."""
+        with self._lock:
+            if self._view is None or self._view.version != release.version:
+                self._view = ReleaseView.read(self._research, release.version)
+            return self._view
 
     def series(self, release: ReleaseManifest, source_id: str, columns: tuple[str, ...]) -> Mapping[str, Row]:
         """Some columns of a collection's series rows, by SeriesInstanceUID: never for a page as they are."""

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingestion.accounting.source_state import SourceState
+from ingestion.accounting.source_state import Counts, SourceState
 from ingestion.catalogue.publication import Publication
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage.numbered import read_last
+from portal.failed_runs import LOOKED_BACK_DAYS, FailedRuns
 from portal.reports import ReportFacts, latest_report
 from portal.site.rendering import Pages
 from portal.site.shelf import Shelf
 from quality_checks.overview import STALE_DAYS
+
+NAMED_REASONS = 3
+"""Reasons of quarantine that the visitors' page names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,21 @@ class SourceStatus:
     behind: str
     """Which step has not caught up: catalogue, release or nothing."""
     report: ReportFacts | None
-    quarantined_percent: int | None
-    reasons: tuple[str, ...]
-    """Names of the reasons of its quarantine, the most frequent first."""
+    counts: Counts | None
+    """Of its objects, exact: for operators."""
+    reasons: Mapping[str, int]
+    """The reasons of its quarantine with exact counts, the most frequent first."""
+
+    @property
+    def quarantined_percent(self) -> int:
+        """For visitors: of its objects, up to the next ten; what is exact would tell of how many it is a share."""
+        if self.counts is None or not self.counts.quarantined:
+            return 0
+        return 10 * math.ceil(10 * self.counts.quarantined / self.counts.delivered)
+
+    @property
+    def main_reasons(self) -> tuple[str, ...]:
+        return tuple(self.reasons)[:NAMED_REASONS]
 
     @property
     def rank(self) -> tuple[int, str]:
@@ -45,16 +62,17 @@ class SourceStatus:
 
 
 class Status:
-    """The page at ``/status``. ``dagster_url``: linked to, where it is known."""
+    """The page at ``/status``. ``failed``: tells the failed runs, where there is a Dagster to ask."""
 
     def __init__(
-        self, shelf: Shelf, pages: Pages, *, dagster_url: str | None,
+        self, shelf: Shelf, pages: Pages, *, failed: FailedRuns | None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:  # fmt: skip
-        self._shelf, self._pages, self._dagster, self._now = shelf, pages, dagster_url, now
+        self._shelf, self._pages, self._failed, self._now = shelf, pages, failed, now
 
     def page(self, request: Request) -> Response:
-        found = sorted((self._of(entry) for entry in self._shelf.entries.values()), key=lambda one: one.rank)
+        found = statuses(self._shelf, now=self._now())
+        runs = None if self._failed is None else self._failed.by_source()
         return self._pages.respond(
             request,
             "status.html.j2",
@@ -64,38 +82,45 @@ class Status:
             never=sum(one.synced is None for one in found),
             stale=sum((one.lag or 0) >= STALE_DAYS for one in found),
             stale_days=STALE_DAYS,
+            runs=runs,
+            run_days=LOOKED_BACK_DAYS,
             release=self._shelf.newest(),
-            dagster=self._dagster,
             now=self._now(),
         )
 
-    def _of(self, entry: SourceEntry) -> SourceStatus:
-        report = latest_report(self._shelf.internal, entry.id)
-        last = read_last(self._shelf.internal, f"state/{entry.id}/", count=1)
-        if not last:
-            return SourceStatus(entry, None, None, "", report, None, ())
-        state = SourceState.from_json(last[-1].body)
-        written = last[-1].written
-        counts = state.counts
-        reasons = sorted(state.reasons, key=lambda reason: (-state.reasons[reason], reason))
-        return SourceStatus(
-            entry=entry,
-            synced=written,
-            lag=None if written is None else max((self._now() - written).days, 0),
-            behind=self._behind(entry.id, state),
-            report=report,
-            quarantined_percent=round(100 * counts.quarantined / counts.delivered) if counts.delivered else 0,
-            reasons=tuple(reasons[:3]),
-        )
 
-    def _behind(self, source_id: str, state: SourceState) -> str:
-        published = read_last(self._shelf.internal, f"publications/{source_id}/", count=1)
-        if not published or Publication.from_json(published[0].body).state_digest != state.digest:
-            return "catalogue"
-        newest = self._shelf.newest()
-        if newest is None:
-            return "release"
-        if source_id in newest.sources:
-            released, written = self._shelf.written(newest), published[0].written
-            return "release" if released is not None and written is not None and written > released else ""
-        return "" if any(one.source_id == source_id for one in newest.excluded) else "release"
+def statuses(shelf: Shelf, *, now: dt.datetime) -> list[SourceStatus]:
+    """Of all sources, those first that need a look."""
+    return sorted((_of(shelf, entry, now) for entry in shelf.entries.values()), key=lambda one: one.rank)
+
+
+def _of(shelf: Shelf, entry: SourceEntry, now: dt.datetime) -> SourceStatus:
+    report = latest_report(shelf.internal, entry.id)
+    last = read_last(shelf.internal, f"state/{entry.id}/", count=1)
+    if not last:
+        return SourceStatus(entry, None, None, "", report, None, {})
+    state = SourceState.from_json(last[-1].body)
+    written = last[-1].written
+    reasons = sorted(state.reasons, key=lambda reason: (-state.reasons[reason], reason))
+    return SourceStatus(
+        entry=entry,
+        synced=written,
+        lag=None if written is None else max((now - written).days, 0),
+        behind=_behind(shelf, entry.id, state),
+        report=report,
+        counts=state.counts,
+        reasons={reason: state.reasons[reason] for reason in reasons},
+    )
+
+
+def _behind(shelf: Shelf, source_id: str, state: SourceState) -> str:
+    published = read_last(shelf.internal, f"publications/{source_id}/", count=1)
+    if not published or Publication.from_json(published[0].body).state_digest != state.digest:
+        return "catalogue"
+    newest = shelf.newest()
+    if newest is None:
+        return "release"
+    if source_id in newest.sources:
+        released, written = shelf.written(newest), published[0].written
+        return "release" if released is not None and written is not None and written > released else ""
+    return "" if any(one.source_id == source_id for one in newest.excluded) else "release"

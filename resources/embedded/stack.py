@@ -25,7 +25,9 @@ from resources.embedded import postgres
 from resources.embedded.processes import Managed
 
 ROOT = Path(__file__).resolve().parents[2]
-PREFERRED = {"database": 5433, "store": 9000, "portal": 8010, "code-server": 4266, "webserver": 3000}
+PREFERRED = {"database": 5433, "store": 9000, "portal": 8010, "operators": 8011, "code-server": 4266, "webserver": 3000}
+SERVED_BY = {"operators": "portal"}
+"""Parts that are an address of another part's process."""
 ORDER = ("database", "store", "portal", "code-server", "webserver", "daemon")
 _EVERY_STORAGE = """{
   runsOrError(limit: 1) { __typename }
@@ -77,6 +79,7 @@ class EmbeddedStack:
             told = {
                 "database_url": url, "s3_endpoint": address["store"], "s3_access_key": "cie",
                 "s3_secret_key": secret["store"], "dagster_url": address["webserver"], "portal_url": address["portal"],
+                "operator_url": address["operators"],
             }  # fmt: skip
             self._database(ports["database"], secret["database"], url, progress)
             _write_private(
@@ -128,7 +131,10 @@ class EmbeddedStack:
         host = ["-h", "127.0.0.1", "-p"]
         commands: dict[str, tuple[list[str], dict[str, str]]] = {
             "store": ([python, *store, "--port", str(ports["store"])], {**dagster, **own}),
-            "portal": ([python, "-m", "portal", "--port", str(ports["portal"])], dagster),
+            "portal": (
+                [python, "-m", "portal", "--port", str(ports["portal"]), "--operator-port", str(ports["operators"])],
+                dagster,
+            ),
             "code-server": (
                 [f"{tool}/dagster", "code-server", "start", "-m", "assets.definitions", *host,
                  str(ports["code-server"])], dagster,
@@ -138,15 +144,22 @@ class EmbeddedStack:
         }  # fmt: skip
         for name in ORDER[1:]:
             part = self._part(name)
+            if name == "portal" and self._missing_address(part, ports):
+                part.stop()
             if part.process() is None:
                 progress(name)
                 part.start(commands[name][0], environment=commands[name][1], folder=ROOT)
-            if name in ports:
-                self._wait(part, lambda port=ports[name]: _listens(port))  # type: ignore[misc]
+            for port in (ports[one] for one in (name, *_addresses_of(name)) if one in ports):
+                self._wait(part, lambda port=port: _listens(port))  # type: ignore[misc]
             if name == "store":
                 self._buckets(ports["store"], secret["store"])
         webserver = f"http://127.0.0.1:{ports['webserver']}/graphql"
         self._wait(self._part("webserver"), lambda: _dagster_answers(webserver))
+
+    def _missing_address(self, portal: Managed, ports: dict[str, int]) -> bool:
+        """Whether it runs since before it had an address for operators."""
+        started = portal.process()
+        return started is not None and str(ports["operators"]) not in started.cmdline()
 
     def _buckets(self, port: int, secret: str) -> None:
         for name in (self._settings.bucket_research, self._settings.bucket_internal):
@@ -170,8 +183,8 @@ class EmbeddedStack:
         """Each part: its process, address and log."""
         ports = self._known_ports()
         parts = []
-        for name in ORDER:
-            part = self._part(name)
+        for name in _with_addresses(ORDER):
+            part = self._part(SERVED_BY.get(name, name))
             process = part.process()
             address = f"127.0.0.1:{ports[name]}" if process is not None and name in ports else None
             parts.append(PartStatus(name, process.pid if process else None, address, str(part.log)))
@@ -201,12 +214,14 @@ class EmbeddedStack:
         return found
 
     def _ports(self) -> dict[str, int]:
-        """The ports of last time where they are still ours or free; else the usual ones; else any."""
-        known, chosen = self._known_ports(), {}
+        """The ports that are asked for or of last time where they are ours or free; else the usual ones; else any."""
+        known, chosen = self._known_ports(), dict[str, int]()
+        asked = {"portal": self._settings.portal_port, "operators": self._settings.operator_port}
         for name, usual in PREFERRED.items():
-            port = known.get(name, usual)
-            running = self._part(name).process() is not None
-            chosen[name] = port if running or _is_free(port) else _any_free()
+            running = name in known and self._part(SERVED_BY.get(name, name)).process() is not None
+            port = known[name] if running else asked.get(name) or known.get(name, usual)
+            taken = port in chosen.values() or not (running or _is_free(port))
+            chosen[name] = _any_free() if taken else port
         _write_private(self._run / "ports.json", chosen)
         return chosen
 
@@ -216,6 +231,15 @@ class EmbeddedStack:
             _write_private(file, {"database": secrets.token_hex(24), "store": secrets.token_hex(24)})
         found: dict[str, str] = json.loads(file.read_text())
         return found
+
+
+def _addresses_of(name: str) -> tuple[str, ...]:
+    """Names of the further addresses of a part."""
+    return tuple(one for one, served_by in SERVED_BY.items() if served_by == name)
+
+
+def _with_addresses(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(one for name in names for one in (name, *_addresses_of(name)))
 
 
 def _write_private(file: Path, content: Any) -> None:

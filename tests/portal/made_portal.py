@@ -30,6 +30,7 @@ from ingestion.storage.folder import FolderStore
 from ingestion.storage.numbered import append
 from ingestion.storage.open import Stores
 from portal.app import build_app
+from portal.operators import build_operators
 from portal.search.limits import Limits
 from portal.search.service import SearchService
 from quality_checks.certificate import Certificate, CheckRun
@@ -56,12 +57,13 @@ MODELS = ("Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta", "Eta", "Theta", 
 
 @dataclass(frozen=True)
 class Platform:
-    """The stores with their releases, oldest first, and the application over them."""
+    """The stores with their releases, oldest first, and the visitors' and the operators' application over them."""
 
     stores: Stores
     entries: tuple[SourceEntry, ...]
     app: Starlette
     versions: tuple[str, ...]
+    operators: Starlette
 
 
 def make_sources() -> list[MadeSource]:
@@ -136,7 +138,7 @@ def make_platform(engine: Engine, folder: Path, *, console_files: Path | None = 
         stores, entries, search=(service(versions[-1]), limits), provider="Made platform", other=service,
         address="https://portal.example.org", console_files=console_files,
     )  # fmt: skip
-    return Platform(stores, entries, app, versions)
+    return Platform(stores, entries, app, versions, build_operators(stores, entries))
 
 
 def publish(engine: Engine, research: ObjectStore, internal: ObjectStore, made: MadeSource) -> None:

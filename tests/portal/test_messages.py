@@ -18,7 +18,8 @@ from portal.site.rendering import environment
 from tests.portal.made_portal import OPEN, Platform
 
 TEMPLATES = sorted(file.name for file in files("portal.site").joinpath("templates").iterdir())
-NAMES_OF_FORMATS = {"APA", "BibTeX", "CSL", "JSON", "LD", "DCAT", "Turtle", "CSV", "Parquet", "parquet", "make console"}
+NAMES_OF_FORMATS = {"APA", "BibTeX", "CSL", "JSON", "LD", "DCAT", "Turtle", "CSV", "Parquet", "parquet", "make console",
+                    "Croissant", "DataCite", "ODRL"}  # fmt: skip
 """Proper names, the same in every language."""
 
 

@@ -199,6 +199,43 @@ def test_the_budget_outlives_a_restart_and_ends_with_the_day(index: SearchIndex,
     assert restarted(NOON + dt.timedelta(days=1)).get("/api/v1/search?Modality=PT").status_code == 200
 
 
+def test_each_access_to_records_is_recorded_with_the_grant(index: SearchIndex, tmp_path: Path) -> None:
+    """By the name of the grant; in the journal that the budget is read from, which stays what it was."""
+
+    def restarted() -> TestClient:
+        return client_of(index, grants=tmp_path / "access.json", budget=2, journal=Journal(tmp_path, "portal"))
+
+    token = add_grant(tmp_path / "access.json", name="study 12", sources=("LUNG-01",), until=TODAY)
+    client = restarted()
+    client.headers["Authorization"] = f"Bearer {token}"
+    page = client.get("/api/v1/series?Modality=CT&limit=5").json()["series"]
+    assert client.get("/api/v1/export?Modality=CT").status_code == 200
+    uid = page[0]["SeriesInstanceUID"]
+    assert client.get(f"/api/v1/series/{uid}").status_code == 200
+    assert client.get("/api/v1/series/1.2.no-such").status_code == 404
+    assert restarted().get("/api/v1/series?Modality=CT").status_code == 401
+
+    (file,) = tmp_path.glob("portal-*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    given = [line for line in lines if "grant" in line]
+    assert [line["grant"] for line in given] == ["study 12"] * 3
+    assert given[0]["rows"] == given[1]["rows"] > 5 and given[2]["series"] == uid
+    assert {line["release"] for line in given} == {index.release}
+    assert len({line["client"] for line in lines}) == 1 and token not in file.read_text()
+    # two questions were asked, three times: so much is used up after a restart too
+    assert restarted().get("/api/v1/search?Modality=MR").status_code == 429
+
+
+def test_what_cannot_be_recorded_is_not_given_out(index: SearchIndex, tmp_path: Path) -> None:
+    token = add_grant(tmp_path / "access.json", name="study 12", sources=("LUNG-01",), until=TODAY)
+    (tmp_path / "file").write_text("no folder")
+    client = client_of(index, grants=tmp_path / "access.json", journal=Journal(tmp_path / "file", "portal"))
+    client.headers["Authorization"] = f"Bearer {token}"
+    for address in ("/api/v1/series", "/api/v1/export", "/api/v1/series/1.2.0.1", "/api/v1/search"):
+        response = client.get(address)
+        assert response.status_code == 503 and "1.2." not in response.text, address
+
+
 def test_each_source_has_its_own_rule(index: SearchIndex) -> None:
     """A source that asks for more has more hidden, alone and in every number that it is part of; others do not."""
     strict = {"LUNG-01": CountPolicy(hidden_below=500, rounded_to=50, noise=5.0)}

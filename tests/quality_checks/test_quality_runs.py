@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from ingestion.accounting.source_state import write_state
 from ingestion.storage.folder import FolderStore
 from ingestion.storage.open import Stores
-from portal.app import build_app
+from portal.operators import build_operators
 from portal.quality import SERVED, overview
 from quality_checks import documents as d
 from quality_checks.catalogue_of_checks import imaging_rules
@@ -184,7 +184,7 @@ def test_shades_and_trends() -> None:
 
 def test_the_portal_serves_each_run_and_nothing_else(history: Any, sound: Any, tmp_path: Path) -> None:
     internal, _ = history
-    client = TestClient(build_app(Stores(FolderStore(tmp_path), internal), (sound.entry(),)))
+    client = TestClient(build_operators(Stores(FolderStore(tmp_path), internal), (sound.entry(),)))
     assert client.get("/reports").status_code == 200
     shown = client.get("/reports/TEST-BREAST-01")  # goes on to the current run
     current = past_judgements(internal, "TEST-BREAST-01", count=1)[0].judgement

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -156,13 +157,59 @@ def test_schedules_and_sensor_are_there_and_off(demo: DemoStack) -> None:
 
 
 def test_the_quality_report_of_each_source_is_served(demo: DemoStack) -> None:
-    portal = demo.settings.portal_url
+    operators = demo.settings.operator_url
     for source in SOURCES:
-        page = requests.get(f"{portal}/reports/{source}", timeout=30)
+        page = requests.get(f"{operators}/reports/{source}", timeout=30)
         assert page.status_code == 200
         assert source in page.text
         assert not re.search(r"""(src|href)=["']https?://""", page.text), "a report must fetch nothing"
-    assert "blocked" in requests.get(f"{portal}/reports/{BLOCKED}", timeout=30).text.lower()
+    assert "blocked" in requests.get(f"{operators}/reports/{BLOCKED}", timeout=30).text.lower()
+
+
+def test_visitors_and_operators_have_ports_of_their_own(demo: DemoStack) -> None:
+    portal, operators = demo.settings.portal_url, demo.settings.operator_url
+    assert portal and operators and portal != operators
+    for page in (f"/reports/{BLOCKED}", f"/accounting/{BLOCKED}", f"/measures/{HEALTHY[0]}", "/releases"):
+        assert requests.get(f"{operators}{page}", timeout=30).status_code == 200, page
+        refused = requests.get(f"{portal}{page}", timeout=30)
+        assert refused.status_code == 404 and "cie status" in refused.text, page
+    assert requests.get(f"{operators}/explore", timeout=30).status_code == 404
+    parts = {part["name"]: part for part in json.loads(demo.cie("status", "--json").stdout)["parts"]}
+    assert parts["portal"]["pid"] == parts["operators"]["pid"], "two addresses of one process"
+    assert {f"http://{parts[name]['address']}" for name in ("portal", "operators")} == {portal, operators}
+
+
+def test_links_of_the_dagster_ui_lead_to_pages_for_operators(demo: DemoStack) -> None:
+    query = """{ assetNodes { assetMaterializations(limit: 5) {
+      metadataEntries { label ... on UrlMetadataEntry { url } } } } }"""
+    links = {
+        entry["url"]
+        for node in _graphql(demo, query)["assetNodes"]
+        for made in node["assetMaterializations"]
+        for entry in made["metadataEntries"]
+        if "url" in entry
+    }
+    assert {urlsplit(link).path.split("/")[1] for link in links} >= {"accounting", "measures", "releases", "reports"}
+    for link in links:
+        assert link.startswith(f"{demo.settings.operator_url}/"), link
+        assert requests.get(link, timeout=30).status_code == 200, link
+
+
+def test_failed_runs_stand_on_both_status_pages(demo: DemoStack) -> None:
+    query = """{ runsOrError(filter: {statuses: [FAILURE]}) { ... on Runs { results { tags { key value } } } } }"""
+    failed = [
+        tag["value"]
+        for run in _graphql(demo, query)["runsOrError"]["results"]
+        for tag in run["tags"]
+        if tag["key"] == "dagster/partition"
+    ]
+    assert failed.count(BLOCKED) > 0
+    exact = requests.get(f"{demo.settings.operator_url}/status", timeout=30).text
+    public = requests.get(f"{demo.settings.portal_url}/status?lang=en", timeout=30).text
+    row = public[public.index(f'"row">{BLOCKED}<') :].partition("</tr>")[0]
+    assert re.search(rf">{failed.count(BLOCKED)}, (the last )?at \d{{4}}-", row)
+    row = exact[exact.index(f'/reports/{BLOCKED}"') :].partition("<tr>")[0]
+    assert f"<td>{failed.count(BLOCKED)}, last 2" in row
 
 
 def test_catalogue_is_the_same_when_it_is_made_anew_from_the_bucket(demo: DemoStack) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingestion.catalogue.federation.terms import CATEGORIES, FIELDS, values_of
@@ -25,6 +25,8 @@ OWN_KEY = "cie:"
 for. ``IN`` takes values, ``BETWEEN`` an object of min and max, ``CONTAINS`` words (``cie:text``)."""
 WRAPPING = 2
 """Groups that every tree has around its question; what is left of them is bounded again as a query."""
+MAX_FACETS = 50
+"""More than there are fields."""
 NOT = "NOT"
 """Operand of a group of one child, likewise between nodes of this platform."""
 
@@ -53,6 +55,27 @@ def decode(body: bytes) -> AllOf:
     if reader.unsupported:
         raise UnsupportedError(reader.unsupported)
     return parse_query(_unwrapped(read), RELEASE_SCHEMA)
+
+
+def facets_of(body: bytes) -> tuple[str, ...]:
+    """The fields whose values are to be counted too: the member ``facets``, which nodes of this platform send.
+
+    Raises:
+        QueryError: the body is no JSON, or the member no list of counted fields.
+    """
+    said = _json(body)
+    asked = said.get("facets", []) if isinstance(said, Mapping) else []
+    if not isinstance(asked, list) or len(asked) > MAX_FACETS or not all(isinstance(one, str) for one in asked):
+        raise QueryError([f"'facets' is a list of at most {MAX_FACETS} names of fields"])
+    unknown = uncounted(asked)
+    if unknown:
+        raise QueryError([f"facets: no such counted field: {', '.join(one[:40] for one in unknown[:10])}"])
+    return tuple(dict.fromkeys(asked))
+
+
+def uncounted(names: Iterable[str]) -> list[str]:
+    """Those of the names that are no field whose values are counted."""
+    return sorted(set(names) - {field.name for field in RELEASE_SCHEMA.fields if field.counted})
 
 
 def _unwrapped(read: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import requests
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from ingestion.catalogue.federation.ast import UnsupportedError
+from ingestion.catalogue.federation.ast import MAX_FACETS, UnsupportedError
 from ingestion.catalogue.federation.write import NodeKind, to_tree
 from ingestion.catalogue.search.query import AllOf, digest
 
@@ -66,8 +66,29 @@ class NodeTotal(BaseModel):
     subjects_count: Count | None = None
 
 
+class NodeValue(BaseModel):
+    """One value of a field, with counts that may be shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: Text
+    people: Count
+    studies: Count | None = None
+    series: Count | None = None
+
+
+class NodeFacet(BaseModel):
+    """The values of one field; ``hidden``: how many others there are, of few or nobody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: Text
+    values: list[NodeValue] = Field(max_length=20_000)
+    hidden: Count
+
+
 class NodeReply(BaseModel):
-    """What a node answers; ``release`` and ``refused`` are of this platform's nodes only."""
+    """What a node answers; ``release``, ``refused`` and ``facets`` are of this platform's nodes only."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,6 +97,7 @@ class NodeReply(BaseModel):
     total: NodeTotal
     release: Text | None = None
     refused: list[RefusedCollection] = Field(default_factory=list, max_length=5_000)
+    facets: list[NodeFacet] = Field(default_factory=list, max_length=MAX_FACETS)
 
 
 class SiteState(StrEnum):
@@ -140,15 +162,20 @@ class FederatedAnswer:
     repeated: tuple[str, ...]
 
 
-def ask_nodes(nodes: Sequence[NodeAddress], query: AllOf) -> FederatedAnswer:
-    """Ask all nodes at once and wait for each no longer than its limit."""
+def ask_nodes(nodes: Sequence[NodeAddress], query: AllOf, *, facets: Sequence[str] = ()) -> FederatedAnswer:
+    """Ask all nodes at once and wait for each no longer than its limit.
+
+    ``facets``: fields whose values are counted too; only nodes of this platform are asked for them.
+    """
     answers: queue.Queue[tuple[int, SiteAnswer]] = queue.Queue()
     begun = time.monotonic()
     for at, node in enumerate(nodes):
         # a thread that hangs ends with its socket; nobody waits for it
-        threading.Thread(
-            target=lambda at=at, node=node: answers.put((at, _ask(node, query))), name="federated-ask", daemon=True
-        ).start()
+
+        def ask(at: int = at, node: NodeAddress = node) -> None:
+            answers.put((at, _ask(node, query, facets)))
+
+        threading.Thread(target=ask, name="federated-ask", daemon=True).start()
     found: dict[int, SiteAnswer] = {}
     while len(found) < len(nodes):
         left = max(node.limit for at, node in enumerate(nodes) if at not in found) - (time.monotonic() - begun)
@@ -187,13 +214,14 @@ def _sum(counts: Sequence[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _ask(node: NodeAddress, query: AllOf) -> SiteAnswer:
+def _ask(node: NodeAddress, query: AllOf, facets: Sequence[str]) -> SiteAnswer:
     try:
         tree = to_tree(query, node.kind)
     except UnsupportedError as error:
         return SiteAnswer(node.name, SiteState.REFUSED, "not asked: " + "; ".join(error.problems))
     try:
-        status, body = _exchange(node, json.dumps({"ast": tree, "id": digest(query)}).encode())
+        more = {"facets": list(facets)} if facets and node.kind is NodeKind.CIE else {}
+        status, body = _exchange(node, json.dumps({"ast": tree, "id": digest(query), **more}).encode())
     except (requests.Timeout, ReadTimeoutError):
         return _late(node)
     except (requests.RequestException, HTTPError, ValueError, OSError) as error:

@@ -6,7 +6,7 @@ few people match there or nobody; a collection that can't answer is named with t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +27,18 @@ class CollectionText:
 
 
 def node_answer(
-    search: PublicSearch, query: AllOf, *, provider: str, icon: str, collections: Iterable[CollectionText]
+    search: PublicSearch,
+    query: AllOf,
+    *,
+    provider: str,
+    icon: str,
+    collections: Iterable[CollectionText],
+    facets: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The answer as JSON: the members of samply/focus's ``EucaimResponse``, and ``refused`` and ``release`` beside."""
+    """The answer as JSON: the members of samply/focus's ``EucaimResponse``, and ``refused`` and ``release`` beside.
+
+    ``facets``: fields whose values are counted too, as nodes of this platform ask each other; in the member ``facets``.
+    """
     schema = search.engine.index.schema
     whole = search.answer(query, facets=(schema.source,), cross_filtered=False)
     by_source = next(facet for facet in whole.facets if facet.name == schema.source)
@@ -51,7 +60,9 @@ def node_answer(
                 **_described(detail, schema_bins=schema.get("AgeAtStudy")),
             }
         )
+    more = {"facets": _facets(search.answer(query, facets=facets))} if facets else {}
     return {
+        **more,
         "provider": provider,
         "provider_icon": icon,
         "collections": listed,
@@ -62,6 +73,25 @@ def node_answer(
             for one in whole.refused
         ],
     }
+
+
+def _facets(answer: PublicAnswer) -> list[dict[str, Any]]:
+    return [
+        {
+            "field": facet.name,
+            "values": [
+                {
+                    "value": one.value,
+                    "people": one.counts.people,
+                    "studies": one.counts.studies,
+                    "series": one.counts.series,
+                }
+                for one in facet.values
+            ],
+            "hidden": facet.hidden,
+        }
+        for facet in answer.facets
+    ]
 
 
 def _described(answer: PublicAnswer, *, schema_bins: Any) -> dict[str, Any]:

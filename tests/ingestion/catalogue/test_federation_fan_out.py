@@ -14,8 +14,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingestion.catalogue.federation.ast import UnsupportedError, decode
-from ingestion.catalogue.federation.fan_out import MAX_ANSWER_BYTES, NodeAddress, SiteState, ask_nodes
+from ingestion.catalogue.federation.ast import UnsupportedError, decode, facets_of
+from ingestion.catalogue.federation.fan_out import (
+    MAX_ANSWER_BYTES,
+    NodeAddress,
+    NodeReply,
+    SiteAnswer,
+    SiteState,
+    ask_nodes,
+)
+from ingestion.catalogue.federation.merged import merge_facets
 from ingestion.catalogue.federation.terms import FIELDS, values_of
 from ingestion.catalogue.federation.write import NodeKind, code_of, to_tree
 from ingestion.catalogue.search.query import EVERYTHING, QueryError, parse_query
@@ -113,10 +121,16 @@ def test_every_value_the_federation_cannot_be_asked_for_is_known_here() -> None:
 
 
 @contextmanager
-def node_that_says(status: int, body: bytes, headers: dict[str, str] | None = None) -> Iterator[NodeAddress]:
+def node_that_says(
+    status: int, body: bytes, headers: dict[str, str] | None = None, *, asked: list[dict[str, Any]] | None = None
+) -> Iterator[NodeAddress]:
+    """``asked``: what it was asked is put there."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            question = self.rfile.read(int(self.headers["Content-Length"]))
+            if asked is not None:
+                asked.append(json.loads(question))
             self.send_response(status)
             for name, value in (headers or {}).items():
                 self.send_header(name, value)
@@ -209,3 +223,44 @@ def test_a_node_written_wrongly_is_refused(said: str) -> None:
     with pytest.raises(ValueError, match="a node is name="):
         NodeAddress.parse(said)
     assert NodeAddress.parse("a=eucaim+https://b/c") == NodeAddress("a", "https://b/c", NodeKind.EUCAIM)
+
+
+def answered(name: str, values: dict[str, int], *, hidden: int = 0, refused: tuple[str, ...] = ()) -> SiteAnswer:
+    shown = [{"value": value, "people": many, "studies": many, "series": many} for value, many in values.items()]
+    said = {
+        "provider": name, "collections": [], "total": {}, "refused": [{"id": one, "reason": "r"} for one in refused],
+        "facets": [{"field": "Modality", "values": shown, "hidden": hidden}],
+    }  # fmt: skip
+    return SiteAnswer(name, SiteState.ANSWERED, reply=NodeReply.model_validate(said))
+
+
+def merged(*sites: SiteAnswer) -> dict[str, tuple[int, int, bool]]:
+    [facet] = merge_facets(sites, ["Modality"])
+    return {one.value: (one.people, one.sites, one.partial) for one in facet.values}
+
+
+def test_values_of_all_nodes_add_up_and_what_may_be_missing_is_marked() -> None:
+    one, two = answered("one", {"CT": 30, "MR": 20}), answered("two", {"CT": 50, "PT": 10}, hidden=1)
+    assert merged(one, two) == {"CT": (80, 2, False), "MR": (20, 1, True), "PT": (10, 1, False)}
+    late = SiteAnswer("late", SiteState.LATE)
+    assert merged(one, late) == {"CT": (30, 1, True), "MR": (20, 1, True)}
+    assert merge_facets([one, late], ["Modality"])[0].without == ("late",)
+    assert merged(answered("cut", {"CT": 30}, refused=("COLON-01",))) == {"CT": (30, 1, True)}
+    assert merge_facets([one], ["PatientSex"])[0].without == ("one",)
+
+
+@pytest.mark.parametrize("facets", ["Modality", [1], ["Stage"], ["SeriesInstanceUID"], ["Modality"] * 51])
+def test_facets_that_a_node_does_not_know_are_refused(facets: Any) -> None:
+    with pytest.raises(QueryError, match="facets"):
+        facets_of(json.dumps({"ast": {}, "facets": facets}).encode())
+
+
+def test_only_nodes_of_the_platform_are_asked_for_facets() -> None:
+    assert facets_of(json.dumps({"ast": {}, "facets": ["Modality", "Modality"]}).encode()) == ("Modality",)
+    assert facets_of(b'{"ast": {}}') == ()
+    query = parse_query({"field": "PatientSex", "in": ["F"]}, RELEASE_SCHEMA)
+    asked: list[dict[str, Any]] = []
+    with node_that_says(200, b'{"provider": "x", "collections": [], "total": {}}', asked=asked) as node:
+        for kind in (NodeKind.CIE, NodeKind.EUCAIM):
+            ask_nodes([NodeAddress(kind.value, node.url, kind, limit=120)], query, facets=["Modality"])
+    assert [one.get("facets") for one in asked] == [["Modality"], None]
