@@ -14,8 +14,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import tag_for_keyword
 
 SECONDS_PER_FILE = 30.0
@@ -149,6 +151,12 @@ def errors_in_memory(data: Sequence[bytes | memoryview], *, seconds: float = SEC
         os.close(handle)
 
 
+@cache
+def names_of_attributes() -> frozenset[str]:
+    """Names of PS3.6 (Rescale Slope), by which some messages call an attribute."""
+    return frozenset(entry[2] for entry in DicomDictionary.values())
+
+
 def memory_files() -> bool:
     """Whether objects can be handed over without a disk: Linux."""
     return hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
@@ -191,8 +199,11 @@ def reduce_message(line: str) -> str | None:
     def keep(quoted: re.Match[str]) -> str:
         named = _NAMED.search(message[: quoted.start()])
         word = quoted.group(1)
-        known = not careful or tag_for_keyword(word) is not None
-        return word if named and known and _KEYWORD.fullmatch(word) else "…"
+        if not named:
+            return "…"
+        if tag_for_keyword(word) is not None or word in names_of_attributes():
+            return word
+        return word if not careful and _KEYWORD.fullmatch(word) else "…"
 
     message = _VALUE.sub("…", _QUOTED.sub(keep, message))
     message = _TAG.sub(lambda tag: f"({tag[1].upper()},{tag[2].upper()})", message)

@@ -7,7 +7,6 @@ have the same shape before and after get one answer, so a series of 300 costs tw
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -109,32 +108,30 @@ class IodJudge:
     _answers: dict[tuple[str, str], tuple[ConformanceError, ...] | None] = field(default_factory=dict, repr=False)
     """By shape before and after; None: the tool took too long."""
     _slow: bool = False
+    _seen: set[str] = field(default_factory=set, repr=False)
+    """Shapes, as delivered, of which one object was looked at ahead."""
 
     def __post_init__(self) -> None:
         self.check.check_start()  # a worker of a cluster stands on another machine
         self._there = self.check is not IodCheck.OFF and can_judge()
 
-    def look_ahead(self, bodies: Iterable[bytes], deidentifier: InstanceDeidentifier) -> None:
-        """Judge the first object of each shape by its header alone, before anything is written.
+    def look_ahead(self, raw: bytes, deidentifier: InstanceDeidentifier) -> None:
+        """Judge an object by its header alone, before anything of its series is written; one of each shape.
 
         Raises:
-            InstanceRefusedError: IOD_INTRODUCED. What refuses one object for itself is left to its own turn.
+            InstanceRefusedError: IOD_INTRODUCED; or the object itself is refused, for another reason.
         """
-        seen: set[str] = set()
-        for raw in bodies:
-            if not self._there:
-                return
-            try:
-                meta = read_meta(raw)
-                shape = self._raw.of(raw, meta.dataset_start, encoding_of(meta.transfer_syntax)).digest
-                if shape in seen:
-                    continue
-                with guarded("iod"):
-                    done = deidentifier.deidentify(raw)
-            except InstanceRefusedError:
-                continue
-            seen.add(shape)
-            self.check_object(done)
+        if not self._there:
+            return
+        meta = read_meta(raw)
+        shape = "" if meta.deflated else self._raw.of(raw, meta.dataset_start, encoding_of(meta.transfer_syntax)).digest
+        if shape in self._seen:
+            return
+        with guarded("iod"):
+            done = deidentifier.deidentify(raw)
+        if shape:
+            self._seen.add(shape)
+        self.check_object(done)
 
     def check_object(self, done: DeidentifiedInstance) -> bool:
         """Whether it could be judged.

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pydicom.dataset import Dataset
@@ -165,8 +164,7 @@ class _SeriesWorker:
             self._look_at_study([item.source for item in sound if item.source is not None])
             alone = [item for item in sound if item.inventory.sop_uid not in conflicts]
             self._look_for_face(alone)
-            self._look_for_text(alone)
-            self._look_at_definitions(alone)
+            self._look_ahead(alone)
         except InstanceRefusedError as refused:
             held_back = Refusal(refused.reason, refused.rule, refused.detail)
         found = [self._outcome(item, conflicts, held_back) for item in ordered]
@@ -214,30 +212,27 @@ class _SeriesWorker:
             with guarded("faces"):
                 self.face = assess_faces(datasets, on_face=_ON_FACE[self.task.policy.faces])
 
-    def _look_for_text(self, items: list[TaskObject]) -> None:
-        """Lettering is looked for in all images before the first is written: one that shows some holds back all."""
-        text = SeriesText(self.deidentifier.pixels)
+    def _look_ahead(self, items: list[TaskObject]) -> None:
+        """Before the first object is stored: lettering is looked for in all images, and each shape of header is held
+        against its definition. One that shows some, or that would break, holds back all."""
+        text, broken = SeriesText(self.deidentifier.pixels), None
+        by_header = replace(self.deidentifier, look_at_pixels=False)
         for item in items:
-            if item.pixels is not None:
-                continue  # a person looked
             try:
-                with guarded("pixels"):
-                    text.add(item.inventory.object_hash, self._read(item))
-            except InstanceRefusedError:
-                continue  # met again, and recorded, when the object's own turn comes
+                raw = self._read(item)
+                if item.pixels is None:  # else a person looked
+                    with guarded("pixels"):
+                        text.add(item.inventory.object_hash, raw)
+                if broken is None:
+                    self.iod.look_ahead(raw, by_header)
+            except InstanceRefusedError as refused:
+                # any other is met again, and recorded, when the object's own turn comes
+                broken = refused if refused.reason is Reason.IOD_INTRODUCED else broken
         if not any(item.pixels is not None and item.pixels.clean for item in items):
             text.judge()
         self.text = text
-
-    def _look_at_definitions(self, items: list[TaskObject]) -> None:
-        """Each shape of header is judged before the first object is stored; ``_fresh`` judges what pixels changed."""
-
-        def bodies() -> Iterator[bytes]:
-            for item in items:
-                with suppress(InstanceRefusedError):  # met again, and recorded, when the object's own turn comes
-                    yield self._read(item)
-
-        self.iod.look_ahead(bodies(), replace(self.deidentifier, look_at_pixels=False))
+        if broken is not None:
+            raise broken
 
     def manifest(self) -> Manifest | None:
         """The manifest of what was stored; None when nothing was."""
