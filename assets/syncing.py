@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ingestion.deidentify.iod_check import IodCheck
 from ingestion.deidentify.policy import load_policy
 from ingestion.deidentify.source import SourceSync
+from ingestion.settings import Settings
 from resources.database import DatabaseResource
 from resources.keys import KeysResource
 from resources.object_store import ObjectStoreResource
@@ -35,4 +37,5 @@ def source_sync(
             research=stores.research,
             internal=stores.internal,
             linkage=keys.linkage(),
+            iod=IodCheck(Settings().iod_check),
         )

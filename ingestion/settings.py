@@ -12,7 +12,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     node_provider: str = Field("Cancer image platform", description="name of this node in the federation's answers")
     nodes: tuple[str, ...] = Field(
         (), description="federation nodes that the search asks too, each name=http://host:port/node"
+    )
+    iod_check: Literal["installed", "required", "off"] = Field(
+        "installed", description="whether dciodvfy judges each result: where it is installed, always, or never"
     )
     seed: int = Field(20261123, description="seed of the demo sources")
 

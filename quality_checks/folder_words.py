@@ -102,6 +102,7 @@ _REASONS: Mapping[Reason, str] = {
     Reason.TOO_LARGE: "check the file; tell the receiver if it is right",
     Reason.UNSUPPORTED_SOP_CLASS: "leave it out, or agree with the receiver how it is de-identified",
     Reason.IDENTITY_RESIDUE: "leave it out and tell the receiver: a rule is missing in the policy",
+    Reason.IOD_INTRODUCED: "leave it out and tell the receiver the error: a rule of the policy needs mending",
     Reason.BURNED_IN_ANNOTATION: "look at it: leave it out, clean the pixels, or choose a policy that cleans them",
     Reason.RECOGNIZABLE_FACE: "have it defaced, or choose a policy that says what happens to faces",
     Reason.UNCLEANABLE_CONTENT: "leave it out, unless a person has looked and found nothing",

@@ -26,13 +26,18 @@ class InstanceOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What processing cost: bytes and objects read from the source, objects and bytes newly written, seconds."""
+    """What processing cost: bytes and objects read from the source, objects and bytes newly written, seconds.
+
+    ``iod_judged``, ``iod_unjudged``: accepted objects that were held against their definition, and that were not.
+    """
 
     objects_read: int = 0
     bytes_read: int = 0
     objects_written: int = 0
     bytes_written: int = 0
     seconds: float = 0.0
+    iod_judged: int = 0
+    iod_unjudged: int = 0
 
     def __add__(self, other: Work) -> Work:
         return Work(
@@ -41,6 +46,8 @@ class Work:
             objects_written=self.objects_written + other.objects_written,
             bytes_written=self.bytes_written + other.bytes_written,
             seconds=self.seconds + other.seconds,
+            iod_judged=self.iod_judged + other.iod_judged,
+            iod_unjudged=self.iod_unjudged + other.iod_unjudged,
         )
 
 

@@ -83,6 +83,7 @@ class Reason(StrEnum):
     UNCLEANABLE_CONTENT = "uncleanable_content"
     RECOGNIZABLE_FACE = "recognizable_face"
     IDENTITY_RESIDUE = "identity_residue"
+    IOD_INTRODUCED = "iod_introduced"
     REJECTED_BY_OPERATOR = "rejected_by_operator"
     UNREADABLE_OBJECT = "unreadable_object"
     UNREADABLE_FOLDER = "unreadable_folder"
@@ -198,6 +199,11 @@ _FACTS: dict[Reason, ReasonFacts] = {
         ReasonGroup.IDENTITY,
         "the check after de-identification still found an identity",
         "report it: a rule is missing in the policy",
+    ),
+    Reason.IOD_INTRODUCED: ReasonFacts(
+        ReasonGroup.IDENTITY,
+        "de-identification would break the object's definition (IOD): dciodvfy finds an error that was not there",
+        "report it with the error that is named: a rule of the policy takes out what such objects need",
     ),
     Reason.REJECTED_BY_OPERATOR: ReasonFacts(ReasonGroup.IDENTITY, "a person rejected it", "nothing"),
     Reason.UNREADABLE_OBJECT: ReasonFacts(

@@ -18,7 +18,9 @@ from ingestion.commands.deidentify_names import write_names
 from ingestion.commands.deidentify_table import is_table, plan_table, run_table
 from ingestion.deidentify import CODE_VERSION
 from ingestion.deidentify.clinical_map import ClinicalTableError
+from ingestion.deidentify.conformance_check import JudgeMissingError
 from ingestion.deidentify.folder import FolderOutcome, FolderUseError, check_folders, deidentify_folder
+from ingestion.deidentify.iod_check import IodCheck
 from ingestion.deidentify.policy import Policy, PolicyError, load_policy
 from ingestion.fanout import Fanout
 from ingestion.identity.keys import SourceKey, load_key
@@ -57,6 +59,10 @@ def register(app: typer.Typer) -> None:
                 "--names", help="Write which file ended where to this CSV file. Keep it: it holds file names."
             ),
         ] = None,
+        iod_check: Annotated[
+            IodCheck | None,
+            typer.Option("--iod-check", help="Whether dciodvfy judges each result; default: CIE_IOD_CHECK."),
+        ] = None,
         workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
         as_json: Annotated[bool, typer.Option("--json", help="Print the accounting as JSON.")] = False,
     ) -> None:
@@ -93,6 +99,7 @@ def register(app: typer.Typer) -> None:
             errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
+        iod = iod_check or IodCheck(settings.iod_check)
         try:
             with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
                 line = bar.add_task("objects", total=None)
@@ -102,20 +109,22 @@ def register(app: typer.Typer) -> None:
                     policy=chosen,
                     target=FolderStore(target),
                     fanout=fanout,
+                    iod=iod,
                     progress=lambda done, total: bar.update(line, completed=done, total=total),
                 )
-        except FolderUseError as error:
+        except (FolderUseError, JudgeMissingError) as error:
             errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         if names is not None:
             write_names(names, outcome)
-        account = _account(outcome, key=key, policy=chosen)
+        account = _account(outcome, key=key, policy=chosen, iod=iod)
         if report is not None:
             report.write_text(json.dumps(account, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         if as_json:
             print_json(account)
         else:
             _show(outcome, target, report)
+            console.print(f"definitions (IOD): {account['iod_check']}", highlight=False, soft_wrap=True)
         if any(Reason(reason).group is not ReasonGroup.COMPANION for reason in outcome.reasons):
             raise typer.Exit(1)
 
@@ -127,7 +136,7 @@ def _policy(policy: str | None, source: str, settings: Settings) -> Policy:
     return load_policy(registry.get(source).policy if source in registry.ids else DEFAULT_POLICY)
 
 
-def _account(outcome: FolderOutcome, *, key: SourceKey, policy: Policy) -> dict[str, Any]:
+def _account(outcome: FolderOutcome, *, key: SourceKey, policy: Policy, iod: IodCheck) -> dict[str, Any]:
     return {
         "source_id": key.source_id,
         "key_id": key.key_id,
@@ -138,6 +147,7 @@ def _account(outcome: FolderOutcome, *, key: SourceKey, policy: Policy) -> dict[
         "series": {state.value: outcome.series.get(state, 0) for state in SeriesState},
         "reasons": outcome.reasons,
         "work": asdict(outcome.work),
+        "iod_check": iod.told(judged=outcome.work.iod_judged, unjudged=outcome.work.iod_unjudged),
         "quarantined": [
             {
                 "object": item.object_hash,

@@ -6,6 +6,7 @@ values, so they are read here and only reduced ones leave: the kind of the error
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +14,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.datadict import tag_for_keyword
 
 SECONDS_PER_FILE = 30.0
 """dciodvfy takes 0.02 s for a slice; minutes mean that a damaged length sent it astray."""
@@ -23,6 +28,8 @@ _TAG = re.compile(r"\(0x([0-9a-fA-F]{4}),0x([0-9a-fA-F]{4})\)")
 _QUOTED = re.compile(r"<([^<>]*)>")
 _KEYWORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:/[A-Za-z0-9]+|\(\d+\))*")
 _NAMED = re.compile(r"(?:attribute|Attribute|element|Element|Module|module|Macro|macro|Sequence)\s*=?\s*$")
+_QUOTES_VALUE = re.compile(r"\s=\s*<")
+"""Names are written Element=<…>, values with a space."""
 _VALUE = re.compile(r"= <[^>]*>|\[\d+\]|'[^']*'|\"[^\"]*\"")
 _NUMBER = re.compile(r"(?<![A-Za-z0-9(,x])(?:0x[0-9a-fA-F]+(?![0-9a-fA-F,)])|[-+]?\d[\d.\\eE+\-]{2,})")
 """Three characters and more: 'Type 1' and '1-n' are the standard's own."""
@@ -63,7 +70,7 @@ def introduced_errors(before: Path, after: Path, *, seconds: float = SECONDS_PER
         JudgeMissingError: dciodvfy is not installed.
         TimeoutError: it took longer than ``seconds`` for one of the files.
     """
-    return _more(
+    return more_than(
         errors_of((after,), INSTANCE_JUDGE, seconds=seconds), errors_of((before,), INSTANCE_JUDGE, seconds=seconds)
     )
 
@@ -76,7 +83,7 @@ def introduced_in_study(
     Raises:
         JudgeMissingError, TimeoutError: as ``introduced_errors``; the time is for all files together.
     """
-    return _more(errors_of(after, STUDY_JUDGE, seconds=seconds), errors_of(before, STUDY_JUDGE, seconds=seconds))
+    return more_than(errors_of(after, STUDY_JUDGE, seconds=seconds), errors_of(before, STUDY_JUDGE, seconds=seconds))
 
 
 def compare_all(
@@ -96,7 +103,7 @@ def compare_all(
             new = errors_of((after,), INSTANCE_JUDGE, seconds=seconds)
         except TimeoutError:
             return Comparison(before, after, (), judged=False)
-        return Comparison(before, after, _more(new, old), _more(old, new))
+        return Comparison(before, after, more_than(new, old), more_than(old, new))
 
     with ThreadPoolExecutor(workers) as pool:
         return tuple(pool.map(compare, pairs))
@@ -120,11 +127,47 @@ def errors_of(files: Sequence[Path], judge: str, *, seconds: float = SECONDS_PER
     Raises:
         JudgeMissingError, TimeoutError: as ``introduced_errors``.
     """
+    return _errors(judge, [str(file) for file in files], seconds=seconds)
+
+
+def errors_in_memory(data: Sequence[bytes | memoryview], *, seconds: float = SECONDS_PER_FILE) -> Counter[str]:
+    """As ``errors_of`` for one object that must not be written to a disk: dciodvfy reads it from memory.
+
+    Args:
+        data: the object's bytes in order; pixels can be left out.
+
+    Raises:
+        JudgeMissingError: dciodvfy is not installed, or the system has no files in memory (``memory_files``).
+        TimeoutError: as ``introduced_errors``.
+    """
+    if not memory_files():
+        raise JudgeMissingError("this system has no files in memory (memfd_create), and raw headers go to no disk")
+    handle = os.memfd_create("header")
+    try:
+        with os.fdopen(os.dup(handle), "wb") as stream:
+            stream.writelines(data)
+        return _errors(INSTANCE_JUDGE, [f"/proc/self/fd/{handle}"], seconds=seconds, handles=(handle,))
+    finally:
+        os.close(handle)
+
+
+@cache
+def names_of_attributes() -> frozenset[str]:
+    """Names of PS3.6 (Rescale Slope), by which some messages call an attribute."""
+    return frozenset(entry[2] for entry in DicomDictionary.values())
+
+
+def memory_files() -> bool:
+    """Whether objects can be handed over without a disk: Linux."""
+    return hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
+
+
+def _errors(judge: str, names: Sequence[str], *, seconds: float, handles: tuple[int, ...] = ()) -> Counter[str]:
     program = _path_of(judge)
     try:
         done = subprocess.run(
-            [program, *(str(file) for file in files)],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False,
+            [program, *names],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False, pass_fds=handles,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         # From None: the exception that is replaced holds the output, and with it values.
@@ -140,7 +183,8 @@ def reduce_message(line: str) -> str | None:
     """An error without the values, item numbers and nesting that make each one different; None for no error.
 
     What dciodvfy puts between angle brackets is either a name of the standard's or a value: only what is shaped as a
-    keyword and follows the word for one stays.
+    keyword and follows the word for one stays. Where a value is quoted it must be a keyword of PS3.6: a value could
+    look like the rest of a message.
     """
     match = _ERROR.match(line.strip())
     if match is None:
@@ -150,16 +194,24 @@ def reduce_message(line: str) -> str | None:
         # A value with a bracket in it: where it ends cannot be told.
         message = re.sub(r"\s*=?\s*[<>].*$", " …", message)
 
+    careful = _QUOTES_VALUE.search(message) is not None
+
     def keep(quoted: re.Match[str]) -> str:
         named = _NAMED.search(message[: quoted.start()])
-        return quoted.group(1) if named and _KEYWORD.fullmatch(quoted.group(1)) else "…"
+        word = quoted.group(1)
+        if not named:
+            return "…"
+        if tag_for_keyword(word) is not None or word in names_of_attributes():
+            return word
+        return word if not careful and _KEYWORD.fullmatch(word) else "…"
 
     message = _VALUE.sub("…", _QUOTED.sub(keep, message))
     message = _TAG.sub(lambda tag: f"({tag[1].upper()},{tag[2].upper()})", message)
     return _SPACES.sub(" ", _NUMBER.sub("…", message)).strip()
 
 
-def _more(new: Counter[str], old: Counter[str]) -> tuple[ConformanceError, ...]:
+def more_than(new: Counter[str], old: Counter[str]) -> tuple[ConformanceError, ...]:
+    """What ``new`` has and ``old`` has not, or fewer of."""
     return tuple(ConformanceError(message, number) for message, number in sorted((new - old).items()))
 
 

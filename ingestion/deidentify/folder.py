@@ -12,6 +12,7 @@ from ingestion.accounting.manifest import Manifest
 from ingestion.accounting.outcomes import SeriesOutcome, Work
 from ingestion.accounting.source_state import Counts
 from ingestion.accounting.states import InstanceState, SeriesState
+from ingestion.deidentify.iod_check import IodCheck
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.series import SeriesTask, TaskObject, process_series
 from ingestion.deidentify.source import crashed_outcome, unread_outcome
@@ -65,6 +66,7 @@ def deidentify_folder(
     progress: Callable[[int, int], None] = lambda done, total: None,
     process: Callable[[SeriesTask], SeriesOutcome] = process_series,
     linkage: SourceKey | None = None,
+    iod: IodCheck = IodCheck.INSTALLED,
 ) -> FolderOutcome:
     """Bring every object below ``source`` to its end; results are written to ``target`` as the pipeline does.
 
@@ -72,11 +74,14 @@ def deidentify_folder(
         progress: told how many objects are done, of how many; objects come with their series.
         process: what is done with each series; a function of a module, since workers are processes.
         linkage: secret under which the same person, study or number is known again over series.
+        iod: whether results are held against their definition by dciodvfy.
 
     Raises:
         FolderUseError: ``target`` holds results of the source under another key.
         SourceGoneError, StoreError: run again; what is already there is kept.
+        JudgeMissingError: ``iod`` is required, and dciodvfy is not there.
     """
+    iod.check_start()
     _check_key(target, key)
     connector = FolderConnector(root=source)
     taken = take_inventory(connector, Pseudonyms(key), before={}, spread=fanout.map)
@@ -92,7 +97,7 @@ def deidentify_folder(
             TaskObject(item, taken.items.get(item.object_hash), refused.get(item.object_hash)) for item in objects
         )
         beside = tuple(taken.items.get(item.object_hash) for item in companions.get(series_uid, ()))
-        tasks.append(SeriesTask(series_uid, members, connector, key, policy, target, beside, linkage=linkage))
+        tasks.append(SeriesTask(series_uid, members, connector, key, policy, target, beside, linkage=linkage, iod=iod))
     done, total = sum(len(outcome.instances) for outcome in outcomes), len(taken.inventory.objects)
     progress(done, total)
     for outcome in fanout.run(process, tasks):

@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydicom.dataset import Dataset
 
@@ -27,6 +27,7 @@ from ingestion.deidentify.defacing import SeriesFace, assess_faces
 from ingestion.deidentify.expectation import expectation_of
 from ingestion.deidentify.faces import OnFace, may_show_face
 from ingestion.deidentify.instance import DeidentifiedInstance, InstanceDeidentifier
+from ingestion.deidentify.iod_check import RULE, IodCheck, IodJudge
 from ingestion.deidentify.pixels import PixelDecision
 from ingestion.deidentify.policy import FaceChoice, Policy
 from ingestion.deidentify.series_facts import FactGatherer
@@ -44,9 +45,17 @@ from ingestion.sources.connector import Connector, SourceObject
 from ingestion.storage import ObjectStore
 
 DICOM_CONTENT_TYPE = "application/dicom"  # RFC 3240
-_RESIDUE_BESIDE = Refusal(
-    Reason.IDENTITY_RESIDUE, "verify.series", "another instance of its series failed the check after de-identification"
-)
+_BESIDE = {
+    Reason.IDENTITY_RESIDUE: Refusal(
+        Reason.IDENTITY_RESIDUE,
+        "verify.series",
+        "another instance of its series failed the check after de-identification",
+    ),
+    Reason.IOD_INTRODUCED: Refusal(
+        Reason.IOD_INTRODUCED, RULE, "another instance of its series would have errors that it has not as delivered"
+    ),
+}
+"""What is found in one instance, and holds back all of its series."""
 _ON_FACE = {
     FaceChoice.FLAG: OnFace.KEEP, FaceChoice.QUARANTINE: OnFace.QUARANTINE, FaceChoice.DEFACE: OnFace.DEFACE,
 }  # fmt: skip
@@ -78,6 +87,8 @@ class SeriesTask:
     limits: ReadLimits = field(default_factory=ReadLimits)
     linkage: SourceKey | None = None
     """The platform's linkage secret, where there is one."""
+    iod: IodCheck = IodCheck.INSTALLED
+    """Whether results are held against their definition."""
 
 
 @dataclass(slots=True)
@@ -138,6 +149,7 @@ class _SeriesWorker:
         self.face: SeriesFace | None = None
         self.text = SeriesText(self.deidentifier.pixels)
         self.work = Work()
+        self.iod = IodJudge(task.iod)
         self.facts = FactGatherer(Linkage(task.linkage) if task.linkage else None)
         self._stored = _Stored()
         self._first: dict[str, InstanceOutcome] = {}  # by content hash: what the first of equal objects became
@@ -152,15 +164,17 @@ class _SeriesWorker:
             self._look_at_study([item.source for item in sound if item.source is not None])
             alone = [item for item in sound if item.inventory.sop_uid not in conflicts]
             self._look_for_face(alone)
-            self._look_for_text(alone)
+            self._look_ahead(alone)
         except InstanceRefusedError as refused:
             held_back = Refusal(refused.reason, refused.rule, refused.detail)
         found = [self._outcome(item, conflicts, held_back) for item in ordered]
-        if any(outcome.refusal is not None and outcome.refusal.reason is Reason.IDENTITY_RESIDUE for outcome in found):
-            found = self._all_held_back(found)
+        reasons = {outcome.refusal.reason for outcome in found if outcome.refusal is not None}
+        for reason, refusal in _BESIDE.items():
+            if reason in reasons:
+                found = self._all_held_back(found, refusal)
         return tuple(sorted(found, key=lambda outcome: outcome.object_hash))
 
-    def _all_held_back(self, found: list[InstanceOutcome]) -> list[InstanceOutcome]:
+    def _all_held_back(self, found: list[InstanceOutcome], refusal: Refusal) -> list[InstanceOutcome]:
         """A rule is missing for this kind of series: what passed is not trusted either, and no manifest names it."""
         self._stored = _Stored()
         return [
@@ -170,7 +184,7 @@ class _SeriesWorker:
                 object_hash=outcome.object_hash,
                 fingerprint=outcome.fingerprint,
                 state=InstanceState.QUARANTINED,
-                refusal=_RESIDUE_BESIDE,
+                refusal=refusal,
                 content_hash=outcome.content_hash,
                 sop_uid=outcome.sop_uid,
             )
@@ -198,20 +212,27 @@ class _SeriesWorker:
             with guarded("faces"):
                 self.face = assess_faces(datasets, on_face=_ON_FACE[self.task.policy.faces])
 
-    def _look_for_text(self, items: list[TaskObject]) -> None:
-        """Lettering is looked for in all images before the first is written: one that shows some holds back all."""
-        text = SeriesText(self.deidentifier.pixels)
+    def _look_ahead(self, items: list[TaskObject]) -> None:
+        """Before the first object is stored: lettering is looked for in all images, and each shape of header is held
+        against its definition. One that shows some, or that would break, holds back all."""
+        text, broken = SeriesText(self.deidentifier.pixels), None
+        by_header = replace(self.deidentifier, look_at_pixels=False)
         for item in items:
-            if item.pixels is not None:
-                continue  # a person looked
             try:
-                with guarded("pixels"):
-                    text.add(item.inventory.object_hash, self._read(item))
-            except InstanceRefusedError:
-                continue  # met again, and recorded, when the object's own turn comes
+                raw = self._read(item)
+                if item.pixels is None:  # else a person looked
+                    with guarded("pixels"):
+                        text.add(item.inventory.object_hash, raw)
+                if broken is None:
+                    self.iod.look_ahead(raw, by_header)
+            except InstanceRefusedError as refused:
+                # any other is met again, and recorded, when the object's own turn comes
+                broken = refused if refused.reason is Reason.IOD_INTRODUCED else broken
         if not any(item.pixels is not None and item.pixels.clean for item in items):
             text.judge()
         self.text = text
+        if broken is not None:
+            raise broken
 
     def manifest(self) -> Manifest | None:
         """The manifest of what was stored; None when nothing was."""
@@ -311,11 +332,13 @@ class _SeriesWorker:
         if findings:
             rules = ", ".join(sorted({finding.rule for finding in findings}))
             raise InstanceRefusedError(Reason.IDENTITY_RESIDUE, rule=findings[0].rule, detail=f"failed: {rules}")
+        judged = self.iod.check_object(done)
         sha256 = hashlib.sha256(done.body).hexdigest()
         sop_uid = done.new_ids.sop_instance_uid
         key = instance_key(self.task.key.source_id, self.task.series_uid, sop_uid, sha256)
         if self.task.research.create(key, done.body, content_type=DICOM_CONTENT_TYPE):
             self.work += Work(objects_written=1, bytes_written=len(done.body))
+        self.work += Work(iod_judged=judged, iod_unjudged=not judged)
         self.facts.add(done.raw, sha256=digest, written=None if item.source is None else item.source.written)
         self._stored.add(
             done,

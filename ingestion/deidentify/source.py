@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingestion.accounting.decisions import Quarantine
 from ingestion.accounting.inventory import NO_SERIES, Inventory, InventoryObject, Refusal
@@ -15,6 +15,7 @@ from ingestion.accounting.source_state import SourceState, write_state
 from ingestion.accounting.states import InstanceState, Reason
 from ingestion.accounting.worklist import SeriesWork, Worklist, make_worklist
 from ingestion.deidentify import CODE_VERSION
+from ingestion.deidentify.iod_check import IodCheck
 from ingestion.deidentify.pixels import parse_decision
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.series import SeriesTask, TaskObject, process_series
@@ -46,6 +47,7 @@ class SourceSync:
     internal: ObjectStore
     linkage: SourceKey | None = None
     """The platform's secret for comparing sources; None: nothing of this source is compared with others."""
+    iod: IodCheck = IodCheck.INSTALLED
 
     @property
     def code_version(self) -> str:
@@ -75,7 +77,9 @@ class SourceSync:
 
         Raises:
             StoreError, LedgerError, SourceGoneError: what was committed before stays; run again for the rest.
+            JudgeMissingError: ``iod`` is required, and dciodvfy is not there.
         """
+        self.iod.check_start()
         with self.ledger.exclusive(self.source_id, log=log):
             self.ledger.check_key(self.key)
             if self.linkage is not None:
@@ -100,9 +104,11 @@ class SourceSync:
                 )
                 total += outcome.work
                 progress.step(total)
+            if total.iod_unjudged:
+                log(f"{total.iod_unjudged} objects were not held against their definition: {self.iod.why_unjudged()}")
         finally:
             seconds = time.monotonic() - started
-            work = Work(total.objects_read, total.bytes_read, total.objects_written, total.bytes_written, seconds)
+            work = replace(total, seconds=seconds)
             self.ledger.record_run(self.source_id, run_id, series_worked=progress.done, work=work)
         state = self.ledger.source_state(self.source_id)
         number, written = write_state(self.internal, state)
@@ -162,6 +168,7 @@ class SourceSync:
             research=self.research,
             companions=tuple(items.get(item.object_hash) for item in work.companions),
             linkage=self.linkage,
+            iod=self.iod,
         )
 
 

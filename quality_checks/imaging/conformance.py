@@ -17,11 +17,11 @@ from pydicom.dataset import Dataset
 
 from ingestion.accounting.manifest import ManifestInstance
 from ingestion.deidentify.conformance_check import INSTANCE_JUDGE, STUDY_JUDGE, errors_of, judge_is_there
+from ingestion.dicom.header_shape import Shapes
 from ingestion.storage import ObjectMissingError
 from quality_checks.examination import CheckOutcome
 from quality_checks.imaging.declare import imaging_rule
 from quality_checks.imaging.geometry import SINGLE
-from quality_checks.imaging.header_shape import Shapes
 from quality_checks.imaging.objects import ObjectDamagedError, StoredObject, open_object
 from quality_checks.imaging.series import FrameSeen, SeriesContext, in_spatial_order
 from quality_checks.imaging.tally import Tally

@@ -14,9 +14,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from ingestion.deidentify.conformance_check import INSTANCE_JUDGE, errors_of, judge_is_there
+from ingestion.dicom.header_shape import Shapes
 from quality_checks.examination import CheckOutcome
 from quality_checks.imaging import conformance
-from quality_checks.imaging.header_shape import Shapes
 
 needs_judge = pytest.mark.skipif(not judge_is_there(), reason="dicom3tools is not installed")
 

@@ -19,6 +19,7 @@ from .__main__ import as_text, main
 from .key import Action, BadKeyError, Check, read_key, write_key
 from .pairs import Pairs, pair
 from .planted import make_delivery, path_of
+from .policies import POLICIES, all_scores, as_table
 from .score import Outcome, Score, score
 
 KEY = SourceKey("MADE-UP", bytes(range(32)))
@@ -168,3 +169,10 @@ def test_the_platform_policy_leaves_nothing_and_keeps_nearly_all(
     assert found.identifiers_left == 0, as_text(found)
     assert found.missing == (), as_text(found)
     assert found.information_kept >= 99.0, as_text(found)
+
+
+def test_the_page_says_what_the_run_gives(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
+    scores = all_scores(tmp_path)
+    assert as_table(scores) in page
+    assert {name: found.identifiers_left for name, found in scores.items()} == dict.fromkeys(POLICIES, 0)

@@ -53,7 +53,7 @@ class _Frame:
     fragments: list[tuple[int, int]] = field(default_factory=list)
 
     def body(self, buffer: Buffer) -> bytes:
-        return b"".join(bytes(buffer[start:stop]) for start, stop in self.fragments)
+        return b"".join(buffer[start:stop] for start, stop in self.fragments)
 
 
 def clean_fragments(buffer: Buffer, start: int, stop: int, said: Encapsulated) -> list[bytes | memoryview]:
@@ -101,8 +101,7 @@ def clean_fragments(buffer: Buffer, start: int, stop: int, said: Encapsulated) -
 
 def _clean(body: bytes, said: Encapsulated) -> bytes:
     if said.transfer_syntax == RLELossless:
-        cleaned = without_tails(body, samples=said.samples)
-        return body if cleaned == body else cleaned
+        return without_tails(body, samples=said.samples)
     return clean_frame(body) if said.in_codestreams else body
 
 

@@ -32,3 +32,12 @@ def test_a_text_behind_the_samples_goes_and_the_samples_stay() -> None:
 def test_what_is_no_rle_frame_is_refused(broken: bytes) -> None:
     with pytest.raises(InstanceRefusedError):
         without_tails(broken, samples=10)
+
+
+def test_a_last_run_that_goes_on_behind_the_samples_hides_nothing() -> None:
+    body = b"\xf8\x41" + bytes([12]) + b"B" + b"Kowalczyk 44"
+    frame = b"\1\0\0\0\x40" + bytes(59) + body
+    clean = without_tails(frame, samples=10)
+    assert clean == frame[:68] + bytes(len(frame) - 68)
+    assert clean is not frame
+    assert without_tails(clean, samples=10) is clean

@@ -48,7 +48,7 @@ class Shapes:
         vr = item.VR or _known_vr(tag)
         if vr == "SQ":
             return self._sequence(dataset, tag, value if isinstance(item, RawDataElement) else None)
-        return f"{tag:08X} {vr} {_kind(int(tag), vr, value, raw=isinstance(item, RawDataElement))}"
+        return f"{tag:08X} {vr} {kind_of(int(tag), vr, value, raw=isinstance(item, RawDataElement))}"
 
     def _sequence(self, dataset: Dataset, tag: BaseTag, raw: bytes | None) -> str:
         key = (int(tag), hashlib.sha256(raw).digest()) if raw else None
@@ -73,7 +73,7 @@ def _known_vr(tag: BaseTag) -> str:
         return "UN"
 
 
-def _kind(tag: int, vr: str, value: object, *, raw: bool) -> str:
+def kind_of(tag: int, vr: str, value: object, *, raw: bool) -> str:
     """What counts of one value."""
     if value is None or (isinstance(value, (bytes, str, list)) and not len(value)):
         return "empty"

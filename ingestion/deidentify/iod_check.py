@@ -1,0 +1,184 @@
+"""Whether de-identification broke an object's definition (IOD): judged within the run, before its series is stored.
+
+dciodvfy (dicom3tools) sees the header as delivered and as written, without pixels, from memory. Objects whose headers
+have the same shape before and after get one answer, so a series of 300 costs two calls.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+
+from ingestion.accounting.refusal import InstanceRefusedError
+from ingestion.accounting.states import Reason
+from ingestion.deidentify.conformance_check import (
+    ConformanceError,
+    JudgeMissingError,
+    errors_in_memory,
+    judge_is_there,
+    memory_files,
+    more_than,
+)
+from ingestion.deidentify.instance import DeidentifiedInstance, InstanceDeidentifier
+from ingestion.deidentify.iod_excuses import not_excused
+from ingestion.deidentify.study import file_meta
+from ingestion.dicom.byte_shape import ByteShapes, Shape
+from ingestion.dicom.elements import Buffer, walk
+from ingestion.dicom.encoding import Encoding, encoding_of
+from ingestion.dicom.guard import guarded
+from ingestion.dicom.reading import InstanceIds, read_meta
+
+RULE = "iod.introduced"
+SHOWN = 3
+"""Errors that a refusal names."""
+_log = logging.getLogger(__name__)
+
+
+class IodCheck(StrEnum):
+    """Whether results are held against their definition by dciodvfy."""
+
+    INSTALLED = "installed"  # where the tool is there; else the accounting says that nothing was checked
+    REQUIRED = "required"
+    OFF = "off"
+
+    def told(self, *, judged: int, unjudged: int) -> str:
+        """What the accounting of a run says."""
+        said = f"{self.value}: {judged} objects judged, {unjudged} not"
+        return f"{said} ({self.why_unjudged()})" if unjudged else said
+
+    def why_unjudged(self) -> str:
+        """Why objects were not judged in a run on this machine."""
+        if self is IodCheck.OFF:
+            return "the check is off"
+        return "dciodvfy took too long" if can_judge() else "dciodvfy is not installed (package dicom3tools)"
+
+    def check_start(self) -> None:
+        """To be called before a run begins.
+
+        Raises:
+            JudgeMissingError: the check is required, and the tool is not there.
+        """
+        if self is IodCheck.REQUIRED and not can_judge():
+            raise JudgeMissingError(
+                "the check against definitions (IOD) is required, and dciodvfy is not there: install the package "
+                "dicom3tools (Linux), or set CIE_IOD_CHECK (--iod-check) to installed or off"
+            )
+
+
+def can_judge() -> bool:
+    """Whether dciodvfy is installed and can be given headers without a disk."""
+    return judge_is_there() and memory_files()
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The header of one object, before or after: from ``start`` up to where its shape ends."""
+
+    buffer: Buffer = field(repr=False)
+    start: int
+    shape: Shape
+    ids: InstanceIds = field(repr=False)
+    encoding: Encoding
+
+    def whole(self) -> tuple[bytes | memoryview, ...]:
+        """A file without pixels. Of a deflated object the data set lies here inflated."""
+        ids = self.ids
+        if ids.transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
+            ids = replace(ids, transfer_syntax_uid=str(ExplicitVRLittleEndian))
+        return file_meta(ids), memoryview(self.buffer)[self.start : self.shape.stop]
+
+    def holds(self, tag: int) -> bool:
+        body = bytes(self.buffer[self.start : self.shape.stop])
+        elements = walk(body, 0, implicit=self.encoding.implicit, little=self.encoding.little)
+        return any(element.tag == tag for element in elements)
+
+
+@dataclass(slots=True)
+class IodJudge:
+    """Of one series. ``check`` OFF, or no tool: nothing is judged, and counted so."""
+
+    check: IodCheck
+    calls: int = 0
+    _there: bool = field(init=False)
+    _raw: ByteShapes = field(default_factory=ByteShapes, repr=False)
+    _written: ByteShapes = field(default_factory=ByteShapes, repr=False)
+    _answers: dict[tuple[str, str], tuple[ConformanceError, ...] | None] = field(default_factory=dict, repr=False)
+    """By shape before and after; None: the tool took too long."""
+    _slow: bool = False
+    _seen: set[str] = field(default_factory=set, repr=False)
+    """Shapes, as delivered, of which one object was looked at ahead."""
+
+    def __post_init__(self) -> None:
+        self.check.check_start()  # a worker of a cluster stands on another machine
+        self._there = self.check is not IodCheck.OFF and can_judge()
+
+    def look_ahead(self, raw: bytes, deidentifier: InstanceDeidentifier) -> None:
+        """Judge an object by its header alone, before anything of its series is written; one of each shape.
+
+        Raises:
+            InstanceRefusedError: IOD_INTRODUCED; or the object itself is refused, for another reason.
+        """
+        if not self._there:
+            return
+        meta = read_meta(raw)
+        shape = "" if meta.deflated else self._raw.of(raw, meta.dataset_start, encoding_of(meta.transfer_syntax)).digest
+        if shape in self._seen:
+            return
+        with guarded("iod"):
+            done = deidentifier.deidentify(raw)
+        if shape:
+            self._seen.add(shape)
+        self.check_object(done)
+
+    def check_object(self, done: DeidentifiedInstance) -> bool:
+        """Whether it could be judged.
+
+        Raises:
+            InstanceRefusedError: IOD_INTRODUCED: the result has errors that the object as delivered has not.
+        """
+        if not self._there:
+            return False
+        before, after = self._sides(done)
+        key = (before.shape.digest, after.shape.digest)
+        if key not in self._answers:
+            if self._slow:
+                return False
+            self._answers[key] = self._judge(before, after, done.new_ids.sop_class_uid)
+        errors = self._answers[key]
+        if errors is None:
+            return False
+        if errors:
+            raise InstanceRefusedError(Reason.IOD_INTRODUCED, rule=RULE, detail=_told(errors))
+        return True
+
+    def _sides(self, done: DeidentifiedInstance) -> tuple[_Side, _Side]:
+        header, written = done.raw_header, done.rewritten
+        start = min(place[1] for place in header.places.values())
+        before = self._raw.of(header.buffer, start, header.encoding)
+        after = self._written.of(written.header, 0, written.encoding)
+        return (
+            _Side(header.buffer, start, before, done.ids, header.encoding),
+            _Side(written.header, 0, after, done.new_ids, written.encoding),
+        )
+
+    def _judge(self, before: _Side, after: _Side, sop_class: str) -> tuple[ConformanceError, ...] | None:
+        try:
+            self.calls += 1
+            new = errors_in_memory(after.whole())
+            if not new:
+                return ()
+            self.calls += 1
+            errors = more_than(new, errors_in_memory(before.whole()))
+        except TimeoutError:
+            self._slow = True
+            _log.warning("dciodvfy took too long: the rest of a series is not held against its definition")
+            return None
+        return not_excused(errors, sop_class=sop_class, removed=lambda tag: before.holds(tag) and not after.holds(tag))
+
+
+def _told(errors: tuple[ConformanceError, ...]) -> str:
+    shown = "; ".join(error.message for error in errors[:SHOWN])
+    return shown + (f"; and {len(errors) - SHOWN} more" if len(errors) > SHOWN else "")
