@@ -54,12 +54,16 @@ class History:
     items: list[bytes]
 
 
-def cleaned_methods(value: bytes, element: Element, values: ValueRewriter, kind: TextKind) -> list[bytes]:
-    """The values of an earlier De-identification Method that can stay."""
+def cleaned_methods(
+    value: bytes, element: Element, values: ValueRewriter, kind: TextKind, *, own: frozenset[str] = frozenset()
+) -> list[bytes]:
+    """The values of an earlier De-identification Method that can stay. Those in ``own`` are what is declared now: they
+    stay whole, although the digits of a digest may look like somebody's number."""
     text = element.charset.decode(value)
     if text is None:
         return []
-    parts = [values.cleaner.clean(part, kind=kind)[:MAX_METHOD].strip() for part in text.strip(" \0").split("\\")]
+    said = (part.strip() for part in text.strip(" \0").split("\\"))
+    parts = [part if part in own else values.cleaner.clean(part, kind=kind)[:MAX_METHOD].strip() for part in said]
     encoded = [element.charset.encode(part) for part in parts if part]
     return [part for part in encoded if part]
 

@@ -62,9 +62,13 @@ _SEQUENCE_TREATMENTS = frozenset({Treatment.KEEP, Treatment.CLEAN, Treatment.REC
 class DataSetRewriter:
     """One instance. Not to be used again."""
 
-    def __init__(self, buffer: Buffer, memo: ScopeMemo, pixels: PixelCleaner, runs: Runs = NO_RUNS) -> None:
+    def __init__(
+        self, buffer: Buffer, memo: ScopeMemo, pixels: PixelCleaner, runs: Runs = NO_RUNS, *,
+        own_methods: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         self.buffer = buffer
         self.runs = runs
+        self.own_methods = own_methods
         self.memo = memo
         self.values = memo.values
         self.element = ElementRewriter(buffer, memo.values, pixels)
@@ -393,7 +397,9 @@ class DataSetRewriter:
             if tag == METHOD and kind in ("LO", "UN"):
                 element = Element(tag, "LO", False, scope.encoding, scope.charset)
                 text_kind = rule.text or TextKind.DESCRIPTOR
-                self.history.methods += cleaned_methods(self.buffer[value:stop], element, self.values, text_kind)
+                self.history.methods += cleaned_methods(
+                    self.buffer[value:stop], element, self.values, text_kind, own=self.own_methods
+                )
             elif tag == METHOD_CODES and kind == "SQ":
                 bodies: list[bytes] = []
                 self._sequence(value, None if open_ended else stop, self._inner(scope, tag, unknown=False), bodies)

@@ -156,7 +156,8 @@ class StudyRewriter:
         header, encoding = opened.header, opened.encoding
         said = declaration or self.declaration
         runs = opened.runs if all(tag in APART for tag, _ in said.states) else NO_RUNS
-        work = DataSetRewriter(opened.buffer, self._memo, _pixel_cleaner(opened), runs)
+        own = frozenset(said.methods)
+        work = DataSetRewriter(opened.buffer, self._memo, _pixel_cleaner(opened), runs, own_methods=own)
         scope = self._memo.scope(self._book(header), (), encoding, header.charset)
         before, _ = work.data_set(opened.start, len(opened.buffer), scope)
         merged = _with_declared(before, declared_elements(said, work.history, encoding), encoding, replaced=said.states)

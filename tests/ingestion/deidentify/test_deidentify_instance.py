@@ -1,6 +1,7 @@
 """One instance through the de-identification, with identities planted where they hide."""
 
 import struct
+from dataclasses import replace
 from io import BytesIO
 
 import pydicom
@@ -86,6 +87,16 @@ def test_same_input_same_bytes_and_references_follow() -> None:
     assert result.SOPInstanceUID == result.file_meta.MediaStorageSOPInstanceUID
     assert result.SOPInstanceUID.startswith("2.25.")
     assert not [element for element in result if element.tag.group == 0x0099], "a creator that carries a name"
+
+
+@pytest.mark.parametrize("digits", ["da3c779214b1", "123456789012"])
+def test_a_digest_that_looks_like_a_number_is_said_once_and_whole(digits: str) -> None:
+    policy = replace(load_policy("platform-default"), digest=digits * 5)
+    first = deidentify_instance(_raw(), policy=policy, pseudonyms=PSEUDONYMS)
+    again = deidentify_instance(first.body, policy=policy, pseudonyms=PSEUDONYMS)
+    method = list(_read(first).DeidentificationMethod)
+    assert method[-1] == f"platform-default {digits}"
+    assert list(_read(again).DeidentificationMethod) == method
 
 
 def test_pixels_are_what_they_were_and_found_at_their_offset() -> None:
