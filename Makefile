@@ -32,7 +32,7 @@ up down status: $(SYNCED)  ## start, stop, show the embedded stack
 	$(RUN)/cie $@
 
 test: $(SYNCED)  ## the tests, the end-to-end run included; made-up examples are the same each time
-	$(RUN)/pytest -m "not slow" --hypothesis-profile=same -n 2 --dist loadgroup
+	$(RUN)/pytest -m "not slow" --hypothesis-profile=same -n 2 --dist loadfile
 
 test-all: $(SYNCED)  ## the slow ones too, with new examples each time
 	$(RUN)/pytest

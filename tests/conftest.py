@@ -10,11 +10,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,14 +27,19 @@ settings.register_profile("same", deadline=None, derandomize=True)
 settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)
+class ByFile(LoadFileScheduling):
+    """A file stays with one worker, since its tests share what they set up; so do all tests of the one real stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stack" if nodeid.startswith("tests/stack/") else super()._split_scope(nodeid)  # type: ignore[no-any-return]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several workers: a file stays with one, since its tests share what they set up; the longest, of the whole stack,
-    come first."""
-    items.sort(key=lambda item: item.path.parent.name != "stack")
-    for item in items:
-        group = "stack" if item.path.parent.name == "stack" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.path.parent.name != "stack")  # the longest first
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from rich.table import Table
 WIDEST = 200
 """Characters of a table at most: above that long texts are wrapped within their column."""
 console = Console()
-errors = Console(stderr=True)
+errors = Console(stderr=True, soft_wrap=True)
+"""Unbroken lines: a path that is broken in two cannot be copied, nor found by a program."""
 
 
 def print_json(data: Any) -> None:

@@ -36,6 +36,8 @@ _EVERY_STORAGE = """{
     ... on RepositoryLocation { repositories { schedules { scheduleState { status } } } } } } } }
 }"""
 """Reads of the run, event log and schedule storages, and of the definitions."""
+ATTEMPTS = 3
+"""To start all, where another stack takes a port between its choice and its use."""
 START_SECONDS = 120.0
 """Longest wait for one part: a cold import of Dagster on a busy machine takes half a minute."""
 
@@ -73,19 +75,29 @@ class EmbeddedStack:
             folder.mkdir(exist_ok=True, mode=0o700)
         with self._locked():
             self._same_registry()
-            ports, secret = self._ports(), self._secrets()
-            url = postgres.url(port=ports["database"], password=secret["database"])
-            address = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-            told = {
-                "database_url": url, "s3_endpoint": address["store"], "s3_access_key": "cie",
-                "s3_secret_key": secret["store"], "dagster_url": address["webserver"], "portal_url": address["portal"],
-                "operator_url": address["operators"],
-            }  # fmt: skip
-            self._database(ports["database"], secret["database"], url, progress)
-            _write_private(
-                self._data / STACK_FILE, {"settings": told, "ports": ports, "registry": str(self._settings.registry)}
-            )
-            self._start_rest(ports, secret, url, progress)
+            for left in reversed(range(ATTEMPTS)):
+                ports = self._ports()
+                try:
+                    self._start(ports, self._secrets(), progress)
+                    return
+                except StackError:
+                    # Free when it was chosen, and another stack's when it was used: choose again.
+                    if not left or not self._lost_ports(ports):
+                        raise
+
+    def _start(self, ports: dict[str, int], secret: dict[str, str], progress: Callable[[str], None]) -> None:
+        url = postgres.url(port=ports["database"], password=secret["database"])
+        address = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+        told = {
+            "database_url": url, "s3_endpoint": address["store"], "s3_access_key": "cie",
+            "s3_secret_key": secret["store"], "dagster_url": address["webserver"], "portal_url": address["portal"],
+            "operator_url": address["operators"],
+        }  # fmt: skip
+        self._database(ports["database"], secret["database"], url, progress)
+        _write_private(
+            self._data / STACK_FILE, {"settings": told, "ports": ports, "registry": str(self._settings.registry)}
+        )
+        self._start_rest(ports, secret, url, progress)
 
     def _same_registry(self) -> None:
         """A stack that runs goes on with the registry it was started with: another one is not taken silently."""
@@ -155,6 +167,13 @@ class EmbeddedStack:
                 self._buckets(ports["store"], secret["store"])
         webserver = f"http://127.0.0.1:{ports['webserver']}/graphql"
         self._wait(self._part("webserver"), lambda: _dagster_answers(webserver))
+
+    def _lost_ports(self, ports: dict[str, int]) -> bool:
+        """Whether a port of a part that does not run is somebody else's."""
+        return any(
+            self._part(SERVED_BY.get(name, name)).process() is None and not _is_free(port)
+            for name, port in ports.items()
+        )
 
     def _missing_address(self, portal: Managed, ports: dict[str, int]) -> bool:
         """Whether it runs since before it had an address for operators."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -103,6 +104,13 @@ def test_a_finding_on_a_series_leads_to_its_files(tmp_path: Path) -> None:
     assert len(rows) == 14
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder for temporary ones, with a short name: worker processes have sockets in it, of at most 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="cie-test-") as name:
+        yield Path(name)
+
+
 def _started(tmp_path: Path, scratch: Path, number: signal.Signals, handler: str) -> subprocess.Popen[str]:
     """The command, once it has written its first object. ``handler``: what its parent hands on for the signal."""
     start = (
@@ -118,14 +126,13 @@ def _started(tmp_path: Path, scratch: Path, number: signal.Signals, handler: str
     deadline = time.monotonic() + 120
     while not list(scratch.glob("cie-check-*/dicom/*/*/*.dcm")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert started.poll() is None, "it ended before it was stopped"
+    if started.poll() is not None:
+        pytest.fail(f"it ended before it was stopped: {started.communicate()[0]}")
     return started
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_run_that_is_told_to_stop_leaves_no_image(tmp_path: Path, number: signal.Signals) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+def test_a_run_that_is_told_to_stop_leaves_no_image(tmp_path: Path, scratch: Path, number: signal.Signals) -> None:
     for series in range(1, 13):
         put(tmp_path / "in", ct_series(slices=40, series=series))
     handler = "default_int_handler" if number == signal.SIGINT else "SIG_DFL"
@@ -137,9 +144,7 @@ def test_a_run_that_is_told_to_stop_leaves_no_image(tmp_path: Path, number: sign
     assert not list(scratch.glob("cie-check-*"))
 
 
-def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, scratch: Path) -> None:
     for series in range(1, 4):
         put(tmp_path / "in", ct_series(slices=20, series=series))
     started = _started(tmp_path, scratch, signal.SIGHUP, "SIG_IGN")

@@ -39,12 +39,16 @@ def manifests(draw: st.DrawFn) -> Manifest:
         **names, StudyInstanceUID="1.3", SeriesInstanceUID="1.4", code_version="1", key_id="k",
         header=draw(_attributes),
         varying=tuple(draw(st.lists(st.text(max_size=4), max_size=2))), instances=instances,
+        withheld=tuple(draw(st.lists(st.text(max_size=4), max_size=2))),
         face=draw(st.none() | _attributes),
     )  # fmt: skip
 
 
 @given(manifests())
 def test_a_manifest_holds_all_of_its_fields_and_is_read_back(manifest: Manifest) -> None:
-    plain = json.dumps(asdict(manifest), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    said = asdict(manifest)
+    if not manifest.withheld:
+        del said["withheld"]
+    plain = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     assert manifest.to_json() == plain.encode("utf-8")
     assert Manifest.from_json(manifest.to_json()) == manifest

@@ -355,7 +355,7 @@ DEFECTS: tuple[Defect, ...] = (
         good.mr_series(), lambda values, at: np.minimum(values * 12.0, 4095))),
     Defect("96 % padding", "pixels_not_mostly_padding", _padded),
     Defect("presentation of a negative", "pixels_photometric_agrees", lambda: _set(
-        good.mammogram(), PresentationLUTShape="INVERSE")),
+        good.mammogram(), PresentationLUTShape="INVERSE"), also=frozenset({"iod_no_stumbling_block"})),
     Defect("MR values turned", "pixels_not_inverted", lambda: _pixels(
         good.mr_series(), lambda values, at: values.max() - values.astype(int))),
     Defect("CT without intercept", "ct_values_are_hounsfield", lambda: _set(good.ct_series(), RescaleIntercept=0)),
