@@ -77,12 +77,12 @@ def deidentify_folder(
         iod: whether results are held against their definition by dciodvfy.
 
     Raises:
-        FolderUseError: ``target`` holds results of the source under another key.
+        FolderUseError: ``target`` holds results of the source under another key or policy.
         SourceGoneError, StoreError: run again; what is already there is kept.
         JudgeMissingError: ``iod`` is required, and dciodvfy is not there.
     """
     iod.check_start()
-    _check_key(target, key)
+    _check_earlier(target, key, policy)
     connector = FolderConnector(root=source)
     taken = take_inventory(connector, Pseudonyms(key), before={}, spread=fanout.map)
     refused = refusals_by_series(taken.inventory.objects.values())
@@ -110,20 +110,25 @@ def deidentify_folder(
     return replace(_summed(outcomes), names=names)
 
 
-def _check_key(target: ObjectStore, key: SourceKey) -> None:
-    """Results of two keys in one folder would show one person as two.
+def _check_earlier(target: ObjectStore, key: SourceKey, policy: Policy) -> None:
+    """Results of two keys in one folder would show one person as two; of two policies, what the stricter takes out
+    would lie there still.
 
     Raises:
-        FolderUseError: results of this source under another key lie in the target.
+        FolderUseError: results of this source under another key or policy lie in the target.
     """
     for stored in target.list(f"manifests/{key.source_id}/"):
-        known = Manifest.from_json(target.read(stored.key)).key_id
-        if known != key.key_id:
+        known = Manifest.from_json(target.read(stored.key))
+        if known.key_id != key.key_id:
             raise FolderUseError(
-                f"OUT holds results of {key.source_id} under key {known}, and this is key {key.key_id}: its people "
-                "would get second pseudonyms. Use the first key, or another folder."
+                f"OUT holds results of {key.source_id} under key {known.key_id}, and this is key {key.key_id}: its "
+                "people would get second pseudonyms. Use the first key, or another folder."
             )
-        return
+        if known.policy_digest != policy.digest:
+            raise FolderUseError(
+                f"OUT holds results under the policy {known.policy} {known.policy_digest[:12]}, and this is "
+                f"{policy.name} {policy.digest[:12]}: both would lie side by side. Use another folder, or empty OUT."
+            )
 
 
 def _summed(outcomes: list[SeriesOutcome]) -> FolderOutcome:

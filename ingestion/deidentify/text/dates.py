@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ingestion.deidentify.rules import TextKind
 from ingestion.deidentify.text.folding import fold
-from ingestion.deidentify.text.months import months
+from ingestion.deidentify.text.months import ROMAN, months
 
 
 class DatesInText(StrEnum):
@@ -55,6 +55,17 @@ _NAMED = re.compile(
     )(?![^\W_])""",
     re.VERBOSE,
 )
+_NUMERAL = "|".join(sorted(ROMAN, key=len, reverse=True))
+_ROMAN_MONTH = re.compile(
+    rf"""(?<![\d]) (?<!\d\.)
+    (?: {_D}\s?[-./_,]\s?(?:{_NUMERAL})\s?[-./_,]\s?(?:{_Y4}|\d\d(?![.,]?\d))
+      | {_D}[ ]?(?:{_NUMERAL})[ ]?(?:19\d\d|200[1-9]|20[1-4]\d)
+      | {_Y4}[-./_ ]{{1,2}}(?:{_NUMERAL})[-./_ ]{{1,2}}{_D}
+      | (?<![^\W_]) (?:{_NUMERAL})[-./_]{_Y4} )
+    (?![^\W_]|[ ]?(?:mm|s/mm|ms|hz|px)(?![^\W_]))""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""With a Roman numeral for the month. Taken out: where it stands beside others, it is not sure to be one."""
 _PARTIAL = re.compile(rf"(?<![\d.])(?:{_MM}[-./]{_Y4}|{_Y4}[-./]{_MM})(?![\d]|[-./]\d)")
 _LOOSE = re.compile(
     rf"""(?<![\d.]) (?<!\d[-/\s]) (?<![vV]) (?<![vV]\.)
@@ -90,6 +101,7 @@ def dates_in(text: str, *, kind: TextKind, days: int | None) -> list[Found]:
             found.append((match.start(), match.end(), None if days is None else _named(match, text, days)))
     if kind is TextKind.DESCRIPTOR:
         found.extend((match.start(), match.end(), None) for match in _LOOSE.finditer(text) if not _within(match, found))
+    found.extend((match.start(), match.end(), None) for match in _ROMAN_MONTH.finditer(text))
     found.extend((match.start(), match.end(), None) for match in _PARTIAL.finditer(text))
     return found
 

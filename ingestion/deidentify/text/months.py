@@ -27,6 +27,11 @@ _TABLES = (
 """One table a line, January first. A name in several tables is that of the first."""
 
 
+ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+"""As months are written by hand from Hungary to Poland: 17.III.1952. No names: alone, or between blanks, they are
+numerals of nerves, vertebrae and phases."""
+
+
 @dataclass(frozen=True, slots=True)
 class MonthName:
     """A month as it is written; ``table`` gives the other eleven in the same manner."""
@@ -48,5 +53,5 @@ def months() -> dict[str, MonthName]:
 
 @cache
 def month_names(number: int) -> tuple[str, ...]:
-    """Every folded name of one month."""
-    return tuple(sorted(name for name, month in months().items() if month.number == number))
+    """Every folded name of one month, its Roman numeral too."""
+    return (*sorted(name for name, month in months().items() if month.number == number), ROMAN[number - 1])

@@ -141,7 +141,7 @@ _DIRECTIONS = frozenset("RLAPHFSI")
 _HAS_DIGIT = re.compile(r"\d")
 _THREE_DIGITS = re.compile(r"\d{3}")
 _YEAR = re.compile(
-    r"(?<![\w.])(?<!\b[Tt][REIre] )(?<!\b[Tt][REI]=)(?:19\d\d|20(?:0[1-9]|[1-4]\d))(?![\w.]?\d)(?!\w)"
+    r"(?<!\w)(?<!\d\.)(?<!\b[Tt][REIre] )(?<!\b[Tt][REI]=)(?:19\d\d|20(?:0[1-9]|[1-4]\d))(?![\w.]?\d)(?!\w)"
     r"(?!\s?(?:mm|ms|msec|hz|px|x|s/mm|mgy|mas|hu|bq|ml)\b)"
 )
 _STOP = word_set(

@@ -11,11 +11,12 @@ MEANINGLESS = frozenset({"19000101", "00010101", "19700101", "18991230", "190101
 EARLIEST, LATEST = 1850, 2099
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
            "november", "december")  # fmt: skip
+_NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _SHORT_MONTHS = tuple(month[:3] for month in _MONTHS)
 _IN_TEXT = re.compile(
     r"(?<!\d)(?:(?P<y1>\d{4})(?P<s1>[-./ ]?)(?P<m1>\d{1,2})(?P=s1)(?P<d1>\d{1,2})"
     r"|(?P<a2>\d{1,2})(?P<s2>[-./ ]?)(?P<b2>\d{1,2})(?P=s2)(?P<y2>\d{4}|\d{2})"
-    r"|(?P<d3>\d{1,2})[-. ]{0,2}(?P<m3>[a-z]{3,9})[-., ]{0,2}(?P<y3>\d{4})"
+    r"|(?P<d3>\d{1,2})[-./ ]{0,2}(?P<m3>[a-z]{1,9})[-./, ]{0,2}(?P<y3>\d{4})"
     r"|(?P<m4>[a-z]{3,9})[. ]{1,2}(?P<d4>\d{1,2})[, ]{1,2}(?P<y4>\d{4}))"
 )
 
@@ -48,6 +49,8 @@ def written(day: str) -> Iterator[str]:
     if (m, d) != (month, date):
         yield from (" ".join((year, m, d)), " ".join((d, m, year)))
     for day_text in {date, d}:
+        for sign in ("-", " ", ".", "/", ". ", ""):
+            yield sign.join((day_text, _NUMERALS[int(month) - 1], year))
         for month_text in {name, name[:3]}:
             yield from (sign.join((day_text, month_text, year)) for sign in ("-", " ", ". ", ""))
             yield from (f"{month_text} {day_text}, {year}", f"{month_text} {day_text} {year}")
@@ -102,7 +105,7 @@ def _meant(match: re.Match[str]) -> Iterator[str | None]:
 
 
 def _month(word: str) -> int | None:
-    for names in (_MONTHS, _SHORT_MONTHS):
+    for names in (_MONTHS, _SHORT_MONTHS, _NUMERALS):
         if word in names:
             return names.index(word) + 1
     return None

@@ -252,5 +252,8 @@ def test_results_of_two_keys_do_not_mix_in_one_folder(delivery: Path, tmp_path: 
     with pytest.raises(FolderUseError, match="second pseudonyms"):
         other = SourceKey(SOURCE.id, bytes(range(1, 33)))
         deidentify_folder(delivery, key=other, policy=policy, target=out, fanout=fanout)
+    strict = load_policy("strict-basic")
+    with pytest.raises(FolderUseError, match="side by side"):
+        deidentify_folder(delivery, key=KEY, policy=strict, target=out, fanout=fanout)
     again = deidentify_folder(delivery, key=KEY, policy=policy, target=out, fanout=fanout)
     assert again.work.objects_written == 0
