@@ -106,7 +106,7 @@ def test_a_finding_on_a_series_leads_to_its_files(tmp_path: Path) -> None:
 
 @pytest.fixture
 def scratch() -> Iterator[Path]:
-    """A folder for temporary ones, with a short name: worker processes have sockets in it, of at most 107 characters."""
+    """A folder for temporary ones with a short name: worker processes have sockets in it, of 107 characters at most."""
     with tempfile.TemporaryDirectory(prefix="cie-test-") as name:
         yield Path(name)
 
