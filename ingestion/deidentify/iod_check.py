@@ -7,6 +7,7 @@ have the same shape before and after get one answer, so a series of 300 costs tw
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -115,8 +116,13 @@ class IodJudge:
         self.check.check_start()  # a worker of a cluster stands on another machine
         self._there = self.check is not IodCheck.OFF and can_judge()
 
-    def look_ahead(self, raw: bytes, deidentifier: InstanceDeidentifier) -> None:
+    def look_ahead(
+        self, raw: bytes, deidentifier: InstanceDeidentifier, *, refused_anyway: Callable[[], bool] = lambda: False
+    ) -> None:
         """Judge an object by its header alone, before anything of its series is written; one of each shape.
+
+        Args:
+            refused_anyway: whether the whole object is refused for a reason of its own, which is then the one told.
 
         Raises:
             InstanceRefusedError: IOD_INTRODUCED; or the object itself is refused, for another reason.
@@ -131,7 +137,12 @@ class IodJudge:
             done = deidentifier.deidentify(raw)
         if shape:
             self._seen.add(shape)
-        self.check_object(done)
+        try:
+            self.check_object(done)
+        except InstanceRefusedError:
+            if not refused_anyway():
+                raise
+            self._seen.discard(shape)  # the next of its shape may be whole
 
     def check_object(self, done: DeidentifiedInstance) -> bool:
         """Whether it could be judged.

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pydicom.dataset import Dataset
 
@@ -224,7 +225,7 @@ class _SeriesWorker:
                     with guarded("pixels"):
                         text.add(item.inventory.object_hash, raw)
                 if broken is None:
-                    self.iod.look_ahead(raw, by_header)
+                    self.iod.look_ahead(raw, by_header, refused_anyway=partial(self._is_refused, item, raw))
             except InstanceRefusedError as refused:
                 # any other is met again, and recorded, when the object's own turn comes
                 broken = refused if refused.reason is Reason.IOD_INTRODUCED else broken
@@ -233,6 +234,15 @@ class _SeriesWorker:
         self.text = text
         if broken is not None:
             raise broken
+
+    def _is_refused(self, item: TaskObject, raw: bytes) -> bool:
+        """Whether the object cannot be de-identified: a document, say, whose header alone can."""
+        try:
+            with guarded("deidentify"):
+                self.deidentifier.deidentify(raw, face=self.face, decision=item.pixels)
+        except InstanceRefusedError:
+            return True
+        return False
 
     def manifest(self) -> Manifest | None:
         """The manifest of what was stored; None when nothing was."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.uid import EncapsulatedPDFStorage
 from typer.testing import CliRunner
 
 from ingestion.accounting.refusal import InstanceRefusedError
@@ -90,6 +91,19 @@ def test_a_policy_that_breaks_objects_stores_none_of_them(tmp_path: Path, breaki
     assert {item["rule"] for item in told} == {"iod.introduced"}
     assert all(item["detail"] == "Value is zero for value 1 of attribute Rescale Slope" for item in told)
     assert not list(out.rglob("*.dcm"))
+
+
+@needs_judge
+def test_a_document_is_told_as_one(tmp_path: Path) -> None:
+    """Its header without the document breaks its definition; that it is a document is why it is held back."""
+    [file] = slices(tmp_path / "raw", 1).iterdir()
+    dataset = pydicom.dcmread(file)
+    del dataset.PixelData
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
+    dataset.Modality, dataset.MIMETypeOfEncapsulatedDocument = "DOC", "application/pdf"
+    dataset.EncapsulatedDocument = b"%PDF-1.4 "
+    dataset.save_as(file)
+    assert run(tmp_path)[1]["reasons"] == {"uncleanable_content": 1}
 
 
 @needs_judge
