@@ -16,6 +16,7 @@ from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.commands.deidentify_names import write_names
 from ingestion.commands.deidentify_table import is_table, plan_table, run_table
+from ingestion.commands.outputs import OutputError, check_outputs
 from ingestion.deidentify import CODE_VERSION
 from ingestion.deidentify.clinical_map import ClinicalTableError
 from ingestion.deidentify.conformance_check import JudgeMissingError
@@ -78,8 +79,9 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(2)
         if is_table(source_folder):
             try:
+                check_outputs(report)
                 plan = plan_table(source_folder, columns, policy=_policy(policy, source, settings))
-            except (ClinicalTableError, PolicyError) as error:
+            except (ClinicalTableError, OutputError, PolicyError) as error:
                 errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
                 raise typer.Exit(2) from None
             run_table(
@@ -92,10 +94,13 @@ def register(app: typer.Typer) -> None:
             return
         try:
             check_folders(source_folder, target)
+            check_outputs(report, names, outside=source_folder)
+            if columns is not None:
+                raise FolderUseError(f"--columns is for a table (.csv, .tsv), and {source_folder} is a folder")
             if names is not None and names.resolve().is_relative_to(target.resolve()):
                 raise FolderUseError("--names must not lie in OUT: it holds file names, and OUT is what is sent")
             chosen = _policy(policy, source, settings)
-        except (FolderUseError, PolicyError) as error:
+        except (FolderUseError, OutputError, PolicyError) as error:
             errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
         key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
@@ -115,6 +120,9 @@ def register(app: typer.Typer) -> None:
         except (FolderUseError, JudgeMissingError) as error:
             errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
             raise typer.Exit(2) from None
+        if not outcome.counts.delivered:
+            errors.print(f"{source_folder} holds no file: is it the right folder, and is its disk there?", markup=False)
+            raise typer.Exit(2)
         if names is not None:
             write_names(names, outcome)
         account = _account(outcome, key=key, policy=chosen, iod=iod)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.outputs import OutputError, check_outputs
 from ingestion.features.feature_units import feature_description, feature_unit, unit_text
 from ingestion.features.ibsi import SettingsError, feature_table
 from ingestion.features.ibsi.filters.settings import BOUNDARY_CODES, Boundary, filter_table
@@ -24,6 +25,8 @@ FILTER = "filter"
 """In the place of a family."""
 MANUAL = "IBSI reference manual (arXiv:1612.07003v11)"
 FILTER_MANUAL = "IBSI-2 reference manual (arXiv:2006.05470v9)"
+LONGEST_VALUE = 24
+"""Characters of a text within the table: a longer one would take the width of all other columns."""
 PROVENANCE = frozenset({"Region", "Unit", "ImageDigest", *COLUMNS})
 
 
@@ -63,6 +66,7 @@ def register(app: typer.Typer) -> None:
         try:
             if out is not None and out.suffix not in SUFFIXES:
                 raise InputError(f"{out}: give a name that ends in {', '.join(SUFFIXES)}")
+            check_outputs(out, report)
             if listing:
                 _output(listed_rows(), out, as_json, _show_list)
                 return
@@ -74,7 +78,7 @@ def register(app: typer.Typer) -> None:
             found = [measure_files(image, mask, one) for one in chosen]
             if report is not None:
                 _write_report(report, found[0])
-        except (InputError, SettingsError) as error:
+        except (InputError, OutputError, SettingsError) as error:
             errors.print(str(error), markup=False)
             raise typer.Exit(2) from None
         except REFUSALS as refusal:
@@ -206,16 +210,23 @@ def _show_region(row: dict[str, Any]) -> None:
     named = {item["Column"]: (item["Code"], item["Name"], item["AggregationCode"]) for item in feature_table()}
     named |= {feature.column: (feature.code, feature.name, "") for feature in INTENSITY_FEATURES}
     lines: list[tuple[str, str, str, str]] = []
+    texts: list[str] = []
     for column, value in row.items():
         code, name, aggregation = named.get(column, ("", column, ""))
         unit = unit_text(feature_unit(column), row["Unit"])
         shown_unit = "" if unit == "1" else unit
         if code:
             lines.append((code, f"{name}, {aggregation}" if aggregation else name, _number(value), shown_unit))
-        elif column not in PROVENANCE and value is not None:
+        elif column in PROVENANCE or value is None:
+            continue
+        elif isinstance(value, str) and len(value) > LONGEST_VALUE:
+            texts.append(f"{column}: {value}")
+        else:
             lines.append(("", column, _number(value), shown_unit))
     columns = [("IBSI", False), ("measure", False), ("value", True), ("unit", False)]
     print_whole(make_table(str(row["Region"]), columns, lines))
+    for text in texts:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _number(value: Any) -> str:

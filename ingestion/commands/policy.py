@@ -11,6 +11,7 @@ import typer
 from pydicom.uid import UID
 
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.outputs import OutputError, check_outputs
 from ingestion.deidentify.conformance_report import CT, conformance_report
 from ingestion.deidentify.dictionary import tag_of
 from ingestion.deidentify.explain import Explanation, explain, explain_private
@@ -95,6 +96,11 @@ def conformance(
 
     Example: cie policy conformance --policy reference-node --out reference-node.html
     """
+    try:
+        check_outputs(out)
+    except OutputError as error:
+        errors.print(str(error), markup=False)
+        raise typer.Exit(2) from None
     report = conformance_report(_load(policy))
     if out is None:
         typer.echo(report, nl=False)
