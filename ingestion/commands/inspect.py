@@ -12,6 +12,7 @@ import typer
 from pydicom.dataset import Dataset
 
 from ingestion.accounting.refusal import InstanceRefusedError
+from ingestion.accounting.states import Reason
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.dicom.guard import guarded
 from ingestion.dicom.reading import InstanceIds, peek
@@ -86,6 +87,11 @@ def _look(connector: FolderConnector, item: SourceObject, series: dict[str, _Ser
             header = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
     except InstanceRefusedError as refusal:
         refused[refusal.reason.value] += 1
+        return
+    except OSError as error:
+        if error.errno is not None:
+            raise  # the disk's fault, not the object's
+        refused[Reason.TRUNCATED.value] += 1  # pydicom's word for an object that ends within a sequence
         return
     found = series.setdefault(ids.series_uid, _Series(ids=ids, header=header))
     found.objects += 1
