@@ -7,6 +7,7 @@ What is where: PS3.5 sections 7.1 (elements), 7.8 (private blocks), 6.2.2 (unkno
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ingestion.deidentify.rules import Rule, Treatment
@@ -23,6 +24,11 @@ _REMOVE_RULE = Rule(Treatment.REMOVE, "it has no place in a data set, or none th
 _PIXEL_TREATMENTS = frozenset({Treatment.KEEP, Treatment.CLEAN})
 PixelCleaner = Callable[[Buffer, int, int, bool], list[Part]]
 """Pixel value from, to (in the buffer), whether encapsulated: the parts to write instead."""
+
+
+_UNSAID = frozenset({"UN", "OB", "OW"})
+"""VRs that say nothing of the value."""
+_LIKE_A_UID = re.compile(rb"[\d.\\]*\0?$")
 
 
 class ElementRewriter:
@@ -73,7 +79,7 @@ class ElementRewriter:
         if new is old:
             return padded(scope.encoding, tag, own, self.buffer[position:stop], value - position), treatment, None
         if len(new) & 1:
-            new += padding(rule.vr or kind)
+            new += _fill(own if own not in _UNSAID else rule.vr or kind, old)
         return scope.encoding.write(tag, own, new), treatment, None
 
     def creator(
@@ -134,6 +140,12 @@ class ElementRewriter:
         same = size == length
         head = self.buffer[position:value] if same else scope.encoding.write_head(tag, own, size)
         return [head, *parts], after
+
+
+def _fill(vr: str, old: bytes) -> bytes:
+    """What a new value of odd length is filled up with: as the VR that is written asks; where none is, and the value
+    before was a text in the place of a UID, as a text."""
+    return b" " if vr == "UI" and not _LIKE_A_UID.match(old) else padding(vr)
 
 
 def vrs(scope: Scope, tag: int, vr: bytes) -> tuple[str, str]:

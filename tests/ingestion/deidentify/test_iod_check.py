@@ -9,7 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
-from pydicom.uid import EncapsulatedPDFStorage
+from pydicom.uid import EncapsulatedPDFStorage, ImplicitVRLittleEndian
 from typer.testing import CliRunner
 
 from ingestion.accounting.refusal import InstanceRefusedError
@@ -91,6 +91,24 @@ def test_a_policy_that_breaks_objects_stores_none_of_them(tmp_path: Path, breaki
     assert {item["rule"] for item in told} == {"iod.introduced"}
     assert all(item["detail"] == "Value is zero for value 1 of attribute Rescale Slope" for item in told)
     assert not list(out.rglob("*.dcm"))
+
+
+@needs_judge
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize("model", ["FCR-5000", "FCR-50", "1.2.3.4", "1.2.3.45"])
+def test_a_text_where_a_maker_has_a_uid_stays_a_text(tmp_path: Path, implicit: bool, model: str) -> None:
+    """The safe list says UID, the object LO: what is written is filled up as a text."""
+    for file in slices(tmp_path / "raw", 8).iterdir():  # about half of the new UIDs have an odd length
+        dataset = pydicom.dcmread(file)
+        block = dataset.private_block(0x0009, "FDMS 1.0", create=True)
+        block.add_new(0x0C, "LO" if not implicit or "FCR" in model else "UI", f"{model}.{file.stem}")
+        if implicit:
+            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+        dataset.save_as(file, implicit_vr=implicit, little_endian=True)
+    _, account, out = run(tmp_path)
+    assert account["reasons"] == {}
+    found = [pydicom.dcmread(file).private_block(0x0009, "FDMS 1.0")[0x0C] for file in out.rglob("*.dcm")]
+    assert len(found) == 8 and all(str(element.value).startswith("2.25.") for element in found if not implicit)
 
 
 @needs_judge
