@@ -81,7 +81,7 @@ def _public(engine: Any) -> Any:
     from ingestion.catalogue.search.protection import Protection
     from ingestion.catalogue.search.public import PublicSearch
 
-    return PublicSearch(engine, Protection(secret=bytes(32), release="benchmark"))
+    return PublicSearch(engine, Protection(secret=bytes(32)))
 
 
 def _warmed(ask: Callable[[Any], Any], engine: Any) -> list[Any]:

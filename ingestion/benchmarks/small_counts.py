@@ -109,7 +109,7 @@ class Defences:
         self._rng = np.random.default_rng(seed)
         self._kept: dict[int, int] = {}
         secret = self._rng.bytes(32)
-        self._search = PublicSearch(self._engine, Protection(secret=secret, release=index.release))
+        self._search = PublicSearch(self._engine, Protection(secret=secret))
         self._exact: dict[AllOf, int] = {}
 
     def exact(self, said: dict[str, Any]) -> int:

@@ -96,5 +96,5 @@ class SearchService:
         engine = SearchEngine(self._opened(version))
         # the compiled loop loads beside the first answers, which are counted without it
         threading.Thread(target=engine.compile, name="search-kernel", daemon=True).start()
-        protection = Protection(secret=self._secret, release=version)
+        protection = Protection(secret=self._secret)
         return Current(PublicSearch(engine, protection, self._policies(engine.index)))

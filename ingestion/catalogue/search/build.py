@@ -67,7 +67,13 @@ def _write(folder: Path, schema: SearchSchema, release: str) -> None:
     people = _write_keys(folder, schema)
     for at, field in enumerate(schema.fields):
         _write_field(folder, at, field, _column(folder / ROWS, f'"{field.name}"'))
-    meta = {"format": FORMAT, "release": release, "schema": schema.to_json(), "people": people}
+    meta = {
+        "format": FORMAT,
+        "release": release,
+        "schema": schema.to_json(),
+        "people": people,
+        "states": _states(folder / ROWS, schema),
+    }
     (folder / META).write_text(json.dumps(meta, ensure_ascii=False))
     index = open_index(folder)
     np.save(folder / "stated.npy", _stated(index))
@@ -75,6 +81,20 @@ def _write(folder: Path, schema: SearchSchema, release: str) -> None:
         if one.field.counted:
             found = count_field(index, one, None, kernels=None)
             np.save(folder / f"totals_{at}.npy", np.stack([found.series, found.studies, found.people]))
+
+
+def _states(rows: Path, schema: SearchSchema) -> dict[str, str]:
+    """By source: digest of all that can be asked about its rows, in any order.
+
+    The exclusive or of the rows' digests: a series stands in one row, so no two rows cancel out.
+    """
+    names = [*schema.person, schema.study, schema.series, *(field.name for field in schema.fields)]
+    row = ", ".join(f'"n{at}" := cast("{name}" as varchar)' for at, name in enumerate(names))
+    with duckdb.connect() as connection:
+        found = connection.read_parquet(str(rows)).aggregate(
+            f'cast("{schema.source}" as varchar), bit_xor(md5_number(cast(struct_pack({row}) as varchar)))'
+        )
+        return {str(source): f"{number:032x}" for source, number in found.fetchall() if source is not None}
 
 
 def _stated(index: SearchIndex) -> NDArray[np.bool_]:

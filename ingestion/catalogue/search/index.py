@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingestion.catalogue.search.fields import SearchField, SearchSchema
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the files change their meaning; an index of another format is made anew."""
 META = "index.json"
 ROWS = "rows.parquet"
@@ -90,6 +90,8 @@ class SearchIndex:
     person_of_row: NDArray[np.int32]
     """(N,), rising."""
     people: int
+    states: dict[str, str]
+    """Digest of the rows of each source: as long as it stays, public numbers about the source stay, in any release."""
 
     @property
     def series(self) -> int:
@@ -148,6 +150,7 @@ def open_index(folder: Path) -> SearchIndex:
         person_of_study=_mapped(folder, "person_of_study"),
         person_of_row=_mapped(folder, "person_of_row"),
         people=meta["people"],
+        states=meta["states"],
     )
 
 

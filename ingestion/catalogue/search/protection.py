@@ -1,8 +1,9 @@
 """What a visitor may see of a count: nothing of small groups, rounded numbers of others, the same at every repeat.
 
-How a number is rounded depends on a secret, the release and the settled question (``settle``), and on nothing else:
-asking again, or in other words, gives the same number, so repeats don't average out; two questions with the same
-people get numbers of their own, so equal numbers don't tell that two groups are the same. Rounding goes up or down in
+How a number is rounded depends on a secret, the settled question (``settle``) and the state of the sources that it is
+about, and on nothing else: asking again, in other words, or of a later release in which these sources are as they were,
+gives the same number, so repeats don't average out; two questions with the same people get numbers of their own, so
+equal numbers don't tell that two groups are the same. Rounding goes up or down in
 proportion to the remainder (as Statistics New Zealand's random rounding does), and the bound under which a count is
 hidden is blurred, so one person more or less doesn't move a number at a place that could be searched for.
 docs/decisions/0007-small-counts.md says what that withstands, measured.
@@ -59,6 +60,28 @@ def strictest(policies: Iterable[CountPolicy]) -> CountPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PerPerson:
+    """What one person brings to the counts of studies and series: these are rounded in steps that much wider.
+
+    Else a count of series, rounded to 10, would show one person with a dozen of them that the count of people hides.
+    """
+
+    studies: int = 1
+    series: int = 1
+
+    @classmethod
+    def of(cls, *, people: int, studies: int, series: int) -> PerPerson:
+        """The means over a whole release, up to the next 1, 2 or 5 times a power of ten; of a question's own people
+        they would tell of those."""
+        return cls(studies=_up(studies / max(people, 1)), series=_up(series / max(people, 1)))
+
+
+def _up(mean: float) -> int:
+    power = 10 ** max(math.floor(math.log10(mean)), 0) if mean > 1 else 1
+    return next(power * step for step in (1, 2, 5, 10) if power * step >= mean)
+
+
+@dataclass(frozen=True, slots=True)
 class PublicCounts:
     """What is shown of one set of people. ``hidden``: fewer than ``below``, perhaps nobody; numbers are None then."""
 
@@ -73,29 +96,41 @@ class PublicCounts:
 
 
 class Protection:
-    """Turns exact counts of one release into public ones."""
+    """Turns exact counts into public ones.
 
-    def __init__(self, *, secret: bytes, release: str) -> None:
+    A ``question`` is the digest of a settled question and of the state of the sources that it is about.
+    """
+
+    def __init__(self, *, secret: bytes) -> None:
         """Raises ``ValueError`` for a secret of under 32 bytes."""
         if len(secret) < 32:
             raise ValueError("the secret of the public counts has at least 32 bytes")
-        self._key = hashlib.blake2b(release.encode(), key=secret[:64], digest_size=32).digest()
+        self._key = hashlib.blake2b(b"public counts", key=secret[:64], digest_size=32).digest()
 
-    def public(self, exact: Counts, policy: CountPolicy, *, question: str) -> PublicCounts:
-        """What may be shown of ``exact``. ``question``: digest of the settled question that it answers."""
+    def bound(self, policy: CountPolicy, *, question: str) -> float:
+        """How many people a criterion must move to be applied for certain, where it is left out for ``question``."""
+        return policy.fewest_moved * (1 + BLUR * self._uniform(question, "moved"))
+
+    def public(
+        self, exact: Counts, policy: CountPolicy, *, question: str, each: PerPerson = PerPerson()
+    ) -> PublicCounts:
+        """What may be shown of ``exact``, which answers ``question``."""
         blurred = policy.hidden_below * (1 + BLUR * self._uniform(question, "bound"))
         if exact.people < policy.hidden_below or exact.people < blurred:
             return PublicCounts(None, None, None, below=math.ceil(policy.hidden_below * (1 + BLUR)))
-        people = self._shown(question, exact.people, "people", policy)
-        # a group that is shown is never smaller than the bound says
-        return PublicCounts(
-            people=max(people, policy.rounded_to),
-            studies=max(self._shown(question, exact.studies, "studies", policy), policy.rounded_to),
-            series=max(self._shown(question, exact.series, "series", policy), policy.rounded_to),
-        )
+        # A group that is shown is never smaller than the bound says, and its people have a study and a series each.
+        people = max(self._shown(question, exact.people, "people", policy), policy.rounded_to)
+        studies = max(self._shown(question, exact.studies, "studies", policy, each.studies), people)
+        series = max(self._shown(question, exact.series, "series", policy, each.series), studies)
+        return PublicCounts(people, studies, series)
 
     def public_facet(
-        self, exact: Iterable[Counts], policies: Iterable[CountPolicy], *, questions: Iterable[str]
+        self,
+        exact: Iterable[Counts],
+        policies: Iterable[CountPolicy],
+        *,
+        questions: Iterable[str],
+        each: PerPerson = PerPerson(),
     ) -> tuple[PublicCounts, ...]:
         """What may be shown of the values of one field.
 
@@ -105,7 +140,7 @@ class Protection:
         """
         counts, rules = list(exact), list(policies)
         shown = [
-            self.public(one, rule, question=question)
+            self.public(one, rule, question=question, each=each)
             for one, rule, question in zip(counts, rules, questions, strict=True)
         ]
         own = [rule.hidden_below if rule.rounded_to < rule.hidden_below else 0 for rule in rules]
@@ -120,17 +155,17 @@ class Protection:
             shown[also] = PublicCounts(None, None, None, below=None)
         return tuple(shown)
 
-    def _shown(self, question: str, number: int, what: str, policy: CountPolicy) -> int:
-        value = float(number)
+    def _shown(self, question: str, number: int, what: str, policy: CountPolicy, each: int = 1) -> int:
+        """``each``: how many of what is counted one person brings."""
+        value, step = float(number), policy.rounded_to * each
         if policy.noise:
-            value += _laplace(self._uniform(question, f"{what} noise"), policy.noise)
-        low = math.floor(value / policy.rounded_to)
-        rest = value / policy.rounded_to - low
-        up = self._uniform(question, what) < rest
-        return max((low + up) * policy.rounded_to, 0)
+            value += _laplace(self._uniform(question, f"{what} noise"), policy.noise * each)
+        low = math.floor(value / step)
+        up = self._uniform(question, what) < value / step - low
+        return max((low + up) * step, 0)
 
     def _uniform(self, question: str, what: str) -> float:
-        """In [0, 1), by the secret, the release and the question, and by which of its numbers it is for."""
+        """In [0, 1), by the secret and the question, and by which of its numbers it is for."""
         said = f"{what}|{question}".encode()
         return int.from_bytes(hashlib.blake2b(said, key=self._key, digest_size=8).digest(), "little") / 2**64
 

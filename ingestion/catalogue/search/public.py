@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.catalogue.search.engine import Facet, RefusedSource, SearchEngine
-from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
+from ingestion.catalogue.search.protection import CountPolicy, PerPerson, Protection, PublicCounts, strictest
 from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest, digests_with
 from ingestion.catalogue.search.settle import settle
 
@@ -52,6 +52,8 @@ class PublicSearch:
         """``policies``: by source id; a source without one has the default."""
         self.engine = engine
         self._protection = protection
+        index = engine.index
+        self._each = PerPerson.of(people=index.people, studies=index.studies, series=index.series)
         source = engine.index.fields[engine.index.schema.source]
         self._policies = {term: (policies or {}).get(term, CountPolicy()) for term in source.terms if term}
 
@@ -66,12 +68,25 @@ class PublicSearch:
         Which these are is read from the question and from what sources can't answer, never from who matches it: else
         the policy itself would tell whether a source has somebody.
         """
+        return strictest(self._policies[one] for one in self._sources(query, refused))
+
+    def _sources(self, query: AllOf, refused: Iterable[RefusedSource]) -> list[str]:
         name = self.engine.index.schema.source
         chosen = set(self._policies) - {one.source_id for one in refused}
         for child in query.children:
             if isinstance(child, AnyOfValues) and child.field == name:
                 chosen &= set(child.values)
-        return strictest(self._policies[one] for one in sorted(chosen))
+        return sorted(chosen)
+
+    def _state(self, query: AllOf, refused: Sequence[RefusedSource]) -> str:
+        """What the draws for a question hang on beside its words: the sources that it is about, as they are now.
+
+        Their rows and not the release, else many releases of unchanged data would average out; and all their rows, not
+        only those that match, else a draw that changes would tell that somebody joined or left the group.
+        """
+        states = self.engine.index.states
+        about = ",".join(f"{one}:{states[one]}" for one in self._sources(query, refused))
+        return f"{about}|{','.join(one.source_id for one in refused)}"
 
     def answer(self, query: AllOf, *, facets: Sequence[str] | None = None, cross_filtered: bool = True) -> PublicAnswer:
         """The public answer.
@@ -82,50 +97,64 @@ class PublicSearch:
         """
         refused = self.engine.refused(query)
         among = self.engine.answering(refused)
-        settled = settle(self.engine, query, fewest=self._policy(query, refused).fewest_moved, among=among)
-        policy = self._policy(settled, refused)
+        # By the question as it was asked: that of the settled one would tell whether a criterion on sources stayed.
+        policy = self._policy(query, refused)
+        settled = settle(
+            self.engine,
+            query,
+            fewest=policy.fewest_moved,
+            bound_of=lambda simpler: self._protection.bound(
+                policy, question=_question(digest(simpler), self._state(simpler, refused))
+            ),
+            among=among,
+        )
         exact = self.engine.answer(settled, facets=facets, refused=refused, cross_filtered=cross_filtered)
-        left_out = ",".join(one.source_id for one in refused)
-        total = self._protection.public(exact.total, policy, question=_question(digest(settled), left_out))
+        question = _question(digest(settled), self._state(settled, refused))
+        total = self._protection.public(exact.total, policy, question=question, each=self._each)
         return PublicAnswer(
             release=self.engine.index.release,
             total=total,
             facets=tuple(
-                self._facet(facet, settled, refused, left_out, cross_filtered=cross_filtered) for facet in exact.facets
+                self._facet(facet, query, settled, refused, cross_filtered=cross_filtered) for facet in exact.facets
             ),
             refused=refused,
             policy=policy,
         )
 
     def _facet(
-        self, facet: Facet, settled: AllOf, refused: tuple[RefusedSource, ...], left_out: str, *, cross_filtered: bool
-    ) -> PublicFacet:
-        others = tuple(child for child in settled.children if not (cross_filtered and _is_on(child, facet.name)))
-        mixed = self._policy(AllOf(others), refused)
+        self, facet: Facet, asked: AllOf, settled: AllOf, refused: tuple[RefusedSource, ...], *, cross_filtered: bool
+
+    ) -> PublicFacet:  # fmt: skip
+        asked_others, others = (
+            tuple(child for child in query.children if not (cross_filtered and _is_on(child, facet.name)))
+            for query in (asked, settled)
+        )
+        mixed = self._policy(AllOf(asked_others), refused)
         of_source = facet.name == self.engine.index.schema.source
         codes = [code for code in range(len(facet.terms)) if facet.counts.people[code]]
+        values = [AnyOfValues(facet.name, (facet.terms[code],)) for code in codes]
+        state = self._state(AllOf(others), refused)
         shown = self._protection.public_facet(
             [facet.counts.at(code) for code in codes],
             [self._policies.get(facet.terms[code], mixed) if of_source else mixed for code in codes],
+            each=self._each,
             questions=[
-                _question(one, left_out)
-                for one in digests_with(
-                    AllOf(others), (AnyOfValues(facet.name, (facet.terms[code],)) for code in codes)
-                )
+                _question(written, self._state(AllOf((*others, value)), refused) if of_source else state)
+                for value, written in zip(values, digests_with(AllOf(others), values), strict=True)
             ],
         )
-        values = [
+        seen = [
             PublicValue(facet.terms[code], counts)
             for code, counts in zip(codes, shown, strict=True)
             if not counts.hidden
         ]
-        values.sort(key=lambda one: (-(one.counts.people or 0), one.value))
-        return PublicFacet(facet.name, tuple(values), hidden=len(facet.terms) - len(values))
+        seen.sort(key=lambda one: (-(one.counts.people or 0), one.value))
+        return PublicFacet(facet.name, tuple(seen), hidden=len(facet.terms) - len(seen))
 
 
 def _is_on(node: Node, field: str) -> bool:
     return isinstance(node, (AnyOfValues, Between)) and node.field == field
 
 
-def _question(settled: str, left_out: str) -> str:
-    return hashlib.sha256(f"{settled}|{left_out}".encode()).hexdigest()[:32]
+def _question(settled: str, state: str) -> str:
+    return hashlib.sha256(f"{settled}|{state}".encode()).hexdigest()[:32]

@@ -9,8 +9,9 @@ say that a criterion was left out would tell what the rule hides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,45 +19,87 @@ from numpy.typing import NDArray
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.index import SearchIndex
-from ingestion.catalogue.search.query import MAX_TRIED_VALUES, AllOf, AnyOf, AnyOfValues, Between, Node, Not, normal
+from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, normal
 
 
-def settle(engine: SearchEngine, query: AllOf, *, fewest: int, among: NDArray[np.bool_] | None = None) -> AllOf:
+def settle(
+    engine: SearchEngine,
+    query: AllOf,
+    *,
+    fewest: int,
+    bound_of: Callable[[AllOf], float] = lambda _: 0.0,
+    among: NDArray[np.bool_] | None = None,
+) -> AllOf:
     """``query`` without what moves fewer than ``fewest`` people, in normal form.
 
     Args:
+        bound_of: how many people a criterion or value must have moved to stay, by the question without it; some above
+            ``fewest``, so that this number can't be searched for.
         among: (N,) the rows that are counted at all, without those of sources that can't answer.
     """
-    index = engine.index
-    evaluator = Evaluator(index)
-    query = _without_idle_values(engine, evaluator, normal(_on_edges(index, query)), among)
+    trial = _Trial(engine, Evaluator(engine.index), among)
+    query = normal(_on_edges(engine.index, query))
+    # What does too little goes first, and then has no say in the bounds of the rest.
+    bounds: tuple[_Bound, ...] = (lambda _: fewest, lambda simpler: max(fewest, bound_of(simpler)))
     while True:
-        people = engine.people(both(evaluator.mask(query), among))
-        for simpler in _simpler(query):
-            if np.count_nonzero(engine.people(both(evaluator.mask(simpler), among)) != people) < fewest:
-                query = normal(simpler)
+        for bound in bounds:
+            simpler = _without_parts(trial, _without_few_values(trial, query, bound), bound)
+            if simpler != query:
+                query = simpler
                 break
         else:
             return query
 
 
-def _without_idle_values(
-    engine: SearchEngine, evaluator: Evaluator, query: AllOf, among: NDArray[np.bool_] | None
-) -> AllOf:
-    """Values that are not there, or match nobody here, only give a question another face."""
-    people = engine.people(both(evaluator.mask(query), among))
+_Bound: TypeAlias = Callable[[AllOf], float]
+"""Of a question: how many people what was left out for it must have moved to stay."""
+
+
+@dataclass(slots=True)
+class _Trial:
+    """How many people questions count otherwise than each other."""
+
+    engine: SearchEngine
+    evaluator: Evaluator
+    among: NDArray[np.bool_] | None
+    _known: dict[tuple[AllOf, AllOf], int] = field(default_factory=dict)
+    _last: tuple[AllOf, NDArray[np.bool_]] | None = None
+
+    def moved(self, query: AllOf, other: AllOf) -> int:
+        if (query, other) not in self._known:
+            if self._last is None or self._last[0] != query:
+                self._last = query, self._people(query)
+            self._known[query, other] = int(np.count_nonzero(self._last[1] != self._people(other)))
+        return self._known[query, other]
+
+    def _people(self, query: AllOf) -> NDArray[np.bool_]:
+        return self.engine.people(both(self.evaluator.mask(query), self.among))
+
+
+def _without_parts(trial: _Trial, query: AllOf, bound: _Bound) -> AllOf:
+    """Without the criteria that move too few, one after the other."""
+    while True:
+        for part in _simpler(query):
+            simpler = normal(part)
+            if trial.moved(query, simpler) < bound(simpler):
+                query = simpler
+                break
+        else:
+            return query
+
+
+def _without_few_values(trial: _Trial, query: AllOf, bound: _Bound) -> AllOf:
+    """Lists without the values that are not there or move too few: else one person more in a list would show."""
     for leaf in list(_leaves(query)):
         if not isinstance(leaf, AnyOfValues):
             continue
-        known = engine.index.fields[leaf.field].code_of
-        values = [value for value in leaf.values if value in known]
-        tried = values if len(values) <= MAX_TRIED_VALUES else []
-        kept = AnyOfValues(leaf.field, tuple(values))
+        known = trial.engine.index.fields[leaf.field].code_of
+        kept = AnyOfValues(leaf.field, tuple(value for value in leaf.values if value in known))
         query = normal(_replaced(query, leaf, kept))
-        for value in tried:
+        for value in kept.values:
             fewer = AnyOfValues(leaf.field, tuple(one for one in kept.values if one != value))
             candidate = normal(_replaced(query, kept, fewer))
-            if fewer.values and (engine.people(both(evaluator.mask(candidate), among)) == people).all():
+            if fewer.values and trial.moved(query, candidate) < bound(candidate):
                 kept, query = fewer, candidate
     return query
 

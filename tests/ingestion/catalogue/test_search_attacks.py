@@ -13,53 +13,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ingestion.benchmarks.small_counts import CELL, RARE, SCHEMA, make_world
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.engine import SearchEngine
-from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
-from ingestion.catalogue.search.protection import Protection
+from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
 from ingestion.catalogue.search.query import parse_query
 
-SCHEMA = SearchSchema(
-    fields=(
-        SearchField("source_id", FieldKind.TERM, "Source"),
-        SearchField("Modality", FieldKind.TERM, "Modality"),
-        SearchField("Model", FieldKind.TERM, "Model"),
-        SearchField("PatientSex", FieldKind.TERM, "Sex"),
-        SearchField("AgeAtStudy", FieldKind.NUMBER, "Age", unit="year", edges=tuple(range(0, 95, 5))),
-    ),
-    person=("Person",),
-)
-TARGET = "p42"
-RARE = "Rare scanner"
 Ask = Callable[[dict[str, Any]], PublicAnswer]
 
 
 def world(folder: Path, *, secretly_rare: bool) -> PublicSearch:
-    """600 people of one series each; in one world the target was examined on a scanner that few others were."""
-    rng = np.random.default_rng(11)
-    people = 600
-    frame = pd.DataFrame(
-        {
-            "source_id": rng.choice(["A", "B", "C"], people),
-            "Person": [f"p{number}" for number in range(people)],
-            "StudyInstanceUID": [f"1.2.{number}" for number in range(people)],
-            "SeriesInstanceUID": [f"1.2.{number}.1" for number in range(people)],
-            "Modality": rng.choice(["CT", "MR", "PT"], people),
-            "Model": rng.choice([f"Model {number}" for number in range(6)], people),
-            "PatientSex": rng.choice(["F", "M"], people),
-            "AgeAtStudy": rng.integers(30, 90, people).astype(float),
-        }
-    )
-    target = frame["Person"] == TARGET
-    frame.loc[target, ["source_id", "Modality", "PatientSex", "AgeAtStudy"]] = ["A", "CT", "F", 67.0]
-    if secretly_rare:
-        frame.loc[target, "Model"] = RARE
-    # three others, so that the value is known in both worlds
-    frame.loc[frame["Person"].isin(["p1", "p2", "p3"]), ["Model", "source_id"]] = [RARE, "B"]
-    frame.to_parquet(folder / "series.parquet")
-    index = build_index([folder / "series.parquet"], folder / "index", schema=SCHEMA, release="2026.11.0")
-    return PublicSearch(SearchEngine(index), Protection(secret=bytes(range(32)), release=index.release))
+    return search_of(make_world(folder, rare=secretly_rare, seed=11))
+
+
+def search_of(index: SearchIndex, *, secret: bytes = bytes(range(32))) -> PublicSearch:
+    return PublicSearch(SearchEngine(index), Protection(secret=secret))
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +51,6 @@ def bases() -> list[dict[str, Any]]:
     ]
 
 
-CELL = {
-    "all": [
-        {"field": "Model", "in": [RARE]},
-        {"field": "source_id", "in": ["A"]},
-        {"field": "Modality", "in": ["CT"]},
-        {"field": "PatientSex", "in": ["F"]},
-    ]
-}
 """Whom it holds: the target, in one world; nobody, in the other."""
 
 
@@ -104,6 +66,67 @@ def test_taking_a_single_person_out_by_a_negation_changes_no_number(worlds: tupl
     for group in groups:
         for search in worlds:
             assert asked(search, {"all": [group, {"not": CELL}]}).total == asked(search, group).total
+
+
+def test_a_value_more_in_a_list_changes_no_number(worlds: tuple[PublicSearch, PublicSearch]) -> None:
+    """Differencing by a list of values, one of which only the target may have."""
+    for number in range(6):
+        for more in ([], [f"Model {other}" for other in range(6) if other < number]):
+            first = {"field": "Model", "in": [f"Model {number}", *more]}
+            second = {"field": "Model", "in": [f"Model {number}", *more, RARE]}
+            for search in worlds:
+                one, other = (
+                    asked(search, {"all": [{"field": "source_id", "in": ["A"]}, listed]}) for listed in (first, second)
+                )
+                assert (one.total, one.facets) == (other.total, other.facets)
+
+
+def test_the_bound_of_what_is_left_out_cannot_be_searched_for(worlds: tuple[PublicSearch, PublicSearch]) -> None:
+    """Groups of under ten are left out, of fifteen and more never, between it is by the secret."""
+    search, left_out = worlds[0], dict[bool, list[int]]({True: [], False: []})
+    everybody = asked(search, {"all": []})
+    for source in "ABC":
+        for modality in ("CT", "MR", "PT"):
+            for number in range(6):
+                cell = {
+                    "all": [
+                        {"field": "source_id", "in": [source]},
+                        {"field": "Modality", "in": [modality]},
+                        {"field": "Model", "in": [f"Model {number}"]},
+                    ]
+                }
+                people = search.engine.answer(parse_query(cell, SCHEMA)).total.people
+                answer = asked(search, {"not": cell})
+                left_out[(answer.total, answer.facets) == (everybody.total, everybody.facets)].append(people)
+    assert set(range(6, 10)) <= set(left_out[True]) and min(left_out[False]) >= 10
+    assert max(left_out[True]) < 15 <= max(left_out[False])
+
+
+def test_whether_a_group_near_the_bound_is_left_out_is_by_the_secret(worlds: tuple[PublicSearch, PublicSearch]) -> None:
+    engine, left_out = worlds[0].engine, set()
+    cell = {"all": [{"field": "source_id", "in": ["A"]}, {"field": "Modality", "in": ["CT"]}]}
+    by_model = [{"all": [cell, {"field": "Model", "in": [f"Model {number}"]}]} for number in range(6)]
+    near = [one for one in by_model if 11 <= engine.answer(parse_query(one, SCHEMA)).total.people <= 14]
+    for secret in range(12):
+        search = PublicSearch(engine, Protection(secret=bytes([secret]) * 32))
+        everybody = asked(search, {"all": []})
+        answer = asked(search, {"not": near[0]})
+        left_out.add((answer.total, answer.facets) == (everybody.total, everybody.facets))
+    assert left_out == {True, False}
+
+
+def test_the_policy_told_is_that_of_the_question_asked(tmp_path: Path) -> None:
+    """Not of the settled one: that would tell whether the criterion on the sources moved enough people to stay."""
+    made = world(tmp_path, secretly_rare=False)
+    strict = PublicSearch(
+        made.engine,
+        Protection(secret=bytes(range(32))),
+        {"C": CountPolicy(hidden_below=20, rounded_to=20)},
+    )
+    sources = {"field": "source_id", "in": ["A", "B"]}
+    for others in ([], [{"field": "AgeAtStudy", "from": 85}], [{"field": "AgeAtStudy", "from": 85}, CELL]):
+        assert asked(strict, {"all": [sources, *others]}).policy == CountPolicy()
+    assert asked(strict, {"all": []}).policy.hidden_below == 20
 
 
 def test_plain_rounding_gives_the_target_away(worlds: tuple[PublicSearch, PublicSearch]) -> None:
@@ -161,3 +184,46 @@ def test_ranges_between_the_bins_are_widened(worlds: tuple[PublicSearch, PublicS
     search = worlds[1]
     answers = {asked(search, {"field": "AgeAtStudy", "from": low, "to": 69}).total for low in range(65, 70)}
     assert len(answers) == 1
+
+
+def later(search: PublicSearch, folder: Path, *, more_in: str | None) -> PublicSearch:
+    """The next release: the same rows in another order, and one person more in one source."""
+    rows = pd.read_parquet(search.engine.index.rows_file)
+    if more_in is not None:
+        new = rows[rows["source_id"] == more_in].head(1)
+        new = new.assign(Person="new", StudyInstanceUID="1.2.9000", SeriesInstanceUID="1.2.9000.1")
+        rows = pd.concat([rows, new])
+    rows.sample(frac=1, random_state=1).to_parquet(folder / "later.parquet")
+    return search_of(build_index([folder / "later.parquet"], folder / "later", schema=SCHEMA, release="2026.12.0"))
+
+
+def cells_of(source: str) -> list[dict[str, Any]]:
+    named = {"field": "source_id", "in": [source]}
+    return [named, *({"all": [named, {"field": "Modality", "in": [one]}]} for one in ("CT", "MR", "PT"))]
+
+
+def test_a_release_without_changes_draws_nothing_anew(
+    worlds: tuple[PublicSearch, PublicSearch], tmp_path: Path
+) -> None:
+    """Averaging over releases of unchanged data gives what one release gives."""
+    again = later(worlds[0], tmp_path, more_in=None)
+    assert again.engine.index.release != worlds[0].engine.index.release
+    for said in [{"all": []}, CELL, *cells_of("A"), *cells_of("B")]:
+        first, second = asked(worlds[0], said), asked(again, said)
+        assert (first.total, first.facets) == (second.total, second.facets)
+
+
+def test_a_source_that_changed_draws_all_its_numbers_anew_and_no_others(
+    worlds: tuple[PublicSearch, PublicSearch], tmp_path: Path
+) -> None:
+    """Else the numbers that move would tell to which groups the one belongs who joined."""
+    changed = later(worlds[0], tmp_path, more_in="C")
+    for said in cells_of("A") + cells_of("B"):
+        assert asked(worlds[0], said).total == asked(changed, said).total
+    moved = 0
+    for number in range(6):
+        for said in cells_of("C"):
+            # the one who joined is on one scanner only; the others of the source move as well
+            cell = {"all": [said, {"field": "Model", "in": [f"Model {number}"]}]}
+            moved += asked(worlds[0], cell).total != asked(changed, cell).total
+    assert moved >= 6

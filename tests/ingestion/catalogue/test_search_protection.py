@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from ingestion.catalogue.search.counting import Counts
-from ingestion.catalogue.search.protection import CountPolicy, Protection, strictest
+from ingestion.catalogue.search.protection import CountPolicy, PerPerson, Protection, strictest
 
 SECRET = bytes(range(32))
 DEFAULT = CountPolicy()
 
 
-def protection(release: str = "2026.11.0") -> Protection:
-    return Protection(secret=SECRET, release=release)
+def protection() -> Protection:
+    return Protection(secret=SECRET)
 
 
 def test_small_groups_are_hidden_and_nobody_looks_like_few() -> None:
@@ -28,10 +28,39 @@ def test_shown_numbers_are_multiples_near_the_truth_and_not_biased() -> None:
     assert np.mean([value for value in shown if value is not None]) == pytest.approx(57, abs=0.3)
 
 
+def test_studies_and_series_are_rounded_by_what_one_person_brings() -> None:
+    """A dozen series of one person move a number rounded to 10 for certain."""
+    each = PerPerson.of(people=600, studies=1_000, series=7_300)
+    assert (each.studies, each.series) == (2, 20)
+    with_and_without = [
+        {
+            protection().public(Counts(57 + more, 90 + more, 700 + 12 * more), DEFAULT, question=f"{number}", each=each)
+            for number in range(400)
+        }
+        for more in (0, 1)
+    ]
+    series = [{one.series for one in shown} for shown in with_and_without]
+    assert series[0] == series[1] == {600, 800}
+
+
+def test_a_group_has_no_fewer_studies_than_people_nor_series_than_studies() -> None:
+    each = PerPerson(studies=5, series=50)
+    for number in range(400):
+        shown = protection().public(Counts(29, 31, 33), DEFAULT, question=str(number), each=each)
+        if not shown.hidden:
+            assert (shown.series or 0) >= (shown.studies or 0) >= (shown.people or 0) > 0
+
+
+@pytest.mark.parametrize(("mean", "step"), [(0.0, 1), (1.0, 1), (1.01, 2), (4.9, 5), (5.1, 10), (13.0, 20), (51, 100)])
+def test_the_steps_are_those_of_ordinary_axes(mean: float, step: int) -> None:
+    assert PerPerson.of(people=100, studies=0, series=round(mean * 100)).series == step
+
+
 def test_the_same_set_gives_the_same_number_however_it_is_asked_for() -> None:
     exact = Counts(123, 130, 300)
     assert len({protection().public(exact, DEFAULT, question="one") for _ in range(200)}) == 1
-    assert len({protection(f"2026.{month}.0").public(exact, DEFAULT, question="one") for month in range(1, 12)}) > 1
+    others = (Protection(secret=bytes([number]) * 32) for number in range(12))
+    assert len({one.public(exact, DEFAULT, question="one") for one in others}) > 1
 
 
 def test_noise_is_that_of_the_source_and_does_not_average_out() -> None:
@@ -82,4 +111,4 @@ def test_a_policy_that_protects_nobody_is_refused(wrong: dict[str, float]) -> No
 
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        Protection(secret=b"short", release="1")
+        Protection(secret=b"short")

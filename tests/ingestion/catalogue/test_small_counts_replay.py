@@ -53,7 +53,7 @@ def test_the_page_has_a_row_for_each_attack(found: list[Attack]) -> None:
 def test_every_number_of_a_panel_stays_the_same_with_the_cell_added(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Not the total alone: a facet could tell what the total hides."""
     index = make_world(tmp_path_factory.mktemp("rare"), rare=True, seed=3)
-    search = PublicSearch(SearchEngine(index), Protection(secret=bytes(32), release=index.release))
+    search = PublicSearch(SearchEngine(index), Protection(secret=bytes(32)))
     for base in ({"field": "Modality", "in": ["MR", "PT"]}, {"field": "AgeAtStudy", "from": 30, "to": 49}):
         plain, more = (search.answer(parse_query(said, SCHEMA)) for said in (base, {"any": [base, CELL]}))
         assert plain.total == more.total and plain.facets == more.facets
@@ -88,7 +88,7 @@ def test_no_query_gets_a_number_that_the_policy_hides(
     """Every number is a multiple, none is of a group under the bound, none is zero, facets included."""
     policy = CountPolicy(hidden_below=hidden_below, rounded_to=rounded_to)
     engine = answers._engine
-    search = PublicSearch(engine, Protection(secret=bytes(32), release="x"), {name: policy for name in ("A", "B", "C")})
+    search = PublicSearch(engine, Protection(secret=bytes(32)), {name: policy for name in ("A", "B", "C")})
     answer = search.answer(parse_query(said, SCHEMA))
     shown = [answer.total, *(one.counts for facet in answer.facets for one in facet.values)]
     for counts in shown:
