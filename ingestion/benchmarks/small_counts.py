@@ -33,6 +33,7 @@ SCHEMA = SearchSchema(
         SearchField("source_id", FieldKind.TERM, "Source"),
         SearchField("Modality", FieldKind.TERM, "Modality"),
         SearchField("Model", FieldKind.TERM, "Model"),
+        SearchField("Maker", FieldKind.TERM, "Maker"),
         SearchField("PatientSex", FieldKind.TERM, "Sex"),
         SearchField("AgeAtStudy", FieldKind.NUMBER, "Age", unit="year", edges=tuple(range(0, 95, 5))),
     ),
@@ -41,6 +42,9 @@ SCHEMA = SearchSchema(
 PEOPLE = 600
 TARGET = "p42"
 RARE = "Rare scanner"
+MODELS = ("Model 0", "Model 1")
+MAKER = "Maker of the rare scanner"
+"""Its other models are ``MODELS``: so to ask for the maker is to ask for these, but for those on the rare scanner."""
 CELL: dict[str, Any] = {
     "all": [
         {"field": "Model", "in": [RARE]},
@@ -52,6 +56,7 @@ CELL: dict[str, Any] = {
 """Whom it holds: the target, in one world; nobody, in the other."""
 EPSILON = 0.28
 STEP = 10
+PAIRS = (1, 10, 100)
 RESTARTS = 200
 """How often an attacker asks again: over days, or of a service that starts anew."""
 
@@ -97,6 +102,7 @@ def make_world(folder: Path, *, rare: bool, seed: int) -> SearchIndex:
     # three others, so that the value is known in both worlds
     others = frame["Person"].isin(["p1", "p2", "p3"])
     frame.loc[others, "Model"], frame.loc[others, "source_id"] = RARE, "B"
+    frame["Maker"] = np.where(frame["Model"].isin([*MODELS, RARE]), MAKER, "Another maker")
     frame.to_parquet(folder / "series.parquet")
     return build_index([folder / "series.parquet"], folder / "index", schema=SCHEMA, release="2026.11.0")
 
@@ -179,6 +185,31 @@ def looked_at(ask: Answers) -> float:
     return float(ask(CELL) or 0)
 
 
+def by_two_fields(pairs: int) -> Callable[[Answers], float]:
+    """Two fields that say nearly the same, under further criteria that the target meets: the mean difference.
+
+    No criterion moves few people, so nothing is left out: the two questions differ in the target alone.
+    """
+    ages = [{"field": "AgeAtStudy", "from": low, "to": high} for low in range(30, 70, 5) for high in range(69, 94, 5)]
+    modalities = [{"field": "Modality", "in": names} for names in (["CT"], ["CT", "MR"], ["CT", "PT"])]
+    groups = [
+        [{"field": "source_id", "in": ["A"]}, *parts]
+        for age in [[], *([one] for one in ages)]
+        for modality in [[], *([one] for one in modalities)]
+        for parts in (age + modality, [*age, *modality, {"field": "PatientSex", "in": ["F"]}])
+    ]
+    order = np.random.default_rng(0).permutation(len(groups))[:pairs]
+
+    def difference(ask: Answers) -> float:
+        maker, models = {"field": "Maker", "in": [MAKER]}, {"field": "Model", "in": list(MODELS)}
+        return float(
+            np.mean([(ask({"all": [*groups[at], maker]}) or 0) - (ask({"all": [*groups[at], models]}) or 0)
+                     for at in order])
+        )  # fmt: skip
+
+    return difference
+
+
 def variants(group: dict[str, Any], number: int) -> list[dict[str, Any]]:
     """Ways to write one question, by parts that change nothing."""
     ways: list[dict[str, Any]] = []
@@ -193,6 +224,7 @@ _TELLING: tuple[tuple[str, Callable[[Answers], float]], ...] = (
     ("90 groups, each with and without the cell", moved),
     ("4 groups less the cell, by a negation", taken_out),
     ("the cell itself: one person or nobody", looked_at),
+    *((f"two fields that say nearly the same: {2 * pairs} questions", by_two_fields(pairs)) for pairs in PAIRS),
 )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ingestion.benchmarks.small_counts import (
     CELL,
+    PAIRS,
     RARE,
     SCHEMA,
     Attack,
@@ -34,8 +35,9 @@ def advantages(found: list[Attack], defence: str) -> list[float]:
 
 
 def test_no_attack_tells_our_worlds_apart_and_all_tell_the_exact_ones(found: list[Attack]) -> None:
-    assert advantages(found, "ours") == [0.0, 0.0, 0.0]
-    assert advantages(found, "exact") == [1.0, 1.0, 1.0]
+    """But by two fields that say nearly the same: that is what remains, and the page says how much it tells."""
+    assert advantages(found, "ours")[:3] == [0.0, 0.0, 0.0]
+    assert advantages(found, "exact") == [1.0] * (3 + len(PAIRS))
 
 
 def test_the_defaults_of_focus_show_whether_a_cell_is_empty(found: list[Attack]) -> None:
@@ -47,7 +49,7 @@ def test_the_defaults_of_focus_show_whether_a_cell_is_empty(found: list[Attack])
 
 def test_the_page_has_a_row_for_each_attack(found: list[Attack]) -> None:
     page = as_markdown(found, rounds=ROUNDS)
-    assert page.count("\n| ") == 1 + 5 and "nan" not in page
+    assert page.count("\n| ") == 1 + 5 + len(PAIRS) and "nan" not in page
 
 
 def test_every_number_of_a_panel_stays_the_same_with_the_cell_added(tmp_path_factory: pytest.TempPathFactory) -> None:
