@@ -6,6 +6,7 @@ instance the Kubernetes one: it is one entry in ``dagster.yaml``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -31,6 +32,8 @@ STARTED_TAG = "cie/pid_started"
 ROOT = Path(__file__).resolve().parents[1]
 WATCHED = ("assets", "ingestion", "quality_checks", "resources")
 """Packages whose change makes the warm process start anew, so that a run never works with old code."""
+PATIENCE_SECONDS = 10.0
+"""For the warm process to end by itself."""
 
 
 class WarmRunLauncher(RunLauncher, ConfigurableClass):
@@ -66,8 +69,7 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
         arguments = list(command[command.index("api") :])
         with self._lock:
             pid = self._request(arguments)
-        started = psutil.Process(pid).create_time()
-        self._instance.add_run_tags(run.run_id, {PID_TAG: str(pid), STARTED_TAG: f"{started:.2f}"})
+        self._instance.add_run_tags(run.run_id, {PID_TAG: str(pid), STARTED_TAG: _started(pid)})
 
     def terminate(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
@@ -99,14 +101,24 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
     def _request(self, arguments: list[str]) -> int:
         code = code_fingerprint()
         if self._server is None or self._server.poll() is not None or code != self._code:
-            self._stop()
-            self._server, self._code = _start_server(), code
-            self._answer()
-        if self._server.stdin is None:
+            self._restart(code)
+        try:
+            self._ask(arguments)
+        except BrokenPipeError:  # it ended just now, and has not heard of this run
+            self._restart(code)
+            self._ask(arguments)
+        return int(self._answer()["pid"])
+
+    def _restart(self, code: str) -> None:
+        self._stop()
+        self._server, self._code = _start_server(), code
+        self._answer()
+
+    def _ask(self, arguments: list[str]) -> None:
+        if self._server is None or self._server.stdin is None:
             raise DagsterLaunchFailedError("the process that starts runs has no input")
         self._server.stdin.write(json.dumps({"arguments": arguments}).encode() + b"\n")
         self._server.stdin.flush()
-        return int(self._answer()["pid"])
 
     def _answer(self) -> dict[str, Any]:
         if self._server is None or self._server.stdout is None:
@@ -122,8 +134,15 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
         if self._server is None:
             return
         if self._server.stdin is not None:
-            self._server.stdin.close()  # it ends by itself; its runs go on
-        self._server.wait(timeout=10)
+            with contextlib.suppress(BrokenPipeError):  # what was not sent yet has nobody to go to
+                self._server.stdin.close()  # it ends by itself; its runs go on
+        try:
+            self._server.wait(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            # On a busy machine it may take long to end, and the next run must not fail for that. Its runs are processes
+            # of their own and go on.
+            self._server.kill()
+            self._server.wait()
         self._server = None
 
 
@@ -131,8 +150,14 @@ def code_fingerprint() -> str:
     """Changes whenever a source file or the registry does."""
     files = [path for package in WATCHED for path in (ROOT / package).rglob("*.py")]
     files.append(Settings().registry)
-    newest = max((path.stat().st_mtime_ns for path in files if path.exists()), default=0)
-    return f"{len(files)}-{newest}"
+    return f"{len(files)}-{max(map(_changed, files), default=0)}"
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # taken away while we looked
+        return 0
 
 
 def _start_server() -> subprocess.Popen[bytes]:
@@ -152,6 +177,13 @@ def _start_server() -> subprocess.Popen[bytes]:
         env=environment,
         cwd=ROOT,
     )
+
+
+def _started(pid: int) -> str:
+    try:
+        return f"{psutil.Process(pid).create_time():.2f}"
+    except psutil.NoSuchProcess:
+        return "ended"  # before we looked: no process has this start, so that monitoring sees it as ended
 
 
 def _process(run: DagsterRun) -> psutil.Process | None:
