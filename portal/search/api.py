@@ -118,12 +118,12 @@ class Problem(BaseModel):
 
 def rule_of(policy: CountPolicy) -> str:
     """The rule of a policy in words, as it stands beside every answer."""
-    most = math.ceil(policy.hidden_below * (1 + BLUR))
+    most, moved = math.ceil(policy.hidden_below * (1 + BLUR)), math.ceil(policy.fewest_moved * (1 + BLUR))
     noise = f", after noise of scale {policy.noise:g}" if policy.noise else ""
     return (
         f"Counts of fewer than {policy.hidden_below} people, and some of up to {most}, are not shown; others are "
-        f"rounded to {policy.rounded_to}{noise}. Criteria that move fewer than {policy.fewest_moved} people are not "
-        "applied. Numbers belong to the release and never change for it."
+        f"rounded to {policy.rounded_to}{noise}, studies and series more coarsely. Criteria and values that move fewer "
+        f"than {policy.fewest_moved} people, and some that move up to {moved}, are not applied. Numbers belong to the release and never change for it."
     )
 
 
