@@ -42,7 +42,6 @@ class Picture:
     frames: int
     status: str
     findings: int
-    masked: bool
     """Burned-in text was found and blanked."""
     png: str | None
     note: str = ""
@@ -55,8 +54,6 @@ class Picture:
             said.append(f"{self.findings} {'finding' if self.findings == 1 else 'findings'}")
         if self.status == "error":
             said.append("left out of the release")
-        if self.masked:
-            said.append("text masked")
         if self.note:
             said.append(f"no picture: {self.note}")
         return ", ".join(said)
@@ -70,11 +67,11 @@ def pictures(
     if series.empty or not seen:
         return ()
     troubled = {one.uid: one for one in by_series(verdict, series)}
-    columns = ["SeriesInstanceUID", "Modality", "NumberOfFrames", "BurnedInAnnotation"]
+    columns = ["SeriesInstanceUID", "Modality", "NumberOfFrames"]
     shown = series.reindex(columns=columns)
     made = [
-        _picture(seen[str(uid)], known_modality(modality), frames, said == "NO", troubled.get(str(uid)))
-        for uid, modality, frames, said in shown.itertuples(index=False)
+        _picture(seen[str(uid)], known_modality(modality), frames, troubled.get(str(uid)))
+        for uid, modality, frames in shown.itertuples(index=False)
         if str(uid) in seen
     ]
     # Of each modality one after the other, so that a source of 10,000 CT and one MR series shows the MR.
@@ -125,7 +122,7 @@ def contact_sheet(shown: Sequence[Picture]) -> bytes | None:
     return body.getvalue()
 
 
-def _picture(found: Examination, modality: str, frames: Any, masked: bool, troubled: SeriesFindings | None) -> Picture:
+def _picture(found: Examination, modality: str, frames: Any, troubled: SeriesFindings | None) -> Picture:
     status = "passed" if troubled is None else "error" if troubled.left_out else "warning"
     return Picture(
         uid=found.SeriesInstanceUID,
@@ -133,7 +130,6 @@ def _picture(found: Examination, modality: str, frames: Any, masked: bool, troub
         frames=0 if pd.isna(frames) else int(frames),
         status=status,
         findings=0 if troubled is None else len(troubled.findings),
-        masked=masked,
         png=found.thumbnail,
         note="" if found.thumbnail else found.no_picture or "",
     )
