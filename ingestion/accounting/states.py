@@ -202,7 +202,8 @@ _FACTS: dict[Reason, ReasonFacts] = {
     ),
     Reason.IOD_INTRODUCED: ReasonFacts(
         ReasonGroup.IDENTITY,
-        "de-identification would break the object's definition (IOD): dciodvfy finds an error that was not there",
+        "de-identification would break the object's definition (IOD), or make files of its study contradict each "
+        "other: dciodvfy or dcentvfy finds an error that was not there",
         "report it with the error that is named: a rule of the policy takes out what such objects need",
     ),
     Reason.REJECTED_BY_OPERATOR: ReasonFacts(ReasonGroup.IDENTITY, "a person rejected it", "nothing"),

@@ -133,6 +133,7 @@ def register(app: typer.Typer) -> None:
         else:
             _show(outcome, target, report)
             console.print(f"definitions (IOD): {account['iod_check']}", highlight=False, soft_wrap=True)
+            console.print(f"within studies: {account['study_check']}", highlight=False, soft_wrap=True)
         if any(Reason(reason).group is not ReasonGroup.COMPANION for reason in outcome.reasons):
             raise typer.Exit(1)
 
@@ -156,6 +157,9 @@ def _account(outcome: FolderOutcome, *, key: SourceKey, policy: Policy, iod: Iod
         "reasons": outcome.reasons,
         "work": asdict(outcome.work),
         "iod_check": iod.told(judged=outcome.work.iod_judged, unjudged=outcome.work.iod_unjudged),
+        "study_check": iod.told_of_studies(
+            judged=outcome.work.studies_judged, unjudged=outcome.work.studies_unjudged
+        ),
         "quarantined": [
             {
                 "object": item.object_hash,

@@ -33,7 +33,8 @@ from ingestion.deidentify.pixels import PixelDecision
 from ingestion.deidentify.policy import FaceChoice, Policy
 from ingestion.deidentify.series_facts import FactGatherer
 from ingestion.deidentify.series_text import SeriesText
-from ingestion.deidentify.study_identities import gather_identities
+from ingestion.deidentify.study_check import judge_study
+from ingestion.deidentify.study_identities import StudyIdentities, gather_identities
 from ingestion.deidentify.verification import Verifier
 from ingestion.dicom.guard import guarded
 from ingestion.dicom.quiet import silence_readers
@@ -129,6 +130,7 @@ def process_series(task: SeriesTask) -> SeriesOutcome:
     written = worker.work
     if manifest is not None:
         version = manifest.version
+        written += Work(studies_judged=worker.compared, studies_unjudged=not worker.compared)
         body = manifest.to_json()
         if task.research.create(manifest.key, body, content_type="application/json"):
             written += Work(objects_written=1, bytes_written=len(body))
@@ -151,6 +153,7 @@ class _SeriesWorker:
         self.text = SeriesText(self.deidentifier.pixels)
         self.work = Work()
         self.iod = IodJudge(task.iod)
+        self.compared = False
         self.facts = FactGatherer(Linkage(task.linkage) if task.linkage else None)
         self._stored = _Stored()
         self._first: dict[str, InstanceOutcome] = {}  # by content hash: what the first of equal objects became
@@ -162,10 +165,11 @@ class _SeriesWorker:
         sound = [item for item in ordered if item.source is not None and not (item.inventory.refusal or item.refusal)]
         held_back = None
         try:
-            self._look_at_study([item.source for item in sound if item.source is not None])
+            known = self._look_at_study([item.source for item in sound if item.source is not None])
             alone = [item for item in sound if item.inventory.sop_uid not in conflicts]
             self._look_for_face(alone)
             self._look_ahead(alone)
+            self._compare_study(known)
         except InstanceRefusedError as refused:
             held_back = Refusal(refused.reason, refused.rule, refused.detail)
         found = [self._outcome(item, conflicts, held_back) for item in ordered]
@@ -192,11 +196,21 @@ class _SeriesWorker:
             for outcome in found
         ]
 
-    def _look_at_study(self, own: list[SourceObject]) -> None:
+    def _look_at_study(self, own: list[SourceObject]) -> StudyIdentities:
         """Gather what identifies someone in the study; all that follows is judged by it."""
         known = gather_identities(self.task.connector, own, self.task.companions)
         self.deidentifier = InstanceDeidentifier(self.task.policy, self.pseudonyms, known.texts)
         self.verifier = Verifier(study=known.raw)
+        return known
+
+    def _compare_study(self, known: StudyIdentities) -> None:
+        """Hold the series back if it takes part in a contradiction within its study that comes about here."""
+        uid = self.pseudonyms.uid
+        own = {outline.series_uid for outline, _ in known.outlines if uid(outline.series_uid) == self.task.series_uid}
+        answer = judge_study(
+            known.outlines, check=self.task.iod, connector=self.task.connector, deidentifier=self.deidentifier
+        )
+        self.compared = bool(own) and all([answer.check_series(raw) for raw in sorted(own)])
 
     def _look_for_face(self, items: list[TaskObject]) -> None:
         """A face is seen in the series as a whole: only that of a head is held in memory at once."""
