@@ -70,7 +70,8 @@ class IodCheck(StrEnum):
         Raises:
             JudgeMissingError: the check is required, and the tool is not there.
         """
-        missing = [name for name, there in ((INSTANCE_JUDGE, can_judge()), (STUDY_JUDGE, can_judge_studies())) if not there]
+        there = {INSTANCE_JUDGE: can_judge(), STUDY_JUDGE: can_judge_studies()}
+        missing = [name for name, found in there.items() if not found]
         if self is IodCheck.REQUIRED and missing:
             raise JudgeMissingError(
                 f"the check against definitions (IOD) is required, and {' and '.join(missing)} cannot run: install the "

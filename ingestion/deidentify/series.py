@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -58,6 +57,8 @@ _BESIDE = {
     ),
 }
 """What is found in one instance, and holds back all of its series."""
+DAMAGED = frozenset({Reason.EMPTY_FILE, Reason.TRUNCATED, Reason.MALFORMED, Reason.PIXELS_UNREADABLE})
+"""Of a copy that is not whole: it says nothing of what its instance is."""
 _ON_FACE = {
     FaceChoice.FLAG: OnFace.KEEP, FaceChoice.QUARANTINE: OnFace.QUARANTINE, FaceChoice.DEFACE: OnFace.DEFACE,
 }  # fmt: skip
@@ -166,7 +167,7 @@ class _SeriesWorker:
         held_back = None
         try:
             known = self._look_at_study([item.source for item in sound if item.source is not None])
-            alone = [item for item in sound if item.inventory.sop_uid not in conflicts]
+            alone = [item for item in sound if item.inventory.object_hash not in conflicts]
             self._look_for_face(alone)
             self._look_ahead(alone)
             self._compare_study(known)
@@ -280,16 +281,33 @@ class _SeriesWorker:
         )
 
     def _conflicts(self, objects: list[TaskObject]) -> frozenset[str]:
-        """Instance UIDs that stand for different bytes. Only objects that share a UID are read for this."""
+        """The sound objects whose UID stands for different bytes. A damaged copy is no second opinion: it is held back
+        for its damage, and its sound original goes on. Only objects that share a UID are read for this."""
         shared = shared_instance_uids(item.inventory for item in objects if item.refusal is None)
-        digests: Mapping[str, set[str]] = defaultdict(set)
+        digests: dict[str, dict[str, list[TaskObject]]] = defaultdict(lambda: defaultdict(list))
         for item in objects:
             if item.refusal is None and item.inventory.sop_uid in shared:
                 try:
-                    digests[item.inventory.sop_uid].add(hashlib.sha256(self._read(item)).hexdigest())
+                    digest = hashlib.sha256(self._read(item)).hexdigest()
                 except InstanceRefusedError:
                     continue  # met again, and recorded, when the object's own turn comes
-        return frozenset(uid for uid, found in digests.items() if len(found) > 1)
+                digests[item.inventory.sop_uid][digest].append(item)
+        conflicting: set[str] = set()
+        for copies in digests.values():
+            sound = [items for items in copies.values() if len(copies) == 1 or not self._is_damaged(items[0])]
+            if len(sound) > 1:
+                conflicting |= {item.inventory.object_hash for items in sound for item in items}
+        return frozenset(conflicting)
+
+    def _is_damaged(self, item: TaskObject) -> bool:
+        by_header = replace(self.deidentifier, look_at_pixels=False)
+        try:
+            raw = self._read(item)
+            with guarded("deidentify"):
+                by_header.deidentify(raw)
+        except InstanceRefusedError as refused:
+            return refused.reason in DAMAGED
+        return False
 
     def _outcome(self, item: TaskObject, conflicts: frozenset[str], held_back: Refusal | None) -> InstanceOutcome:
         known = item.inventory
@@ -301,7 +319,7 @@ class _SeriesWorker:
             raw = self._read(item)
             digest = hashlib.sha256(raw).digest()
             content_hash = self.pseudonyms.content(digest)
-            if known.sop_uid in conflicts:
+            if known.object_hash in conflicts:
                 detail = "several objects of this series carry its UID with other bytes"
                 raise InstanceRefusedError(Reason.SOP_INSTANCE_CONFLICT, rule="instance.uid", detail=detail)
             first = self._first.get(content_hash)

@@ -186,9 +186,9 @@ def test_a_tool_that_takes_too_long_counts_as_not_compared(tmp_path: Path, monke
 def test_which_objects_are_compared_depends_on_no_order() -> None:
     def made(order: Iterable[int]) -> list[str]:
         found = [
-            (Outline(str(series), "1.2" if series % 3 else "1.1", str(outline)), SourceObject(f"{series}-{outline}", 1, ""))
+            (Outline(str(series), f"1.{series % 3}", str(number)), SourceObject(f"{series}-{number}", 1, ""))
             for series in range(100)
-            for outline in range(4)
+            for number in range(4)
         ]
         return [item.name for _, item in representatives(found[number] for number in order)]
 
