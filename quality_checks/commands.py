@@ -8,7 +8,6 @@ import hmac
 import json
 import os
 import secrets
-import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +24,7 @@ from ingestion.identity.keys import KEY_BYTES, SourceKey, load_key
 from ingestion.identity.linkage import LINKAGE_KEY_ID
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, UnknownSourceError, load_registry
+from ingestion.stopping import StoppedError, exit_code
 from quality_checks import documents as d
 from quality_checks.causes import one_per_cause
 from quality_checks.folder_check import FolderCheck, check_folder
@@ -33,7 +33,7 @@ from quality_checks.model import Severity
 from quality_checks.progress import shown
 from quality_checks.report_figures import held_back
 from quality_checks.report_findings import worst_rules
-from quality_checks.scratch import StoppedError, scratch_folder
+from quality_checks.scratch import scratch_folder
 
 DEFAULT_POLICY = "platform-default"
 FOLDER_ID = "FOLDER-CHECK"
@@ -106,8 +106,7 @@ def check(
             )
     except (KeyboardInterrupt, StoppedError) as stopped:
         errors.print("[bold red]stopped:[/] no report was written, and nothing of the images is kept")
-        number = stopped.signal_number if isinstance(stopped, StoppedError) else signal.SIGINT
-        raise typer.Exit(128 + number) from None
+        raise typer.Exit(exit_code(stopped)) from None
     for document in found.documents:
         (report / document.name).write_bytes(document.body)
     if names is not None:

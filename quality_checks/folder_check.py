@@ -89,6 +89,8 @@ def check_folder(
             process=examine_and_forget,
             linkage=linkage,
         )
+    if outcome.stopped is not None:
+        raise outcome.stopped  # a report of a part would be taken for one of the whole
     state = state_of(key.source_id, outcome.outcomes)
     manifests = {
         item.SeriesInstanceUID: _manifest(store, state.source_id, item.SeriesInstanceUID, item.manifest_version)

@@ -37,6 +37,9 @@ def register(app: typer.Typer) -> None:
         Example: cie risk --source PRCI-PROST-01 --k 5
         """
         people, unreadable = _people(source, folder)
+        if not people:
+            errors.print(f"[bold red]cannot start:[/] {_nobody(source, folder, unreadable)}", highlight=False)
+            raise typer.Exit(2)
         quasi = (*DEFAULT_QUASI, Quasi.STUDY_YEAR) if dates else DEFAULT_QUASI
         report = assess(people, wanted_k=wanted_k, quasi=quasi)
         if as_json:
@@ -62,6 +65,15 @@ def _people(source: list[str] | None, folder: Path | None) -> tuple[tuple[Person
     settings = Settings()
     wanted = [entry.id for entry in load_registry(settings.registry).select(source)] if source else None
     return people_of_catalogue(engine_of(settings.sqlalchemy_url()), wanted), 0
+
+
+def _nobody(source: list[str] | None, folder: Path | None, unreadable: int) -> str:
+    """What is wrong where nobody is there to be judged: no risk is not the same as nobody."""
+    if folder is not None:
+        other = f" ({unreadable} other file{'s' if unreadable != 1 else ''})" if unreadable else ""
+        return f"{folder} holds no de-identified DICOM file{other}: is it the right folder, and is its disk there?"
+    of = ", ".join(source) if source else "any source"
+    return f"the catalogue holds no patient of {of}: run the pipeline for it first (cie backfill)"
 
 
 def _as_json(report: RiskReport) -> dict[str, Any]:

@@ -182,9 +182,7 @@ def memory_files() -> bool:
     return hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
 
 
-def _run(
-    judge: str, names: Sequence[str], *, seconds: float, handles: tuple[int, ...] = ()
-) -> tuple[list[str], bool]:
+def _run(judge: str, names: Sequence[str], *, seconds: float, handles: tuple[int, ...] = ()) -> tuple[list[str], bool]:
     program = _path_of(judge)
     try:
         done = subprocess.run(

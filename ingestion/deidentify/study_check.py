@@ -213,4 +213,3 @@ def _what(line: str) -> str | None:
     if line.startswith("Error - Duplicate SOPInstanceUID"):
         return "one SOPInstanceUID in several files"
     return "a header that cannot be read beside the others of its study"
-

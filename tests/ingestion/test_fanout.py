@@ -25,6 +25,11 @@ def die_at_three(number: int) -> int:
     return number
 
 
+def sleep(seconds: int) -> int:
+    time.sleep(seconds)
+    return seconds
+
+
 def fail_at_three(number: int) -> int:
     if number == 3:
         raise ValueError("three")
@@ -65,6 +70,13 @@ def test_the_same_work_runs_on_a_dask_cluster() -> None:
     with cluster, fanout_of(cluster.scheduler_address) as fanout:
         # A function that the workers can import: they know nothing of this test's module.
         assert list(fanout.map(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+def test_a_run_that_is_abandoned_waits_for_nothing() -> None:
+    with Fanout(workers=1) as fanout:
+        results = fanout.run(sleep, [0, 3600])
+        assert next(iter(results)) == Done(0, 0)
+        fanout.abandon()  # else leaving the block takes an hour
 
 
 def test_workers_end_when_their_run_is_killed(tmp_path: Path) -> None:
