@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from ingestion.accounting.states import Reason
-from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.console import cannot_start, console, errors, make_table, print_json, print_whole
 from ingestion.commands.deidentify_names import write_names
 from ingestion.deidentify.folder import FolderUseError, check_folders
 from ingestion.deidentify.policy import PolicyError, load_policy
@@ -84,8 +84,7 @@ def check(
         chosen = load_policy(policy or entry.policy)
         _can_write(report, names)
     except (FolderUseError, PolicyError, UnknownSourceError) as error:
-        errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        raise cannot_start(error) from None
     key = _key(entry.id, key_file)
     try:
         with (

@@ -13,7 +13,7 @@ import typer
 from rich.progress import Progress
 
 from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
-from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.console import cannot_start, console, errors, make_table, print_json, print_whole
 from ingestion.commands.deidentify_names import write_names
 from ingestion.commands.deidentify_table import is_table, plan_table, run_table
 from ingestion.commands.outputs import OutputError, check_outputs
@@ -94,8 +94,7 @@ def register(app: typer.Typer) -> None:
                 check_outputs(report)
                 plan = plan_table(source_folder, columns, policy=_policy(policy, source, settings))
             except (ClinicalTableError, OutputError, PolicyError) as error:
-                errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
-                raise typer.Exit(2) from None
+                raise cannot_start(error) from None
             key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
             try:
                 with stoppable():
@@ -113,8 +112,7 @@ def register(app: typer.Typer) -> None:
                 raise FolderUseError("--names must not lie in OUT: it holds file names, and OUT is what is sent")
             chosen = _policy(policy, source, settings)
         except (FolderUseError, OutputError, PolicyError) as error:
-            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
+            raise cannot_start(error) from None
         key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
         iod = iod_check or IodCheck(settings.iod_check)
         try:
@@ -131,8 +129,7 @@ def register(app: typer.Typer) -> None:
                     progress=lambda done, total: bar.update(line, completed=done, total=total),
                 )
         except (FolderUseError, JudgeMissingError) as error:
-            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
+            raise cannot_start(error) from None
         except (KeyboardInterrupt, StoppedError) as stopped:
             errors.print(
                 "[bold red]stopped:[/] before the first series; nothing was written. Run the same command again"

@@ -1,5 +1,6 @@
-"""What lies in a folder of results and is of no object that is delivered now: of one that was withdrawn, changed, or
-held back since. Results are never overwritten or deleted unasked, so a person must hear of it before the folder is sent.
+"""What lies in a folder of results and is of no object that is delivered now: withdrawn, changed, or held back since.
+
+Results are never overwritten or deleted unasked, so a person must hear of it before the folder is sent.
 """
 
 from __future__ import annotations
