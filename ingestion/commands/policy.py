@@ -10,7 +10,7 @@ import pydicom.uid
 import typer
 from pydicom.uid import UID
 
-from ingestion.commands.console import cannot_start, console, errors, make_table, print_json
+from ingestion.commands.console import cannot_start, console, errors, make_table, print_json, print_whole
 from ingestion.commands.outputs import OutputError, check_outputs
 from ingestion.deidentify.conformance_report import CT, conformance_report
 from ingestion.deidentify.dictionary import tag_of
