@@ -79,7 +79,8 @@ class Fanout:
             # What Python 3.14 offers as `kill_workers`; before that the pool has no public list of its processes.
             for process in list((self._executor._processes or {}).values()):
                 process.kill()
-        self._drop()
+            self._executor.shutdown(wait=True, cancel_futures=True)  # its thread ends with the last of them
+            self._executor = None
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """As the built-in ``map``, in the order of ``tasks``; a crash raises ``WorkerCrashedError``."""

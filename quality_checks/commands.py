@@ -17,7 +17,9 @@ import typer
 from ingestion.accounting.states import Reason
 from ingestion.commands.console import cannot_start, console, errors, make_table, print_json, print_whole
 from ingestion.commands.deidentify_names import write_names
+from ingestion.deidentify.conformance_check import JudgeMissingError
 from ingestion.deidentify.folder import FolderUseError, check_folders
+from ingestion.deidentify.iod_check import IodCheck
 from ingestion.deidentify.policy import PolicyError, load_policy
 from ingestion.fanout import Fanout
 from ingestion.identity.keys import KEY_BYTES, SourceKey, load_key
@@ -66,6 +68,10 @@ def check(
         Path | None,
         typer.Option("--names", help="Write which file ended where to this CSV file. Keep it: it holds file names."),
     ] = None,
+    iod_check: Annotated[
+        IodCheck | None,
+        typer.Option("--iod-check", help="Whether dciodvfy and dcentvfy judge each result; default: CIE_IOD_CHECK."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report's JSON.")] = False,
 ) -> None:
@@ -82,8 +88,10 @@ def check(
         if names is not None and names.resolve().is_relative_to(report.resolve()):
             raise FolderUseError("--names must not lie in the report's folder: it holds file names")
         chosen = load_policy(policy or entry.policy)
+        iod = iod_check or IodCheck(Settings().iod_check)
+        iod.check_start()
         _can_write(report, names)
-    except (FolderUseError, PolicyError, UnknownSourceError) as error:
+    except (FolderUseError, JudgeMissingError, PolicyError, UnknownSourceError) as error:
         raise cannot_start(error) from None
     key = _key(entry.id, key_file)
     try:
@@ -101,6 +109,7 @@ def check(
                 policy=chosen,
                 fanout=fanout,
                 scratch=scratch,
+                iod=iod,
                 progress=progress,
             )
     except (KeyboardInterrupt, StoppedError) as stopped:
@@ -155,6 +164,11 @@ def _show(found: FolderCheck, report: Path) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if not found.conformance.complete:
+        for what, told in (
+            ("definitions (IOD)", found.conformance.iod_check), ("within studies", found.conformance.study_check),
+        ):  # fmt: skip
+            console.print(f"{what}: {told}", highlight=False, soft_wrap=True)
     console.print(f"report: {report / d.REPORT}", highlight=False, soft_wrap=True)
 
 
@@ -181,7 +195,8 @@ def _can_write(report: Path, names: Path | None) -> None:
 def _key(source_id: str, key_file: Path | None) -> SourceKey:
     if key_file is None:
         return SourceKey(source_id, secrets.token_bytes(KEY_BYTES))
-    return load_key(source_id, keys_dir=key_file.parent, key_file=key_file)
+    # nothing of it is kept, so it may be any source's
+    return load_key(source_id, keys_dir=key_file.parent, key_file=key_file, alone=False)
 
 
 def _linkage(key: SourceKey) -> SourceKey:

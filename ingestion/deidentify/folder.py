@@ -18,7 +18,7 @@ from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.series import SeriesTask, TaskObject, process_series
 from ingestion.deidentify.source import crashed_outcome, unread_outcome
 from ingestion.fanout import Crashed, Fanout
-from ingestion.identity.keys import SourceKey
+from ingestion.identity.keys import SourceKey, shared_key
 from ingestion.identity.pseudonyms import Pseudonyms
 from ingestion.sources.folder import FolderConnector
 from ingestion.sources.inventory import take_inventory
@@ -142,13 +142,23 @@ def _unseen(outcomes: list[SeriesOutcome]) -> bool:
 
 def _check_earlier(target: ObjectStore, key: SourceKey, policy: Policy) -> None:
     """Results of two keys in one folder would show one person as two; of two policies, what the stricter takes out
-    would lie there still.
+    would lie there still; of two sources under one key, equal numbers of both would be one person.
 
     Raises:
-        FolderUseError: results of this source under another key or policy lie in the target.
+        FolderUseError: results of this source under another key or policy, or of another under this key, lie in the
+            target.
     """
-    for stored in target.list(f"manifests/{key.source_id}/"):
+    looked_at: set[str] = set()
+    for stored in target.list("manifests/"):
+        source_id = stored.key.split("/")[1]
+        if source_id != key.source_id and source_id in looked_at:
+            continue  # all of a source have one key
+        looked_at.add(source_id)
         known = Manifest.from_json(target.read(stored.key))
+        if source_id != key.source_id:
+            if known.key_id == key.key_id:
+                raise FolderUseError(f"OUT holds results of {source_id}: {shared_key(key.source_id, [source_id])}")
+            continue
         if known.key_id != key.key_id:
             raise FolderUseError(
                 f"OUT holds results of {key.source_id} under key {known.key_id}, and this is key {key.key_id}: its "

@@ -129,6 +129,14 @@ def test_results_of_another_source_in_the_folder_are_left_alone(tmp_path: Path) 
     assert other.exists("dicom/OTHER/1/1.dcm")
 
 
+def test_results_of_another_source_under_the_same_key_are_not_joined(tmp_path: Path) -> None:
+    write(tmp_path / "raw", 1)
+    assert run(tmp_path)[0] == 0
+    code, said = run(tmp_path, "--source", "MADE-UP-2")
+    assert code == 2
+    assert "source MADE-UP-2 has the same key as MADE-UP" in " ".join(said.split())
+
+
 @pytest.mark.parametrize(
     ("number", "handler"),
     [(signal.SIGTERM, "signal.SIG_DFL"), (signal.SIGINT, "signal.default_int_handler")],
