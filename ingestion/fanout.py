@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 import psutil
 
 from ingestion.dicom.quiet import silence_readers
+from ingestion.sockets import make_room_for_sockets
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -178,6 +179,7 @@ def fanout_of(compute: str) -> Iterator[Fanout]:
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     # A fork server: forking a process that has threads (Dagster's, boto3's) can deadlock, spawning imports anew.
+    make_room_for_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOAD))
     parent = psutil.Process()

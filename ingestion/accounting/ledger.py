@@ -79,7 +79,7 @@ class Ledger:
                 connection.invalidate()
 
     def check_key(self, key: SourceKey) -> None:
-        """Record the key of a source at its first use; refuse any other key afterwards, and one that another source has.
+        """Record the key of a source at its first use; refuse any other key afterwards, and one that another has.
 
         Raises:
             KeyInvalidError: this source was processed with another key, or others with this one.

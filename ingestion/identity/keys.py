@@ -84,7 +84,7 @@ def shared_key(source_id: str, others: Sequence[str]) -> str:
 
 
 def _same_elsewhere(key: SourceKey, keys_dir: Path) -> list[str]:
-    """Names of the other key files and variables that hold the secret. What cannot be read there is told in its turn."""
+    """Names of the other key files and variables that hold the secret; what cannot be read is told in its own turn."""
     found = {
         name: value
         for name, value in os.environ.items()
