@@ -61,8 +61,10 @@ class IodCheck(StrEnum):
         """Why objects (or, by dcentvfy, series) were not judged in a run on this machine."""
         if self is IodCheck.OFF:
             return "the check is off"
-        there = can_judge() if judge == INSTANCE_JUDGE else can_judge_studies()
-        return f"{judge} took too long" if there else f"{judge} is not installed (package dicom3tools)"
+        if not (can_judge() if judge == INSTANCE_JUDGE else can_judge_studies()):
+            return f"{judge} is not installed (package dicom3tools)"
+        slow = f"{judge} took too long"
+        return slow if judge == INSTANCE_JUDGE else f"{slow}, or no header of theirs could be compared"
 
     def check_start(self) -> None:
         """To be called before a run begins.

@@ -6,6 +6,7 @@ Gathered twice, by code that shares nothing: once for the rewriter, once for the
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
@@ -119,13 +120,9 @@ def _in_header(connector: Connector, item: SourceObject) -> _HeaderSays:
 
 def _outline(opened: RawObject) -> Outline:
     header = opened.header
-    digest = hashlib.sha256()
-    for tag in _KIND:
-        digest.update(header.value(tag) + b"\0")
-    for tag, (_, _, start, stop) in sorted(header.places.items()):
-        if tag >= OF_THE_ENTITIES:
-            break
-        digest.update(b"%08X%d" % (tag, stop > start))
+    places = sorted((tag, start < stop) for tag, (_, _, start, stop) in header.places.items() if tag < OF_THE_ENTITIES)
+    kind = b"\0".join(header.value(tag) for tag in _KIND)
+    digest = hashlib.sha256(kind + array("Q", (tag << 1 | filled for tag, filled in places)).tobytes())
     return Outline(opened.ids.series_uid, opened.ids.sop_class_uid, digest.hexdigest()[:32])
 
 
