@@ -91,6 +91,8 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(2)
         if is_table(source_folder):
             try:
+                if prune_left:
+                    raise ClinicalTableError("--prune is for a folder of results, and OUT is one table")
                 check_outputs(report)
                 plan = plan_table(source_folder, columns, policy=_policy(policy, source, settings))
             except (ClinicalTableError, OutputError, PolicyError) as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingestion.accounting.manifest import manifest_key
 from ingestion.accounting.outcomes import SeriesOutcome
-from ingestion.storage import ObjectStore
+from ingestion.storage import ObjectStore, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,18 @@ def prune(root: Path, left: Leftovers) -> int:
     """Delete them, and folders that are empty then; how many files. A file that went away by itself does not count.
 
     Raises:
-        OSError: one cannot be deleted; those before it are gone.
+        StoreError: one cannot be deleted; those before it are gone.
     """
     number = 0
     for key in left.keys:
         path = root / key
-        with contextlib.suppress(FileNotFoundError):
+        try:
             path.unlink()
-            number += 1
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise StoreError(f"{key} cannot be deleted: {error.strerror}; delete it by hand, or run again") from None
+        number += 1
         with contextlib.suppress(OSError):  # another file lies there still
             path.parent.rmdir()
     return number

@@ -103,6 +103,8 @@ def judge_study(
     if check is IodCheck.OFF or not can_judge_studies():
         return StudyAnswer(known=True)
     chosen = representatives(outlines)
+    if len(chosen) < 2:  # there is nothing that it could contradict
+        return StudyAnswer(known=True, judged=frozenset(outline.series_uid for outline, _ in chosen))
     pseudonyms = deidentifier.pseudonyms
     key = (connector, pseudonyms.key.source_id, pseudonyms.key.key_id, deidentifier.policy.digest, tuple(chosen))
     answer = _remembered((*key, frozenset(deidentifier.known)))

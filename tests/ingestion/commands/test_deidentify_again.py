@@ -9,6 +9,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pydicom
@@ -18,6 +19,8 @@ from typer.testing import CliRunner
 
 from ingestion.accounting.manifest import Manifest
 from ingestion.cli import build_app
+from ingestion.commands import deidentify as commands
+from ingestion.fanout import Done, Fanout, Result, Task
 from ingestion.storage.folder import FolderStore
 
 ROOT = "1.2.826.0.1.3680043.9"
@@ -42,6 +45,21 @@ deidentify.Fanout = Here
 sys.argv[0] = "cie"
 build_app("deidentify")()
 """
+
+
+class Here(Fanout):
+    """Series are worked on in this process: starting workers takes longer than the work."""
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        return map(function, tasks)
+
+    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Done[Task, Result]]:
+        return (Done(task, function(task)) for task in tasks)
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "Fanout", Here)
 
 
 def write(folder: Path, series: int, *, number: int = 1, **changes: object) -> Path:
