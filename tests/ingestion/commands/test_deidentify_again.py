@@ -33,11 +33,13 @@ from ingestion.fanout import Done, Fanout
 
 class Here(Fanout):
     def map(self, function, tasks):
+        if {when} < 0:
+            signal.raise_signal({number})
         return map(function, tasks)
 
     def run(self, function, tasks):
         for number, task in enumerate(tasks):
-            if number == 2:
+            if number == {when}:
                 signal.raise_signal({number})
             yield Done(task, function(task))
 
@@ -164,7 +166,7 @@ def test_a_run_that_is_told_to_stop_says_how_far_it_came_and_goes_on(
 ) -> None:
     for series in (1, 2, 3, 4):
         write(tmp_path / "raw", series)
-    script = STOPPED.format(number=int(number), handler=handler)
+    script = STOPPED.format(number=int(number), handler=handler, when=2)
     report, names = tmp_path / "report.json", tmp_path / "names.csv"
     told = arguments(tmp_path, "--report", str(report), "--names", str(names))
     done = subprocess.run(
@@ -184,6 +186,17 @@ def test_a_run_that_is_told_to_stop_says_how_far_it_came_and_goes_on(
     assert run(tmp_path)[0] == 0
     assert run(tmp_path, out="fresh")[0] == 0
     assert tree(tmp_path / "clean") == tree(tmp_path / "fresh")
+
+
+def test_a_run_that_is_told_to_stop_before_its_first_series_writes_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "raw", 1)
+    script = STOPPED.format(number=int(signal.SIGTERM), handler="signal.SIG_DFL", when=-1)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments(tmp_path)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert "stopped: before the first series; nothing was written" in " ".join(done.stderr.split())
+    assert not (tmp_path / "clean").exists()
 
 
 def test_what_a_killed_run_left_half_written_is_swept_by_the_next(tmp_path: Path) -> None:
