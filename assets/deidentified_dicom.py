@@ -103,6 +103,7 @@ def deidentified_dicom(
             "iod_judged": work.iod_judged,
             "iod_unjudged": work.iod_unjudged,
             "iod_check": sync.iod.told(judged=work.iod_judged, unjudged=work.iod_unjudged),
+            "study_check": sync.iod.told_of_studies(judged=work.studies_judged, unjudged=work.studies_unjudged),
             "state": state_key(source_id, outcome.number),
             "state_digest": state.digest,
             "series": _series_preview(state),

@@ -19,6 +19,7 @@ from ingestion.dicom.quiet import silence_readers
 from ingestion.fanout import ComputeUnavailableError, WorkerCrashedError
 from ingestion.identity.keys import KeyInvalidError, KeyMissingError
 from ingestion.settings import SettingsError
+from ingestion.sockets import SocketPathError
 from ingestion.sources.connector import SourceGoneError
 from ingestion.sources.registry import RegistryError, UnknownSourceError
 from ingestion.storage import StoreError
@@ -45,7 +46,7 @@ OWN = {
 """Where each command is. Only the one that was asked for is imported: all of them take seconds."""
 DONE, PROBLEMS, WRONG_USE = 0, 1, 2
 _USE = (SettingsError, RegistryError, UnknownSourceError, KeyMissingError, KeyInvalidError)
-_WORK = (ComputeUnavailableError, LedgerError, SourceGoneError, StoreError, WorkerCrashedError)
+_WORK = (ComputeUnavailableError, LedgerError, SocketPathError, SourceGoneError, StoreError, WorkerCrashedError)
 
 
 def build_app(only: str | None = None) -> typer.Typer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from typing import Any, Generic, TypeVar
 import psutil
 
 from ingestion.dicom.quiet import silence_readers
+from ingestion.sockets import make_room_for_sockets
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -68,6 +70,18 @@ class Fanout:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def abandon(self) -> None:
+        """End without waiting for what is being done: for a run that is told to stop. Workers of a pool of this
+        machine are ended at once; a cluster is told to cancel."""
+        for future in self._futures:
+            future.cancel()
+        if isinstance(self._executor, ProcessPoolExecutor):
+            # What Python 3.14 offers as `kill_workers`; before that the pool has no public list of its processes.
+            for process in list((self._executor._processes or {}).values()):
+                process.kill()
+            self._executor.shutdown(wait=True, cancel_futures=True)  # its thread ends with the last of them
+            self._executor = None
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """As the built-in ``map``, in the order of ``tasks``; a crash raises ``WorkerCrashedError``."""
@@ -165,6 +179,7 @@ def fanout_of(compute: str) -> Iterator[Fanout]:
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     # A fork server: forking a process that has threads (Dagster's, boto3's) can deadlock, spawning imports anew.
+    make_room_for_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOAD))
     parent = psutil.Process()
@@ -174,8 +189,11 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _watch(parent_pid: int, parent_started: float) -> None:
-    """Silence the readers, and end this worker when its run is gone: a killed run would leave it waiting for ever."""
+    """Silence the readers, and end this worker when its run is gone: a killed run would leave it waiting for ever.
+
+    Ctrl-C goes to all processes of a terminal: what it means is for the run to say."""
     silence_readers()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while True:

@@ -8,7 +8,6 @@ import hmac
 import json
 import os
 import secrets
-import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +15,18 @@ from typing import Annotated
 import typer
 
 from ingestion.accounting.states import Reason
-from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.console import cannot_start, console, errors, make_table, print_json, print_whole
 from ingestion.commands.deidentify_names import write_names
+from ingestion.deidentify.conformance_check import JudgeMissingError
 from ingestion.deidentify.folder import FolderUseError, check_folders
+from ingestion.deidentify.iod_check import IodCheck
 from ingestion.deidentify.policy import PolicyError, load_policy
 from ingestion.fanout import Fanout
 from ingestion.identity.keys import KEY_BYTES, SourceKey, load_key
 from ingestion.identity.linkage import LINKAGE_KEY_ID
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, UnknownSourceError, load_registry
+from ingestion.stopping import StoppedError, exit_code
 from quality_checks import documents as d
 from quality_checks.causes import one_per_cause
 from quality_checks.folder_check import FolderCheck, check_folder
@@ -33,7 +35,7 @@ from quality_checks.model import Severity
 from quality_checks.progress import shown
 from quality_checks.report_figures import held_back
 from quality_checks.report_findings import worst_rules
-from quality_checks.scratch import StoppedError, scratch_folder
+from quality_checks.scratch import scratch_folder
 
 DEFAULT_POLICY = "platform-default"
 FOLDER_ID = "FOLDER-CHECK"
@@ -66,6 +68,10 @@ def check(
         Path | None,
         typer.Option("--names", help="Write which file ended where to this CSV file. Keep it: it holds file names."),
     ] = None,
+    iod_check: Annotated[
+        IodCheck | None,
+        typer.Option("--iod-check", help="Whether dciodvfy and dcentvfy judge each result; default: CIE_IOD_CHECK."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report's JSON.")] = False,
 ) -> None:
@@ -82,10 +88,11 @@ def check(
         if names is not None and names.resolve().is_relative_to(report.resolve()):
             raise FolderUseError("--names must not lie in the report's folder: it holds file names")
         chosen = load_policy(policy or entry.policy)
+        iod = iod_check or IodCheck(Settings().iod_check)
+        iod.check_start()
         _can_write(report, names)
-    except (FolderUseError, PolicyError, UnknownSourceError) as error:
-        errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    except (FolderUseError, JudgeMissingError, PolicyError, UnknownSourceError) as error:
+        raise cannot_start(error) from None
     key = _key(entry.id, key_file)
     try:
         with (
@@ -102,12 +109,12 @@ def check(
                 policy=chosen,
                 fanout=fanout,
                 scratch=scratch,
+                iod=iod,
                 progress=progress,
             )
     except (KeyboardInterrupt, StoppedError) as stopped:
         errors.print("[bold red]stopped:[/] no report was written, and nothing of the images is kept")
-        number = stopped.signal_number if isinstance(stopped, StoppedError) else signal.SIGINT
-        raise typer.Exit(128 + number) from None
+        raise typer.Exit(exit_code(stopped)) from None
     for document in found.documents:
         (report / document.name).write_bytes(document.body)
     if names is not None:
@@ -157,6 +164,11 @@ def _show(found: FolderCheck, report: Path) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if not found.conformance.complete:
+        for what, told in (
+            ("definitions (IOD)", found.conformance.iod_check), ("within studies", found.conformance.study_check),
+        ):  # fmt: skip
+            console.print(f"{what}: {told}", highlight=False, soft_wrap=True)
     console.print(f"report: {report / d.REPORT}", highlight=False, soft_wrap=True)
 
 
@@ -183,7 +195,8 @@ def _can_write(report: Path, names: Path | None) -> None:
 def _key(source_id: str, key_file: Path | None) -> SourceKey:
     if key_file is None:
         return SourceKey(source_id, secrets.token_bytes(KEY_BYTES))
-    return load_key(source_id, keys_dir=key_file.parent, key_file=key_file)
+    # nothing of it is kept, so it may be any source's
+    return load_key(source_id, keys_dir=key_file.parent, key_file=key_file, alone=False)
 
 
 def _linkage(key: SourceKey) -> SourceKey:

@@ -17,6 +17,7 @@ from ingestion.accounting.outcomes import SeriesOutcome
 from ingestion.accounting.source_state import SourceState
 from ingestion.catalogue.rows import build_tables
 from ingestion.deidentify.folder import FolderOutcome, deidentify_folder
+from ingestion.deidentify.iod_check import IodCheck
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.series import SeriesTask, process_series
 from ingestion.fanout import Fanout
@@ -35,7 +36,7 @@ from quality_checks.imaging.task import REFERRING
 from quality_checks.judge import judge
 from quality_checks.model import QualityVerdict
 from quality_checks.object_progress import ObjectProgress, counting
-from quality_checks.report_folder import ReportInput, report_documents
+from quality_checks.report_folder import Conformance, ReportInput, report_documents
 from quality_checks.tier import TierResult, tier_of
 
 
@@ -47,6 +48,7 @@ class FolderCheck:
     state: SourceState
     tier: TierResult
     series: int
+    conformance: Conformance
     documents: tuple[Document, ...] = field(repr=False)
     places: Places = field(repr=False)
     """The series of each study and patient."""
@@ -64,18 +66,21 @@ def check_folder(
     policy: Policy,
     fanout: Fanout,
     scratch: Path,
+    iod: IodCheck = IodCheck.INSTALLED,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FolderCheck:
     """Judge every series below ``source`` as the platform would.
 
     Args:
         registered: whether ``entry`` is of the registry, or only stands for the folder.
+        iod: whether results are held against their definition by dciodvfy, and studies by dcentvfy.
         linkage: throw-away secret by which people and studies are known again within the folder.
         scratch: an empty folder for de-identified objects, at most those of one series for each worker, and those of
             segmentations and structure sets until all series are known.
 
     Raises:
         SourceGoneError, StoreError: the folder or the scratch folder failed; run again.
+        JudgeMissingError: ``iod`` is required, and a tool is not there.
     """
     store = FolderStore(scratch, durable=False)
     with ObjectProgress(progress, scratch).watched() as counted:
@@ -88,7 +93,10 @@ def check_folder(
             progress=counted,
             process=examine_and_forget,
             linkage=linkage,
+            iod=iod,
         )
+    if outcome.stopped is not None:
+        raise outcome.stopped  # a report of a part would be taken for one of the whole
     state = state_of(key.source_id, outcome.outcomes)
     manifests = {
         item.SeriesInstanceUID: _manifest(store, state.source_id, item.SeriesInstanceUID, item.manifest_version)
@@ -103,6 +111,7 @@ def check_folder(
         tables, state, entry=entry, examinations=examinations, crossed=crossed, unjudged=unjudged, folder=True
     )
     tier = tier_of(verdict, tables, entry)
+    conformance = _conformance(outcome, iod)
     given = ReportInput(
         verdict=verdict,
         tables=tables,
@@ -113,8 +122,27 @@ def check_folder(
         tier=tier,
         certificate=certificate_of(verdict, tables, state, entry, tier=tier),
         registered=registered,
+        conformance=conformance,
     )
-    return FolderCheck(verdict, state, tier, len(manifests), report_documents(given), places_of(tables.series), outcome)
+    return FolderCheck(
+        verdict=verdict,
+        state=state,
+        tier=tier,
+        series=len(manifests),
+        conformance=conformance,
+        documents=report_documents(given),
+        places=places_of(tables.series),
+        outcome=outcome,
+    )
+
+
+def _conformance(outcome: FolderOutcome, iod: IodCheck) -> Conformance:
+    work = outcome.work
+    return Conformance(
+        iod_check=iod.told(judged=work.iod_judged, unjudged=work.iod_unjudged),
+        study_check=iod.told_of_studies(judged=work.studies_judged, unjudged=work.studies_unjudged),
+        complete=not (work.iod_unjudged or work.studies_unjudged),
+    )
 
 
 def examine_and_forget(task: SeriesTask) -> SeriesOutcome:

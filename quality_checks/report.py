@@ -41,6 +41,7 @@ def render_report(
     tier: TierResult | None = None,
     registered: bool = True,
     beside: Sequence[tuple[str, str]] = (),
+    unchecked: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The page.
 
@@ -49,6 +50,7 @@ def render_report(
         changes: since the judgement before.
         registered: False: a folder that is no source of the registry, so ``entry`` says little of it.
         beside: (file name, text) of the documents that are linked to.
+        unchecked: (what, how far and why) of checks of the standard that could not be made of everything.
 
     Raises:
         ValueError: the verdict, the state and the entry are not of one source.
@@ -69,6 +71,7 @@ def render_report(
         state=state,
         generated_from=generated_from,
         beside=beside,
+        unchecked=unchecked,
         findings_page=FINDINGS,
         changes=changes,
         errors=verdict.of(Severity.ERROR),

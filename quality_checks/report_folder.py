@@ -52,6 +52,15 @@ _BESIDE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Conformance:
+    """Of a folder: what its de-identification says of dciodvfy and of dcentvfy, and whether they judged everything."""
+
+    iod_check: str
+    study_check: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReportInput:
     """All that the files are made of."""
 
@@ -65,6 +74,7 @@ class ReportInput:
     tier: TierResult | None = None
     certificate: Certificate | None = None
     registered: bool = True
+    conformance: Conformance | None = None
 
 
 def report_documents(given: ReportInput) -> tuple[Document, ...]:
@@ -82,6 +92,7 @@ def report_documents(given: ReportInput) -> tuple[Document, ...]:
         tier=given.tier,
         registered=given.registered,
         beside=beside,
+        unchecked=_unchecked(given.conformance),
     )
     made = [
         Document(d.REPORT, page.encode()),
@@ -98,6 +109,16 @@ def report_documents(given: ReportInput) -> tuple[Document, ...]:
         made.append(Document(d.CERTIFICATE, given.certificate.to_json()))
         made.append(Document(d.CERTIFICATE_TURTLE, to_turtle(given.certificate.to_dqv())))
     return tuple(made)
+
+
+def _unchecked(conformance: Conformance | None) -> tuple[tuple[str, str], ...]:
+    """What was not held against the standard, with the reason: the page must not look as if it had been."""
+    if conformance is None or conformance.complete:
+        return ()
+    return (
+        ("Objects held against their definition (IOD)", conformance.iod_check),
+        ("Files of a study held against each other", conformance.study_check),
+    )
 
 
 def series_keys(tables: Tables) -> list[tuple[str, str, str]]:
@@ -129,6 +150,7 @@ def summary_json(given: ReportInput) -> bytes:
         "version": SUMMARY_VERSION,
         "source_id": verdict.source_id,
         "made_from": given.generated_from,
+        "conformance": None if given.conformance is None else asdict(given.conformance),
         "results_digest": verdict.digest,
         "blocks": verdict.blocks,
         "rules": {

@@ -11,11 +11,16 @@ import socket
 from contextlib import suppress
 from multiprocessing import connection, forkserver
 
+from ingestion.sockets import make_room_for_sockets
+
 _FIELDS = ("_forkserver_address", "_forkserver_alive_fd", "_forkserver_pid")
 
 
 def start() -> bool:
     """Fork the server and make it this process's. Call it before any thread is started.
+
+    Raises:
+        SocketPathError: the temporary folder's path is too long for a socket, and there is no other.
 
     Returns:
         False where this Python's ``multiprocessing`` is built otherwise: it then starts its own, when it needs one.
@@ -23,6 +28,7 @@ def start() -> bool:
     server = getattr(forkserver, "_forkserver", None)
     if server is None or any(getattr(server, field, 0) is not None for field in _FIELDS):
         return False
+    make_room_for_sockets()
     with socket.socket(socket.AF_UNIX) as listener:
         address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
         listener.bind(address)

@@ -20,7 +20,7 @@ from ingestion.accounting.inventory import NO_SERIES, Inventory, InventoryObject
 from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
 from ingestion.accounting.source_state import Counts, SeriesEntry, SourceState, sorted_entries
 from ingestion.accounting.states import InstanceState, ObjectChange, Reason, SeriesState
-from ingestion.identity.keys import KeyInvalidError, SourceKey
+from ingestion.identity.keys import KeyInvalidError, SourceKey, shared_key
 
 __all__ = ["KnownSeries", "Ledger", "LedgerError", "engine_of"]
 
@@ -79,12 +79,19 @@ class Ledger:
                 connection.invalidate()
 
     def check_key(self, key: SourceKey) -> None:
-        """Record the key of a source at its first use; refuse any other key afterwards.
+        """Record the key of a source at its first use; refuse any other key afterwards, and one that another has.
 
         Raises:
-            KeyInvalidError: this source was processed with another key.
+            KeyInvalidError: this source was processed with another key, or others with this one.
         """
         with self._transaction("checking the key") as connection:
+            others = connection.scalars(
+                select(t.source_key.c.source_id)
+                .where(t.source_key.c.key_id == key.key_id, t.source_key.c.source_id != key.source_id)
+                .order_by(t.source_key.c.source_id)
+            ).all()
+            if others:
+                raise KeyInvalidError(shared_key(key.source_id, others))
             connection.execute(
                 upsert(t.source_key)
                 .values(source_id=key.source_id, key_id=key.key_id, check_value=key.check_value)

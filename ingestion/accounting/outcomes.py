@@ -29,6 +29,8 @@ class Work:
     """What processing cost: bytes and objects read from the source, objects and bytes newly written, seconds.
 
     ``iod_judged``, ``iod_unjudged``: accepted objects that were held against their definition, and that were not.
+    ``studies_judged``, ``studies_unjudged``: series with an accepted object that were compared with the other series of
+    their study, and that were not.
     """
 
     objects_read: int = 0
@@ -38,6 +40,8 @@ class Work:
     seconds: float = 0.0
     iod_judged: int = 0
     iod_unjudged: int = 0
+    studies_judged: int = 0
+    studies_unjudged: int = 0
 
     def __add__(self, other: Work) -> Work:
         return Work(
@@ -48,6 +52,8 @@ class Work:
             seconds=self.seconds + other.seconds,
             iod_judged=self.iod_judged + other.iod_judged,
             iod_unjudged=self.iod_unjudged + other.iod_unjudged,
+            studies_judged=self.studies_judged + other.studies_judged,
+            studies_unjudged=self.studies_unjudged + other.studies_unjudged,
         )
 
 

@@ -202,8 +202,10 @@ _FACTS: dict[Reason, ReasonFacts] = {
     ),
     Reason.IOD_INTRODUCED: ReasonFacts(
         ReasonGroup.IDENTITY,
-        "de-identification would break the object's definition (IOD): dciodvfy finds an error that was not there",
-        "report it with the error that is named: a rule of the policy takes out what such objects need",
+        "de-identification would break the object's definition (IOD), or make files of its study contradict each "
+        "other: dciodvfy or dcentvfy finds an error that was not there",
+        "report it with the error that is named: a rule of the policy takes out what such objects need, or treats one "
+        "attribute of a study in two ways",
     ),
     Reason.REJECTED_BY_OPERATOR: ReasonFacts(ReasonGroup.IDENTITY, "a person rejected it", "nothing"),
     Reason.UNREADABLE_OBJECT: ReasonFacts(

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -17,6 +18,12 @@ WIDEST = 200
 console = Console()
 errors = Console(stderr=True, soft_wrap=True)
 """Unbroken lines: a path that is broken in two cannot be copied, nor found by a program."""
+
+
+def cannot_start(error: object) -> typer.Exit:
+    """Say what is wrong, brackets and line breaks as they are; the exit of wrong use, to be raised."""
+    errors.print(f"[bold red]cannot start:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    return typer.Exit(2)
 
 
 def print_json(data: Any) -> None:

@@ -13,7 +13,7 @@ import typer
 from rich.progress import Progress
 
 from ingestion.accounting.states import Reason, ReasonGroup, SeriesState
-from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.console import cannot_start, console, errors, make_table, print_json, print_whole
 from ingestion.commands.deidentify_names import write_names
 from ingestion.commands.deidentify_table import is_table, plan_table, run_table
 from ingestion.commands.outputs import OutputError, check_outputs
@@ -22,14 +22,18 @@ from ingestion.deidentify.clinical_map import ClinicalTableError
 from ingestion.deidentify.conformance_check import JudgeMissingError
 from ingestion.deidentify.folder import FolderOutcome, FolderUseError, check_folders, deidentify_folder
 from ingestion.deidentify.iod_check import IodCheck
+from ingestion.deidentify.leftovers import prune
 from ingestion.deidentify.policy import Policy, PolicyError, load_policy
 from ingestion.fanout import Fanout
 from ingestion.identity.keys import SourceKey, load_key
 from ingestion.settings import Settings
 from ingestion.sources.registry import load_registry
+from ingestion.stopping import StoppedError, exit_code, stoppable
 from ingestion.storage.folder import FolderStore
 
 DEFAULT_POLICY = "platform-default"
+MOST_SHOWN = 20
+"""Results of no delivered file that the screen lists; the report lists all."""
 SOURCE_ID = re.compile(r"^[A-Z0-9][A-Z0-9-]{1,38}[A-Z0-9]$")
 
 
@@ -64,10 +68,18 @@ def register(app: typer.Typer) -> None:
             IodCheck | None,
             typer.Option("--iod-check", help="Whether dciodvfy judges each result; default: CIE_IOD_CHECK."),
         ] = None,
+        prune_left: Annotated[
+            bool,
+            typer.Option(
+                "--prune",
+                help="Delete results in OUT that are of no delivered file any more: withdrawn, changed, held.",
+            ),
+        ] = False,
         workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = os.cpu_count() or 1,
         as_json: Annotated[bool, typer.Option("--json", help="Print the accounting as JSON.")] = False,
     ) -> None:
-        """De-identify a folder or a clinical table. Exit code 1 when something is quarantined that someone must act on.
+        """De-identify a folder or a clinical table. Exit code 1 when something is quarantined that someone must act on,
+        or OUT holds results that are of no delivered file (see --prune); 130 or 143 when it was stopped.
 
         Example: cie deidentify delivery/ clean/ --source PRCI-PROST-01 --key-file prost.key --report accounting.json
 
@@ -79,18 +91,19 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(2)
         if is_table(source_folder):
             try:
+                if prune_left:
+                    raise ClinicalTableError("--prune is for a folder of results, and OUT is one table")
                 check_outputs(report)
                 plan = plan_table(source_folder, columns, policy=_policy(policy, source, settings))
             except (ClinicalTableError, OutputError, PolicyError) as error:
-                errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
-                raise typer.Exit(2) from None
-            run_table(
-                plan,
-                target,
-                key=load_key(source, keys_dir=settings.keys_root, key_file=key_file),
-                report=report,
-                as_json=as_json,
-            )
+                raise cannot_start(error) from None
+            key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
+            try:
+                with stoppable():
+                    run_table(plan, target, key=key, report=report, as_json=as_json)
+            except (KeyboardInterrupt, StoppedError) as stopped:
+                errors.print("[bold red]stopped:[/] nothing was written; run the same command again")
+                raise typer.Exit(exit_code(stopped)) from None
             return
         try:
             check_folders(source_folder, target)
@@ -101,13 +114,13 @@ def register(app: typer.Typer) -> None:
                 raise FolderUseError("--names must not lie in OUT: it holds file names, and OUT is what is sent")
             chosen = _policy(policy, source, settings)
         except (FolderUseError, OutputError, PolicyError) as error:
-            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
+            raise cannot_start(error) from None
         key = load_key(source, keys_dir=settings.keys_root, key_file=key_file)
         iod = iod_check or IodCheck(settings.iod_check)
         try:
-            with Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
+            with stoppable(), Fanout(workers=workers) as fanout, Progress(console=errors, transient=True) as bar:
                 line = bar.add_task("objects", total=None)
+                FolderStore(target).sweep()
                 outcome = deidentify_folder(
                     source_folder,
                     key=key,
@@ -118,22 +131,38 @@ def register(app: typer.Typer) -> None:
                     progress=lambda done, total: bar.update(line, completed=done, total=total),
                 )
         except (FolderUseError, JudgeMissingError) as error:
-            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False, soft_wrap=True)
-            raise typer.Exit(2) from None
-        if not outcome.counts.delivered:
+            raise cannot_start(error) from None
+        except (KeyboardInterrupt, StoppedError) as stopped:
+            errors.print(
+                "[bold red]stopped:[/] before the first series; nothing was written. Run the same command again"
+            )
+            raise typer.Exit(exit_code(stopped)) from None
+        if not outcome.delivered:
             errors.print(f"{source_folder} holds no file: is it the right folder, and is its disk there?", markup=False)
             raise typer.Exit(2)
         if names is not None:
             write_names(names, outcome)
-        account = _account(outcome, key=key, policy=chosen, iod=iod)
+        pruned = prune(target, outcome.left) if prune_left and outcome.left is not None else 0
+        account = _account(outcome, key=key, policy=chosen, iod=iod, pruned=pruned)
         if report is not None:
             report.write_text(json.dumps(account, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         if as_json:
             print_json(account)
         else:
             _show(outcome, target, report)
+            _show_left(outcome, pruned)
             console.print(f"definitions (IOD): {account['iod_check']}", highlight=False, soft_wrap=True)
-        if any(Reason(reason).group is not ReasonGroup.COMPANION for reason in outcome.reasons):
+            console.print(f"within studies: {account['study_check']}", highlight=False, soft_wrap=True)
+        if outcome.stopped is not None:
+            errors.print(
+                f"[bold red]stopped:[/] {outcome.counts.delivered} of {outcome.delivered} done; run the same command "
+                "again to go on",
+                highlight=False,
+                soft_wrap=True,
+            )
+            raise typer.Exit(exit_code(outcome.stopped))
+        waits = any(Reason(reason).group is not ReasonGroup.COMPANION for reason in outcome.reasons)
+        if waits or (outcome.left is not None and outcome.left.keys and not prune_left):
             raise typer.Exit(1)
 
 
@@ -144,7 +173,9 @@ def _policy(policy: str | None, source: str, settings: Settings) -> Policy:
     return load_policy(registry.get(source).policy if source in registry.ids else DEFAULT_POLICY)
 
 
-def _account(outcome: FolderOutcome, *, key: SourceKey, policy: Policy, iod: IodCheck) -> dict[str, Any]:
+def _account(
+    outcome: FolderOutcome, *, key: SourceKey, policy: Policy, iod: IodCheck, pruned: int = 0
+) -> dict[str, Any]:
     return {
         "source_id": key.source_id,
         "key_id": key.key_id,
@@ -152,10 +183,15 @@ def _account(outcome: FolderOutcome, *, key: SourceKey, policy: Policy, iod: Iod
         "policy_digest": policy.digest,
         "code_version": CODE_VERSION,
         "counts": asdict(outcome.counts),
+        "complete": outcome.stopped is None,
+        "delivered": outcome.delivered,
         "series": {state.value: outcome.series.get(state, 0) for state in SeriesState},
         "reasons": outcome.reasons,
         "work": asdict(outcome.work),
         "iod_check": iod.told(judged=outcome.work.iod_judged, unjudged=outcome.work.iod_unjudged),
+        "study_check": iod.told_of_studies(judged=outcome.work.studies_judged, unjudged=outcome.work.studies_unjudged),
+        "not_delivered_now": None if outcome.left is None else list(outcome.left.keys),
+        "pruned": pruned,
         "quarantined": [
             {
                 "object": item.object_hash,
@@ -169,6 +205,30 @@ def _account(outcome: FolderOutcome, *, key: SourceKey, policy: Policy, iod: Iod
             if item.refusal is not None
         ],
     }
+
+
+def _show_left(outcome: FolderOutcome, pruned: int) -> None:
+    """What is in OUT and is of no delivered file: it must not be sent unseen."""
+    left = outcome.left
+    if left is None and outcome.stopped is None:
+        console.print(
+            "OUT was not searched for results of files that are delivered no more: some could not be read for now",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if left is None or not left.keys:
+        return
+    console.print(
+        f"[bold yellow]{len(left.objects)} objects and {len(left.manifests)} manifests[/] in OUT are of no file that "
+        "is delivered now: withdrawn, changed or held back since. "
+        + (f"{pruned} files were deleted (--prune):" if pruned else "Delete them with --prune, or do not send them:"),
+        highlight=False,
+        soft_wrap=True,
+    )
+    for key in left.keys[:MOST_SHOWN]:
+        console.print(f"  {key}", highlight=False, markup=False, soft_wrap=True)
+    if len(left.keys) > MOST_SHOWN:
+        console.print(f"  and {len(left.keys) - MOST_SHOWN} more; --report lists all", highlight=False)
 
 
 def _show(outcome: FolderOutcome, target: Path, report: Path | None) -> None:

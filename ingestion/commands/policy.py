@@ -10,7 +10,7 @@ import pydicom.uid
 import typer
 from pydicom.uid import UID
 
-from ingestion.commands.console import console, errors, make_table, print_json, print_whole
+from ingestion.commands.console import cannot_start, console, errors, make_table, print_json, print_whole
 from ingestion.commands.outputs import OutputError, check_outputs
 from ingestion.deidentify.conformance_report import CT, conformance_report
 from ingestion.deidentify.dictionary import tag_of
@@ -144,13 +144,13 @@ def _load(name: str) -> Policy:
     try:
         return load_policy(name)
     except PolicyError as error:
-        raise _wrong(str(error)) from None
+        raise cannot_start(str(error)) from None
 
 
 def _tag(text: str) -> int:
     tag = tag_of(text.replace("xx", "10"))
     if tag is None:
-        raise _wrong(f"{text!r} is no keyword of an attribute and no gggg,eeee")
+        raise cannot_start(f"{text!r} is no keyword of an attribute and no gggg,eeee")
     return tag
 
 
@@ -159,13 +159,8 @@ def _sop_class(text: str) -> str:
         return text
     uid = getattr(pydicom.uid, text, None)
     if not isinstance(uid, UID):
-        raise _wrong(f"{text!r} is no SOP class: give its UID or its keyword, as in CTImageStorage")
+        raise cannot_start(f"{text!r} is no SOP class: give its UID or its keyword, as in CTImageStorage")
     return str(uid)
-
-
-def _wrong(message: str) -> typer.Exit:
-    errors.print(f"[bold red]cannot start:[/] {message}", highlight=False)
-    return typer.Exit(2)
 
 
 def _page(report: str, policy: str) -> str:

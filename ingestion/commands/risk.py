@@ -12,7 +12,7 @@ from ingestion.accounting.database import engine_of
 from ingestion.catalogue.risk.assess import DEFAULT_K, Measured, RiskReport, assess
 from ingestion.catalogue.risk.gather import NotDeidentifiedError, people_of_catalogue, people_of_folder
 from ingestion.catalogue.risk.people import DEFAULT_QUASI, Person, Quasi
-from ingestion.commands.console import console, errors, make_table, print_json
+from ingestion.commands.console import cannot_start, console, errors, make_table, print_json
 from ingestion.settings import Settings
 from ingestion.sources.registry import load_registry
 
@@ -37,6 +37,8 @@ def register(app: typer.Typer) -> None:
         Example: cie risk --source PRCI-PROST-01 --k 5
         """
         people, unreadable = _people(source, folder)
+        if not people:
+            raise cannot_start(_nobody(source, folder, unreadable))
         quasi = (*DEFAULT_QUASI, Quasi.STUDY_YEAR) if dates else DEFAULT_QUASI
         report = assess(people, wanted_k=wanted_k, quasi=quasi)
         if as_json:
@@ -57,11 +59,19 @@ def _people(source: list[str] | None, folder: Path | None) -> tuple[tuple[Person
         try:
             return people_of_folder(folder)
         except NotDeidentifiedError as error:
-            errors.print(f"[bold red]cannot start:[/] {error}", highlight=False)
-            raise typer.Exit(2) from None
+            raise cannot_start(error) from None
     settings = Settings()
     wanted = [entry.id for entry in load_registry(settings.registry).select(source)] if source else None
     return people_of_catalogue(engine_of(settings.sqlalchemy_url()), wanted), 0
+
+
+def _nobody(source: list[str] | None, folder: Path | None, unreadable: int) -> str:
+    """What is wrong where nobody is there to be judged: no risk is not the same as nobody."""
+    if folder is not None:
+        other = f" ({unreadable} other file{'s' if unreadable != 1 else ''})" if unreadable else ""
+        return f"{folder} holds no de-identified DICOM file{other}: is it the right folder, and is its disk there?"
+    of = ", ".join(source) if source else "any source"
+    return f"the catalogue holds no patient of {of}: run the pipeline for it first (cie backfill)"
 
 
 def _as_json(report: RiskReport) -> dict[str, Any]:

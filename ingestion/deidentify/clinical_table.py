@@ -133,6 +133,8 @@ def _run(
             writer.writerow(worker.row(row))
         except _RowRefused as refused:
             quarantined.append(RowQuarantined(number, safe_name(refused.column), refused.reason))
+    if number == 1:
+        raise ClinicalTableError(f"{source} has names of columns and no row below them; check how it was exported")
     return TableOutcome(number - 1, number - 1 - len(quarantined), tuple(quarantined))
 
 

@@ -127,7 +127,8 @@ def errors_of(files: Sequence[Path], judge: str, *, seconds: float = SECONDS_PER
     Raises:
         JudgeMissingError, TimeoutError: as ``introduced_errors``.
     """
-    return _errors(judge, [str(file) for file in files], seconds=seconds)
+    lines, failed = _run(judge, [str(file) for file in files], seconds=seconds)
+    return _reduced(judge, lines, failed=failed)
 
 
 def errors_in_memory(data: Sequence[bytes | memoryview], *, seconds: float = SECONDS_PER_FILE) -> Counter[str]:
@@ -140,15 +141,34 @@ def errors_in_memory(data: Sequence[bytes | memoryview], *, seconds: float = SEC
         JudgeMissingError: dciodvfy is not installed, or the system has no files in memory (``memory_files``).
         TimeoutError: as ``introduced_errors``.
     """
+    _, lines, failed = judged_in_memory(INSTANCE_JUDGE, [data], seconds=seconds)
+    return _reduced(INSTANCE_JUDGE, lines, failed=failed)
+
+
+def judged_in_memory(
+    judge: str, objects: Sequence[Sequence[bytes | memoryview]], *, seconds: float = SECONDS_PER_FILE
+) -> tuple[tuple[str, ...], list[str], bool]:
+    """What ``judge`` writes of objects that go to no disk: their names, its lines, and whether it broke off.
+
+    The lines quote values and names: they must not leave the caller.
+
+    Raises:
+        JudgeMissingError, TimeoutError: as ``errors_in_memory``; the time is for all objects together.
+    """
     if not memory_files():
         raise JudgeMissingError("this system has no files in memory (memfd_create), and raw headers go to no disk")
-    handle = os.memfd_create("header")
+    handles: list[int] = []
     try:
-        with os.fdopen(os.dup(handle), "wb") as stream:
-            stream.writelines(data)
-        return _errors(INSTANCE_JUDGE, [f"/proc/self/fd/{handle}"], seconds=seconds, handles=(handle,))
+        for data in objects:
+            handles.append(os.memfd_create("header"))
+            with os.fdopen(os.dup(handles[-1]), "wb") as stream:
+                stream.writelines(data)
+        names = tuple(f"/proc/self/fd/{handle}" for handle in handles)
+        lines, failed = _run(judge, names, seconds=seconds, handles=tuple(handles))
+        return names, lines, failed
     finally:
-        os.close(handle)
+        for handle in handles:
+            os.close(handle)
 
 
 @cache
@@ -162,7 +182,7 @@ def memory_files() -> bool:
     return hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
 
 
-def _errors(judge: str, names: Sequence[str], *, seconds: float, handles: tuple[int, ...] = ()) -> Counter[str]:
+def _run(judge: str, names: Sequence[str], *, seconds: float, handles: tuple[int, ...] = ()) -> tuple[list[str], bool]:
     program = _path_of(judge)
     try:
         done = subprocess.run(
@@ -172,9 +192,12 @@ def _errors(judge: str, names: Sequence[str], *, seconds: float, handles: tuple[
     except subprocess.TimeoutExpired:
         # From None: the exception that is replaced holds the output, and with it values.
         raise TimeoutError(f"{judge} took longer than {seconds:g} s") from None
-    lines = (done.stdout + b"\n" + done.stderr).decode("latin-1").splitlines()
+    return (done.stdout + b"\n" + done.stderr).decode("latin-1").splitlines(), done.returncode < 0
+
+
+def _reduced(judge: str, lines: Iterable[str], *, failed: bool) -> Counter[str]:
     found = Counter(reduced for line in lines if (reduced := reduce_message(line)) is not None)
-    if done.returncode < 0:
+    if failed:
         found[f"{judge} itself failed"] += 1
     return found
 

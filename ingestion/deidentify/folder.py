@@ -13,14 +13,16 @@ from ingestion.accounting.outcomes import SeriesOutcome, Work
 from ingestion.accounting.source_state import Counts
 from ingestion.accounting.states import InstanceState, SeriesState
 from ingestion.deidentify.iod_check import IodCheck
+from ingestion.deidentify.leftovers import Leftovers, leftovers
 from ingestion.deidentify.policy import Policy
 from ingestion.deidentify.series import SeriesTask, TaskObject, process_series
 from ingestion.deidentify.source import crashed_outcome, unread_outcome
 from ingestion.fanout import Crashed, Fanout
-from ingestion.identity.keys import SourceKey
+from ingestion.identity.keys import SourceKey, shared_key
 from ingestion.identity.pseudonyms import Pseudonyms
 from ingestion.sources.folder import FolderConnector
 from ingestion.sources.inventory import take_inventory
+from ingestion.stopping import StoppedError
 from ingestion.storage import ObjectStore
 
 
@@ -30,7 +32,12 @@ class FolderUseError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FolderOutcome:
-    """The accounting of one folder. ``reasons`` counts quarantined objects."""
+    """The accounting of one folder. ``reasons`` counts quarantined objects.
+
+    ``delivered``: all objects that the folder holds. ``stopped``: what broke the run off, so that ``counts`` are those
+    of the series that were finished; None: it came to its end. ``left``: what lies in the target and is of no delivered
+    object (any more); None: not looked for, since the run was stopped or an object could not be read for now.
+    """
 
     counts: Counts
     series: dict[SeriesState, int]
@@ -39,6 +46,9 @@ class FolderOutcome:
     work: Work
     names: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Names of the objects by their hash: they can hold identities, and are the data holder's alone."""
+    delivered: int = 0
+    stopped: BaseException | None = None
+    left: Leftovers | None = None
 
 
 def check_folders(source: Path, target: Path) -> None:
@@ -76,7 +86,11 @@ def deidentify_folder(
         linkage: secret under which the same person, study or number is known again over series.
         iod: whether results are held against their definition by dciodvfy.
 
+    Told to stop (``ingestion.stopping``, Ctrl-C) while series are worked on, it returns what was finished. What was
+    being written is whole or not there; the same run again comes to the same end as one that was not stopped.
+
     Raises:
+        StoppedError, KeyboardInterrupt: told to stop before the first series.
         FolderUseError: ``target`` holds results of the source under another key or policy.
         SourceGoneError, StoreError: run again; what is already there is kept.
         JudgeMissingError: ``iod`` is required, and dciodvfy is not there.
@@ -99,26 +113,52 @@ def deidentify_folder(
         beside = tuple(taken.items.get(item.object_hash) for item in companions.get(series_uid, ()))
         tasks.append(SeriesTask(series_uid, members, connector, key, policy, target, beside, linkage=linkage, iod=iod))
     done, total = sum(len(outcome.instances) for outcome in outcomes), len(taken.inventory.objects)
-    progress(done, total)
-    for outcome in fanout.run(process, tasks):
-        outcomes.append(crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result)
-        done += len(outcome.task.objects)
+    stopped: BaseException | None = None
+    try:
         progress(done, total)
+        for outcome in fanout.run(process, tasks):
+            outcomes.append(crashed_outcome(outcome.task) if isinstance(outcome, Crashed) else outcome.result)
+            done += len(outcome.task.objects)
+            progress(done, total)
+    except (KeyboardInterrupt, StoppedError) as told:
+        stopped = told
+        fanout.abandon()
     pseudonyms = Pseudonyms(key)
     names = {object_hash: item.name for object_hash, item in taken.items.items()}
     names |= {pseudonyms.object_name(name): name for name in taken.refused_names}
-    return replace(_summed(outcomes), names=names)
+    return replace(
+        _summed(outcomes),
+        names=names,
+        delivered=total,
+        stopped=stopped,
+        left=None if stopped or _unseen(outcomes) else leftovers(target, key.source_id, outcomes),
+    )
+
+
+def _unseen(outcomes: list[SeriesOutcome]) -> bool:
+    """Whether something could not be read for now: its earlier results are not those of a withdrawn object."""
+    return any(outcome.retry for outcome in outcomes)
 
 
 def _check_earlier(target: ObjectStore, key: SourceKey, policy: Policy) -> None:
     """Results of two keys in one folder would show one person as two; of two policies, what the stricter takes out
-    would lie there still.
+    would lie there still; of two sources under one key, equal numbers of both would be one person.
 
     Raises:
-        FolderUseError: results of this source under another key or policy lie in the target.
+        FolderUseError: results of this source under another key or policy, or of another under this key, lie in the
+            target.
     """
-    for stored in target.list(f"manifests/{key.source_id}/"):
+    looked_at: set[str] = set()
+    for stored in target.list("manifests/"):
+        source_id = stored.key.split("/")[1]
+        if source_id != key.source_id and source_id in looked_at:
+            continue  # all of a source have one key
+        looked_at.add(source_id)
         known = Manifest.from_json(target.read(stored.key))
+        if source_id != key.source_id:
+            if known.key_id == key.key_id:
+                raise FolderUseError(f"OUT holds results of {source_id}: {shared_key(key.source_id, [source_id])}")
+            continue
         if known.key_id != key.key_id:
             raise FolderUseError(
                 f"OUT holds results of {key.source_id} under key {known.key_id}, and this is key {key.key_id}: its "

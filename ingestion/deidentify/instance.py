@@ -9,6 +9,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.deidentify.cleared import ClearedRules
 from ingestion.deidentify.declaration import Declaration, MethodCode
 from ingestion.deidentify.defacing import SeriesFace
@@ -36,6 +37,7 @@ from ingestion.dicom.nested import nested_values
 from ingestion.dicom.reading import InstanceIds
 from ingestion.dicom.runs import SharedRuns
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
+from ingestion.dicom.trailing import told_apart
 from ingestion.identity.pseudonyms import PatientIdentity, Pseudonyms
 
 SUMMARY_KEYWORDS = tuple(dict.fromkeys((*SERIES_KEYWORDS, *INSTANCE_KEYWORDS)))
@@ -153,6 +155,20 @@ class InstanceDeidentifier:
             InstanceRefusedError: unreadable, unsupported, or of a kind whose identities cannot be removed with
                 certainty.
         """
+        try:
+            return self._deidentified(raw, face=face, decision=decision, cleared=cleared, screened=screened)
+        except InstanceRefusedError as refused:
+            raise told_apart(refused, raw) from None
+
+    def _deidentified(
+        self,
+        raw: Buffer,
+        *,
+        face: SeriesFace | None,
+        decision: PixelDecision | None,
+        cleared: frozenset[int],
+        screened: Screened | None,
+    ) -> DeidentifiedInstance:
         opened = open_object(raw, self.shared)
         rewriter = self._rewriter(opened.ids.patient, self.texts(opened), cleared)
         facts = raw_facts(opened.header, opened.ids)

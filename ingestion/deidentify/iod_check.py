@@ -16,6 +16,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.deidentify.conformance_check import (
+    INSTANCE_JUDGE,
+    STUDY_JUDGE,
     ConformanceError,
     JudgeMissingError,
     errors_in_memory,
@@ -50,11 +52,19 @@ class IodCheck(StrEnum):
         said = f"{self.value}: {judged} objects judged, {unjudged} not"
         return f"{said} ({self.why_unjudged()})" if unjudged else said
 
-    def why_unjudged(self) -> str:
-        """Why objects were not judged in a run on this machine."""
+    def told_of_studies(self, *, judged: int, unjudged: int) -> str:
+        """What the accounting of a run says of dcentvfy."""
+        said = f"{self.value}: {judged} series compared with their study, {unjudged} not"
+        return f"{said} ({self.why_unjudged(STUDY_JUDGE)})" if unjudged else said
+
+    def why_unjudged(self, judge: str = INSTANCE_JUDGE) -> str:
+        """Why objects (or, by dcentvfy, series) were not judged in a run on this machine."""
         if self is IodCheck.OFF:
             return "the check is off"
-        return "dciodvfy took too long" if can_judge() else "dciodvfy is not installed (package dicom3tools)"
+        if not (can_judge() if judge == INSTANCE_JUDGE else can_judge_studies()):
+            return f"{judge} is not installed (package dicom3tools)"
+        slow = f"{judge} took too long"
+        return slow if judge == INSTANCE_JUDGE else f"{slow}, or no header of theirs could be compared"
 
     def check_start(self) -> None:
         """To be called before a run begins.
@@ -62,16 +72,30 @@ class IodCheck(StrEnum):
         Raises:
             JudgeMissingError: the check is required, and the tool is not there.
         """
-        if self is IodCheck.REQUIRED and not can_judge():
+        there = {INSTANCE_JUDGE: can_judge(), STUDY_JUDGE: can_judge_studies()}
+        missing = [name for name, found in there.items() if not found]
+        if self is IodCheck.REQUIRED and missing:
             raise JudgeMissingError(
-                "the check against definitions (IOD) is required, and dciodvfy is not there: install the package "
-                "dicom3tools (Linux), or set CIE_IOD_CHECK (--iod-check) to installed or off"
+                f"the check against definitions (IOD) is required, and {' and '.join(missing)} cannot run: install the "
+                "package dicom3tools (Linux), or set CIE_IOD_CHECK (--iod-check) to installed or off"
             )
 
 
 def can_judge() -> bool:
     """Whether dciodvfy is installed and can be given headers without a disk."""
-    return judge_is_there() and memory_files()
+    return judge_is_there(INSTANCE_JUDGE) and memory_files()
+
+
+def can_judge_studies() -> bool:
+    """The same of dcentvfy."""
+    return judge_is_there(STUDY_JUDGE) and memory_files()
+
+
+def as_file(ids: InstanceIds, data_set: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
+    """A data set that lies here inflated, as a file that the judges can read."""
+    if ids.transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
+        ids = replace(ids, transfer_syntax_uid=str(ExplicitVRLittleEndian))
+    return file_meta(ids), data_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +110,7 @@ class _Side:
 
     def whole(self) -> tuple[bytes | memoryview, ...]:
         """A file without pixels. Of a deflated object the data set lies here inflated."""
-        ids = self.ids
-        if ids.transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
-            ids = replace(ids, transfer_syntax_uid=str(ExplicitVRLittleEndian))
-        return file_meta(ids), memoryview(self.buffer)[self.start : self.shape.stop]
+        return as_file(self.ids, memoryview(self.buffer)[self.start : self.shape.stop])
 
     def holds(self, tag: int) -> bool:
         body = bytes(self.buffer[self.start : self.shape.stop])

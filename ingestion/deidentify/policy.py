@@ -22,7 +22,8 @@ WORDS = "clinical_words.txt"
 
 
 class PolicyError(ValueError):
-    """A policy that is not there or says something unknown; the message names the file and all that is wrong."""
+    """A policy that is not there or says something unknown; the message names the file and, one a line, all that is
+    wrong."""
 
 
 class PixelChoice(StrEnum):
@@ -85,7 +86,10 @@ def load_policy(name: str) -> Policy:
     if own.suffix in (".yaml", ".yml"):
         if not own.is_file():
             raise PolicyError(f"policy file {own} does not exist")
-        body = own.read_text(encoding="utf-8")
+        try:
+            body = own.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PolicyError(f"policy file {own} cannot be read as UTF-8 text: {type(error).__name__}") from None
     elif name in shipped_policies():
         body = resources.files(PACKAGE).joinpath("policies", f"{name}.yaml").read_text(encoding="utf-8")
     else:
@@ -104,7 +108,7 @@ def _policy(body: str, *, place: str) -> Policy:
     try:
         file = PolicyFile.model_validate(content)
     except ValidationError as error:
-        raise PolicyError(f"{place}: " + "; ".join(problems(error))) from None
+        raise PolicyError("\n  ".join((f"{place}:", *problems(error)))) from None
     said = json.dumps(
         file.model_dump(mode="json", exclude={"description"}) | {"options": sorted(file.options)}, sort_keys=True
     )

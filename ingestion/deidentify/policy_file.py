@@ -83,9 +83,10 @@ class PrivatePart(_Part):
     @field_validator("elements")
     @classmethod
     def _elements(cls, texts: list[str]) -> list[str]:
-        for text in texts:
-            if not _OFFSET.match(text):
-                raise ValueError(f"{text!r} is no element offset: write its last two digits, in quotes: '0C'")
+        wrong = [text for text in texts if not _OFFSET.match(text)]
+        if wrong:
+            how = "is no element offset: write its last two digits, in quotes: '0C'"
+            raise ValueError("\n".join(f"{text!r} {how}" for text in wrong))
         return texts
 
 
@@ -104,7 +105,7 @@ class OverridePart(_Part):
     def _known(cls, tags: list[str]) -> list[str]:
         wrong = [f"{text!r} is no keyword and no gggg,eeee{_hint(text)}" for text in tags if tag_of(text) is None]
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise ValueError("\n".join(wrong))
         return tags
 
     @model_validator(mode="after")
@@ -115,7 +116,7 @@ class OverridePart(_Part):
             raise ValueError("'pseudonym' is for PatientName and PatientID, and done under every policy: drop it")
         wrong = [problem for text in self.tags if (problem := _misfit(text, self.treatment))]
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise ValueError("\n".join(wrong))
         return self
 
     def build(self) -> Override:
@@ -162,7 +163,7 @@ class PolicyFile(_Part):
         if wrong:
             pixels = [option for option in options if option in {one.value for one in OF_PIXELS}]
             hint = "; options of pixels follow from 'pixels' and 'faces'" if pixels else ""
-            raise ValueError("; ".join(wrong) + f"; known: {', '.join(sorted(known))}{hint}")
+            raise ValueError("\n".join(wrong) + f"; known: {', '.join(sorted(known))}{hint}")
         if {Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES} <= {Option(option) for option in options}:
             raise ValueError("retain_full_dates and retain_modified_dates exclude each other: choose one")
         return options
@@ -176,7 +177,7 @@ class PolicyFile(_Part):
 
 
 def problems(error: ValidationError) -> list[str]:
-    """One sentence for each thing that is wrong, with its place in the file."""
+    """One line for each thing that is wrong, with its place in the file: overrides.0.tags is of the first override."""
     found = []
     for one in error.errors():
         place = ".".join(str(part) for part in one["loc"]) or "policy"
@@ -187,7 +188,8 @@ def problems(error: ValidationError) -> list[str]:
         elif one["type"] == "missing":
             found.append(f"{place}: is missing; add it")
         else:
-            found.append(f"{place}: {one['msg'].removeprefix('Value error, ')}")
+            # a rule for a list tells of each of its entries, one a line
+            found += [f"{place}: {line}" for line in one["msg"].removeprefix("Value error, ").splitlines()]
     return found
 
 

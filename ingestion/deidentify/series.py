@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -33,7 +32,8 @@ from ingestion.deidentify.pixels import PixelDecision
 from ingestion.deidentify.policy import FaceChoice, Policy
 from ingestion.deidentify.series_facts import FactGatherer
 from ingestion.deidentify.series_text import SeriesText
-from ingestion.deidentify.study_identities import gather_identities
+from ingestion.deidentify.study_check import judge_study
+from ingestion.deidentify.study_identities import StudyIdentities, gather_identities
 from ingestion.deidentify.verification import Verifier
 from ingestion.dicom.guard import guarded
 from ingestion.dicom.quiet import silence_readers
@@ -57,6 +57,8 @@ _BESIDE = {
     ),
 }
 """What is found in one instance, and holds back all of its series."""
+DAMAGED = frozenset({Reason.EMPTY_FILE, Reason.TRUNCATED, Reason.MALFORMED, Reason.PIXELS_UNREADABLE})
+"""Of a copy that is not whole: it says nothing of what its instance is."""
 _ON_FACE = {
     FaceChoice.FLAG: OnFace.KEEP, FaceChoice.QUARANTINE: OnFace.QUARANTINE, FaceChoice.DEFACE: OnFace.DEFACE,
 }  # fmt: skip
@@ -129,6 +131,7 @@ def process_series(task: SeriesTask) -> SeriesOutcome:
     written = worker.work
     if manifest is not None:
         version = manifest.version
+        written += Work(studies_judged=worker.compared, studies_unjudged=not worker.compared)
         body = manifest.to_json()
         if task.research.create(manifest.key, body, content_type="application/json"):
             written += Work(objects_written=1, bytes_written=len(body))
@@ -151,6 +154,7 @@ class _SeriesWorker:
         self.text = SeriesText(self.deidentifier.pixels)
         self.work = Work()
         self.iod = IodJudge(task.iod)
+        self.compared = False
         self.facts = FactGatherer(Linkage(task.linkage) if task.linkage else None)
         self._stored = _Stored()
         self._first: dict[str, InstanceOutcome] = {}  # by content hash: what the first of equal objects became
@@ -162,10 +166,11 @@ class _SeriesWorker:
         sound = [item for item in ordered if item.source is not None and not (item.inventory.refusal or item.refusal)]
         held_back = None
         try:
-            self._look_at_study([item.source for item in sound if item.source is not None])
-            alone = [item for item in sound if item.inventory.sop_uid not in conflicts]
+            known = self._look_at_study([item.source for item in sound if item.source is not None])
+            alone = [item for item in sound if item.inventory.object_hash not in conflicts]
             self._look_for_face(alone)
             self._look_ahead(alone)
+            self._compare_study(known)
         except InstanceRefusedError as refused:
             held_back = Refusal(refused.reason, refused.rule, refused.detail)
         found = [self._outcome(item, conflicts, held_back) for item in ordered]
@@ -192,11 +197,21 @@ class _SeriesWorker:
             for outcome in found
         ]
 
-    def _look_at_study(self, own: list[SourceObject]) -> None:
+    def _look_at_study(self, own: list[SourceObject]) -> StudyIdentities:
         """Gather what identifies someone in the study; all that follows is judged by it."""
         known = gather_identities(self.task.connector, own, self.task.companions)
         self.deidentifier = InstanceDeidentifier(self.task.policy, self.pseudonyms, known.texts)
         self.verifier = Verifier(study=known.raw)
+        return known
+
+    def _compare_study(self, known: StudyIdentities) -> None:
+        """Hold the series back if it takes part in a contradiction within its study that comes about here."""
+        uid = self.pseudonyms.uid
+        own = {outline.series_uid for outline, _ in known.outlines if uid(outline.series_uid) == self.task.series_uid}
+        answer = judge_study(
+            known.outlines, check=self.task.iod, connector=self.task.connector, deidentifier=self.deidentifier
+        )
+        self.compared = bool(own) and all([answer.check_series(raw) for raw in sorted(own)])
 
     def _look_for_face(self, items: list[TaskObject]) -> None:
         """A face is seen in the series as a whole: only that of a head is held in memory at once."""
@@ -266,16 +281,33 @@ class _SeriesWorker:
         )
 
     def _conflicts(self, objects: list[TaskObject]) -> frozenset[str]:
-        """Instance UIDs that stand for different bytes. Only objects that share a UID are read for this."""
+        """The sound objects whose UID stands for different bytes. A damaged copy is no second opinion: it is held back
+        for its damage, and its sound original goes on. Only objects that share a UID are read for this."""
         shared = shared_instance_uids(item.inventory for item in objects if item.refusal is None)
-        digests: Mapping[str, set[str]] = defaultdict(set)
+        digests: dict[str, dict[str, list[TaskObject]]] = defaultdict(lambda: defaultdict(list))
         for item in objects:
             if item.refusal is None and item.inventory.sop_uid in shared:
                 try:
-                    digests[item.inventory.sop_uid].add(hashlib.sha256(self._read(item)).hexdigest())
+                    digest = hashlib.sha256(self._read(item)).hexdigest()
                 except InstanceRefusedError:
                     continue  # met again, and recorded, when the object's own turn comes
-        return frozenset(uid for uid, found in digests.items() if len(found) > 1)
+                digests[item.inventory.sop_uid][digest].append(item)
+        conflicting: set[str] = set()
+        for copies in digests.values():
+            sound = [items for items in copies.values() if len(copies) == 1 or not self._is_damaged(items[0])]
+            if len(sound) > 1:
+                conflicting |= {item.inventory.object_hash for items in sound for item in items}
+        return frozenset(conflicting)
+
+    def _is_damaged(self, item: TaskObject) -> bool:
+        by_header = replace(self.deidentifier, look_at_pixels=False)
+        try:
+            raw = self._read(item)
+            with guarded("deidentify"):
+                by_header.deidentify(raw)
+        except InstanceRefusedError as refused:
+            return refused.reason in DAMAGED
+        return False
 
     def _outcome(self, item: TaskObject, conflicts: frozenset[str], held_back: Refusal | None) -> InstanceOutcome:
         known = item.inventory
@@ -287,7 +319,7 @@ class _SeriesWorker:
             raw = self._read(item)
             digest = hashlib.sha256(raw).digest()
             content_hash = self.pseudonyms.content(digest)
-            if known.sop_uid in conflicts:
+            if known.object_hash in conflicts:
                 detail = "several objects of this series carry its UID with other bytes"
                 raise InstanceRefusedError(Reason.SOP_INSTANCE_CONFLICT, rule="instance.uid", detail=detail)
             first = self._first.get(content_hash)

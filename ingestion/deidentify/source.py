@@ -15,6 +15,7 @@ from ingestion.accounting.source_state import SourceState, write_state
 from ingestion.accounting.states import InstanceState, Reason
 from ingestion.accounting.worklist import SeriesWork, Worklist, make_worklist
 from ingestion.deidentify import CODE_VERSION
+from ingestion.deidentify.conformance_check import STUDY_JUDGE
 from ingestion.deidentify.iod_check import IodCheck
 from ingestion.deidentify.pixels import parse_decision
 from ingestion.deidentify.policy import Policy
@@ -106,6 +107,9 @@ class SourceSync:
                 progress.step(total)
             if total.iod_unjudged:
                 log(f"{total.iod_unjudged} objects were not held against their definition: {self.iod.why_unjudged()}")
+            if total.studies_unjudged:
+                why = self.iod.why_unjudged(STUDY_JUDGE)
+                log(f"{total.studies_unjudged} series were not compared with the others of their study: {why}")
         finally:
             seconds = time.monotonic() - started
             work = replace(total, seconds=seconds)

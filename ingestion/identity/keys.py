@@ -13,12 +13,14 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 KEY_BYTES = 32
 FEWEST_DISTINCT = 8
 """Distinct bytes of a key: 32 random ones have fewer once in 10^20."""
+_VARIABLE = "CIE_KEY_"
 _HEX = re.compile(rf"^[0-9a-fA-F]{{{2 * KEY_BYTES}}}$")
 
 
@@ -54,16 +56,51 @@ class SourceKey:
 
 def environment_name(source_id: str) -> str:
     """``PRCI-PROST-01`` → ``CIE_KEY_PRCI_PROST_01``."""
-    return "CIE_KEY_" + re.sub(r"[^A-Z0-9]", "_", source_id.upper())
+    return _VARIABLE + re.sub(r"[^A-Z0-9]", "_", source_id.upper())
 
 
-def load_key(source_id: str, *, keys_dir: Path, key_file: Path | None = None) -> SourceKey:
+def load_key(source_id: str, *, keys_dir: Path, key_file: Path | None = None, alone: bool = True) -> SourceKey:
     """The key of ``source_id``: from ``key_file`` if given, else the environment, else the keys folder.
+
+    ``alone``: that no other source, by the environment or the keys folder, has the same.
 
     Raises:
         KeyMissingError: none of the places has one.
-        KeyInvalidError: the place that has one does not hold 64 hex digits.
+        KeyInvalidError: the place that has one does not hold 64 hex digits, or other sources have the same key.
     """
+    key = _found(source_id, keys_dir=keys_dir, key_file=key_file)
+    others = _same_elsewhere(key, keys_dir) if alone else []
+    if others:
+        raise KeyInvalidError(shared_key(source_id, others))
+    return key
+
+
+def shared_key(source_id: str, others: Sequence[str]) -> str:
+    """What is wrong when sources share a key."""
+    return (
+        f"source {source_id} has the same key as {', '.join(others)}: equal UIDs and patient numbers of both would get "
+        "equal pseudonyms, and one person could be followed from one to the other. Give each source a key of its own."
+    )
+
+
+def _same_elsewhere(key: SourceKey, keys_dir: Path) -> list[str]:
+    """Names of the other key files and variables that hold the secret; what cannot be read is told in its own turn."""
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(_VARIABLE) and name != environment_name(key.source_id)
+    }
+    for path in sorted(keys_dir.glob("*.key")):
+        # a source whose key is in the environment and in a file, as it is moved from one to the other, is one source
+        if path.stem != key.source_id:
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                found[path.stem] = path.read_text()
+    told = key.secret.hex()
+    same = {name for name, text in found.items() if text.strip().lower() == told}
+    return sorted(name for name in same if environment_name(name) not in same)
+
+
+def _found(source_id: str, *, keys_dir: Path, key_file: Path | None) -> SourceKey:
     variable = environment_name(source_id)
     if key_file is None and (value := os.environ.get(variable)):
         return _parse(source_id, value, place=f"environment variable {variable}")

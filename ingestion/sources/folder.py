@@ -7,6 +7,7 @@ that doesn't is a refused object, so that it is accounted for. Links are not fol
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import stat
 import struct
@@ -113,11 +114,8 @@ class FolderConnector:
             if not relative.parts and entry.name == DELIVERY_MARKER:
                 continue
             try:
-                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self.root.resolve()):
-                    yield RefusedObject(
-                        name=str(name), fingerprint="link", reason=Reason.LINK_OUTSIDE,
-                        rule="source.link", detail="a link that leads out of the source's folder",
-                    )  # fmt: skip
+                if entry.is_symlink() and (refused := self._refused_link(Path(entry.path), str(name))) is not None:
+                    yield refused
                     continue
                 facts = entry.stat()
             except OSError as error:
@@ -127,8 +125,7 @@ class FolderConnector:
                 )  # fmt: skip
                 continue
             if stat.S_ISDIR(facts.st_mode):
-                if not entry.is_symlink():  # a linked folder inside the root is walked where it really is
-                    yield from self._walk(Path(entry.path), name)
+                yield from self._walk(Path(entry.path), name)
             elif not stat.S_ISREG(facts.st_mode):
                 yield RefusedObject(
                     name=str(name), fingerprint="special", reason=Reason.NOT_DICOM,
@@ -145,6 +142,25 @@ class FolderConnector:
                 yield SourceObject(
                     name=str(name), size=facts.st_size, fingerprint=_fingerprint(facts), written=_written(facts)
                 )
+
+    def _refused_link(self, path: Path, name: str) -> RefusedObject | None:
+        """Why a link is no object; None for one to a file within the folder, which is read under both names.
+
+        Raises:
+            OSError: it leads nowhere.
+        """
+        try:
+            leads_to = path.resolve()
+            if not leads_to.is_relative_to(self.root.resolve()):
+                return _link(name, Reason.LINK_OUTSIDE, "a link that leads out of the source's folder")
+            path.stat()
+        except (OSError, RuntimeError) as error:  # RuntimeError: what a loop of links is to pathlib before 3.13
+            if isinstance(error, RuntimeError) or error.errno == errno.ELOOP:
+                return _link(name, Reason.UNREADABLE_OBJECT, "a link that leads back to itself")
+            raise
+        if leads_to.is_dir():
+            return _link(name, Reason.NOT_DICOM, "a link to a folder that is read where it lies")
+        return None
 
     def _archive(
         self, path: Path, name: PurePosixPath, facts: os.stat_result
@@ -166,6 +182,11 @@ class FolderConnector:
                 rule="archive.members", detail=f"{len(members)} members, the bound is {MAX_MEMBERS}",
             )  # fmt: skip
             return
+        if all(member.is_dir() for member in members):
+            yield RefusedObject(
+                name=str(name), fingerprint=fingerprint, reason=Reason.NOT_DICOM,
+                rule="archive.empty", detail="an archive that holds no file",
+            )  # fmt: skip
         for index, member in enumerate(members):
             if member.is_dir():
                 continue
@@ -264,6 +285,10 @@ def _opened(path: str, fingerprint: str) -> tuple[zipfile.ZipFile, tuple[zipfile
     of 70,000 members would take hours. ``fingerprint`` tells a changed archive from the one that is open."""
     archive = zipfile.ZipFile(path)
     return archive, tuple(archive.infolist())
+
+
+def _link(name: str, reason: Reason, detail: str) -> RefusedObject:
+    return RefusedObject(name=name, fingerprint="link", reason=reason, rule="source.link", detail=detail)
 
 
 def _fingerprint(facts: os.stat_result) -> str:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import psutil
+
 from ingestion.storage.protocol import ObjectMissingError, StoredObject, StoreError
 
 _TEMPORARY = ".tmp-"
+_OWNED = re.compile(r"^\.tmp-(\d+)-[0-9a-f]{12}$")
+"""With the process that writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,24 @@ class FolderStore:
                     written = dt.datetime.fromtimestamp(facts.st_mtime, tz=dt.UTC)
                     found.append(StoredObject(key=key, size=facts.st_size, written=written))
         yield from sorted(found, key=lambda item: item.key)
+
+    def sweep(self) -> int:
+        """Remove what processes left half-written that are no more; how many files.
+
+        Raises:
+            StoreError: one cannot be removed.
+        """
+        number = 0
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                owner = _OWNED.match(name)
+                if owner is not None and not psutil.pid_exists(int(owner.group(1))):
+                    try:
+                        (Path(folder) / name).unlink(missing_ok=True)
+                    except OSError as error:
+                        raise StoreError(f"what a broken-off run left cannot be removed: {error.strerror}") from None
+                    number += 1
+        return number
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts

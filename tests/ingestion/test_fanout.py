@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from multiprocessing import process
 from pathlib import Path
 
 import psutil
 import pytest
 
 from ingestion.fanout import ComputeUnavailableError, Crashed, Done, Fanout, WorkerCrashedError, fanout_of
+from ingestion.sockets import SocketPathError, make_room_for_sockets
 
 
 def double(number: int) -> int:
@@ -23,6 +26,11 @@ def die_at_three(number: int) -> int:
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def sleep(seconds: int) -> int:
+    time.sleep(seconds)
+    return seconds
 
 
 def fail_at_three(number: int) -> int:
@@ -65,6 +73,42 @@ def test_the_same_work_runs_on_a_dask_cluster() -> None:
     with cluster, fanout_of(cluster.scheduler_address) as fanout:
         # A function that the workers can import: they know nothing of this test's module.
         assert list(fanout.map(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+def test_a_run_that_is_abandoned_waits_for_nothing() -> None:
+    with Fanout(workers=1) as fanout:
+        results = fanout.run(sleep, [0, 3600])
+        assert next(iter(results)) == Done(0, 0)
+        fanout.abandon()  # else leaving the block takes an hour
+
+
+POOL = """
+import sys, tempfile
+from ingestion.fanout import Fanout
+if __name__ == '__main__':
+    with Fanout(workers=1) as fanout:
+        print(list(fanout.map(abs, [-1, 2])), tempfile.gettempdir() == sys.argv[1])
+"""
+
+
+def test_a_long_temporary_folder_stops_no_worker(tmp_path: Path) -> None:
+    """The path of a socket has some 100 bytes; files still go where TMPDIR says."""
+    script, folder = tmp_path / "run.py", tmp_path / ("long" * 30)
+    script.write_text(POOL)
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, str(script), str(folder)],
+        env={**os.environ, "TMPDIR": str(folder)}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "[1, 2] True\n"), done.stderr
+
+
+def test_where_no_folder_is_short_enough_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 30)))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setitem(process.current_process()._config, "tempdir", None)  # type: ignore[attr-defined]
+    with pytest.raises(SocketPathError, match="set TMPDIR to a folder whose path has at most"):
+        make_room_for_sockets(folders=())
 
 
 def test_workers_end_when_their_run_is_killed(tmp_path: Path) -> None:

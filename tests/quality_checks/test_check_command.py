@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pandas as pd
 import pytest
 from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
 from ingestion.cli import build_app
+from ingestion.deidentify.iod_check import can_judge, can_judge_studies
 from ingestion.storage.folder import FolderStore
 from quality_checks import documents as d
 from quality_checks.object_progress import ObjectProgress, counting
@@ -175,6 +177,48 @@ def test_equal_folders_under_one_key_give_equal_reports(tmp_path: Path) -> None:
         run(tmp_path / "in", "--report", tmp_path / out, "--key-file", tmp_path / "key")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+def test_what_was_not_held_against_the_standard_is_said_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The setting holds here as for the pipeline."""
+    put(tmp_path / "in", ct_series())
+    monkeypatch.setenv("CIE_IOD_CHECK", "off")
+    code, said = run(tmp_path / "in", "--report", tmp_path / "off")
+    assert code == 0, said
+    told = "off: 0 objects judged, 7 not (the check is off)"
+    assert told in said
+    conformance = json.loads((tmp_path / "off" / d.SUMMARY).read_bytes())["conformance"]
+    assert conformance == {
+        "iod_check": told,
+        "study_check": "off: 0 series compared with their study, 1 not (the check is off)",
+        "complete": False,
+    }
+    page = (tmp_path / "off" / d.REPORT).read_text()
+    assert "What was not held against the standard" in page
+    assert told in page
+    schema = json.loads((tmp_path / "off" / d.SUMMARY_SCHEMA).read_bytes())
+    jsonschema.validate(json.loads((tmp_path / "off" / d.SUMMARY).read_bytes()), schema)
+    monkeypatch.setenv("CIE_IOD_CHECK", "required")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, said = run(tmp_path / "in", "--report", tmp_path / "required")
+    assert code == 2
+    assert "dciodvfy and dcentvfy cannot run" in " ".join(said.split())
+    assert not list(tmp_path.glob("required/*"))
+
+
+@pytest.mark.skipif(not (can_judge() and can_judge_studies()), reason="dicom3tools cannot judge here")
+def test_a_report_of_a_folder_that_was_held_against_the_standard_says_how_much(tmp_path: Path) -> None:
+    put(tmp_path / "in", ct_series())
+    _, said = run(tmp_path / "in", "--report", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / d.SUMMARY).read_bytes())["conformance"] == {
+        "iod_check": "installed: 7 objects judged, 0 not",
+        "study_check": "installed: 1 series compared with their study, 0 not",
+        "complete": True,
+    }
+    assert "What was not held against" not in (tmp_path / "out" / d.REPORT).read_text()
+    assert "definitions (IOD)" not in said
 
 
 @pytest.mark.parametrize(

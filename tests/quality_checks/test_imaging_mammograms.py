@@ -15,7 +15,8 @@ from pydicom.dataset import Dataset
 
 from quality_checks.imaging.modality import SHOWN, SIDE
 
-CORPUS = Path("/work/shared/corpus/fo-dicom/Tests/FO-DICOM.Tests/Test Data")
+CORPUS = Path("corpus/fo-dicom/Tests/FO-DICOM.Tests/Test Data")
+"""Below the folder of reference data."""
 REAL = {"GH133.dcm": True, "OutOfBoundsOverlay.dcm": False}
 """Whether the side can be told: the second is a magnified detail with the chest wall below."""
 
@@ -45,8 +46,8 @@ def test_mirrored_breasts_are_found_and_others_left_alone() -> None:
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_mammograms(name: str) -> None:
-    path = CORPUS / name
+def test_real_mammograms(shared: Path, name: str) -> None:
+    path = shared / CORPUS / name
     if not path.is_file():
         pytest.skip("needs the corpus of real files")
     dataset = pydicom.dcmread(path)
@@ -93,8 +94,8 @@ def test_a_breast_upside_down_is_judged_where_the_orientation_says_so() -> None:
     assert shown(dataset) == (1, 0)
 
 
-def test_the_view_of_a_real_mammogram() -> None:
-    path = CORPUS / "GH133.dcm"
+def test_the_view_of_a_real_mammogram(shared: Path) -> None:
+    path = shared / CORPUS / "GH133.dcm"
     if not path.is_file():
         pytest.skip("needs the corpus of real files")
     dataset = pydicom.dcmread(path)

@@ -114,6 +114,15 @@ def test_another_key_is_refused(ledger: Ledger) -> None:
         ledger.check_key(SourceKey("S", b"b" * 32))
 
 
+def test_a_key_that_another_source_has_is_refused_and_not_recorded(ledger: Ledger) -> None:
+    ledger.check_key(SourceKey("S", b"a" * 32))
+    for _ in range(2):
+        with pytest.raises(KeyInvalidError, match="source T has the same key as S: "):
+            ledger.check_key(SourceKey("T", b"a" * 32))
+    ledger.check_key(SourceKey("T", b"b" * 32))
+    ledger.check_key(SourceKey("S", b"a" * 32))
+
+
 def test_a_database_that_is_gone_is_one_clear_error(ledger: Ledger) -> None:
     engine = engine_of("postgresql+psycopg2://nobody:hidden@127.0.0.1:9/none")
     with pytest.raises(LedgerError) as caught:

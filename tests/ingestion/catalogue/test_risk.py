@@ -142,3 +142,14 @@ def test_raw_objects_are_not_reported_on(tmp_path: Path) -> None:
         people_of_folder(_folder(tmp_path, removed="NO"))
     done = CliRunner().invoke(build_app("risk"), ["risk", "--folder", str(tmp_path)])
     assert done.exit_code == 2
+
+
+def test_a_folder_with_nobody_in_it_is_refused_and_not_called_safe(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    empty = CliRunner().invoke(build_app("risk"), ["risk", "--folder", str(tmp_path / "notes"), "--json"])
+    assert (empty.exit_code, empty.stdout) == (2, "")
+    assert "holds no de-identified DICOM file: is it the right folder" in " ".join(empty.stderr.split())
+    (tmp_path / "notes" / "patients.csv").write_text("patient,age\n")
+    other = CliRunner().invoke(build_app("risk"), ["risk", "--folder", str(tmp_path / "notes")])
+    assert other.exit_code == 2
+    assert "(1 other file)" in " ".join(other.stderr.split())

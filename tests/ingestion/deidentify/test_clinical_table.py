@@ -135,6 +135,13 @@ def test_a_broken_file_leaves_nothing_behind(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "map.yaml"]
 
 
+@pytest.mark.parametrize("rest", ["", "\n\n"])
+def test_a_heading_alone_is_refused(tmp_path: Path, rest: str) -> None:
+    with pytest.raises(ClinicalTableError, match="no row below"):
+        _table(tmp_path, rest)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "map.yaml"]
+
+
 def test_the_issuer_of_a_row_tells_patients_apart(tmp_path: Path) -> None:
     columns = MAP.replace("issuer: HOSP-A", "issuer_column: insurance").replace(
         "insurance: {is: drop}", "insurance: {is: issuer}"

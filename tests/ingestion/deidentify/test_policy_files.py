@@ -84,6 +84,20 @@ overrides:
         "no element offset", "either 'tags' or 'private'", "'CatImageStorage' is no SOP class",
     ):  # fmt: skip
         assert told in message, told
+    first, *lines = message.splitlines()
+    assert first.endswith("own.yaml:")
+    paths = [line.strip().split(": ")[0] for line in lines]
+    assert paths.count("options") == 2, "each unknown option has its line"
+    once = ("nmae", "name", "pixels", "overrides.0.tags", "overrides.6.private.group", "overrides.8.when.sop_class")
+    for path in once:
+        assert paths.count(path) == 1, path
+    assert len(lines) == 15
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path) -> None:
+    (tmp_path / "own.yaml").write_bytes(b"name: \xff")
+    with pytest.raises(PolicyError, match="UTF-8"):
+        load_policy(str(tmp_path / "own.yaml"))
 
 
 @pytest.mark.parametrize(

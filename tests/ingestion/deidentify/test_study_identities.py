@@ -11,6 +11,8 @@ from reports import body, image, item, report
 from typer.testing import CliRunner
 
 from ingestion.cli import build_app
+from ingestion.deidentify.study_identities import gather_identities
+from ingestion.sources.folder import FolderConnector
 
 KEY = bytes(range(32)).hex()
 
@@ -44,6 +46,18 @@ def test_a_physician_of_the_second_instance_of_another_series_is_known(tmp_path:
     assert len(results) == 3
     assert not [element for result in results for element in result.iterall() if "ietrzyk" in str(element.value)]
     assert {str(result.get("SeriesDescription") or "") for result in results} >= {"abdomen"}
+
+
+def test_headers_of_one_outline_are_told_once_by_their_first_name(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for number, changes in enumerate(
+        ({}, {"InstanceNumber": 9, "PatientName": "Other"}, {"PatientSex": ""}, {"Manufacturer": "Other"}), start=1
+    ):
+        _write(folder, "1", number, **changes)
+    connector = FolderConnector(folder)
+    for listed in (connector.listing().objects, reversed(connector.listing().objects)):
+        found = gather_identities(connector, listed, ())
+        assert sorted(item.name for _, item in found.outlines) == ["1-1.dcm", "1-3.dcm", "1-4.dcm"]
 
 
 def test_a_name_in_the_content_of_a_report_is_known_in_the_images(tmp_path: Path) -> None:

@@ -79,3 +79,30 @@ def test_a_key_that_repeats_itself_is_refused(tmp_path: Path, text: str) -> None
     (tmp_path / "S.key").write_text(text)
     with pytest.raises(KeyInvalidError, match="is no secret"):
         load_key("S", keys_dir=tmp_path)
+
+
+def test_two_sources_with_one_key_are_refused_wherever_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal numbers of both would get equal pseudonyms: all that share it are named, and none is processed."""
+    same = bytes(range(32)).hex()
+    for name in ("S-1", "S-2"):
+        (tmp_path / f"{name}.key").write_text(same.upper() if name == "S-2" else same + "\n")
+    create_key("S-4", keys_dir=tmp_path)
+    monkeypatch.setenv("CIE_KEY_S_3", same)
+    for name, others in (("S-1", "CIE_KEY_S_3, S-2"), ("S-2", "CIE_KEY_S_3, S-1"), ("S-3", "S-1, S-2")):
+        with pytest.raises(KeyInvalidError, match=f"same key as {others}: ") as told:
+            load_key(name, keys_dir=tmp_path)
+        assert same not in str(told.value).lower()
+    assert load_key("S-4", keys_dir=tmp_path).source_id == "S-4"
+    assert load_key("S-1", keys_dir=tmp_path, alone=False).secret == bytes(range(32))
+
+
+def test_a_key_that_moves_from_its_file_to_the_environment_is_of_one_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = create_key("S-1", keys_dir=tmp_path)
+    monkeypatch.setenv("CIE_KEY_S_1", path.read_text())
+    assert load_key("S-1", keys_dir=tmp_path).source_id == "S-1"
+    (tmp_path / "elsewhere").write_text(path.read_text())
+    assert load_key("S-1", keys_dir=tmp_path, key_file=tmp_path / "elsewhere").source_id == "S-1"

@@ -164,3 +164,34 @@ def test_a_link_that_leads_out_is_for_the_data_holder_to_mend(root: Path, tmp_pa
     (root / "link").symlink_to(tmp_path / "outside")
     refused = FolderConnector(root).listing().refused
     assert [item.reason for item in refused] == [Reason.LINK_OUTSIDE]
+
+
+def test_links_that_are_not_followed_are_accounted_for_each_by_its_name(root: Path) -> None:
+    """A loop of links, a link to a folder above and one beside: each was delivered, so each has its row."""
+    (root / "self").symlink_to("self")
+    (root / "a" / "there").symlink_to("../a/back")
+    (root / "a" / "back").symlink_to("there")
+    (root / "a" / "b" / "up").symlink_to(root, target_is_directory=True)
+    (root / "beside").symlink_to("a", target_is_directory=True)
+    (root / "again.dcm").symlink_to("one.dcm")
+    (root / "nowhere").symlink_to("gone")
+    listing = FolderConnector(root).listing()
+    assert [item.name for item in listing.objects] == ["a/b/two", "again.dcm", "one.dcm"]
+    assert {item.name: (item.reason, item.rule) for item in listing.refused} == {
+        "self": (Reason.UNREADABLE_OBJECT, "source.link"),
+        "a/there": (Reason.UNREADABLE_OBJECT, "source.link"),
+        "a/back": (Reason.UNREADABLE_OBJECT, "source.link"),
+        "a/b/up": (Reason.NOT_DICOM, "source.link"),
+        "beside": (Reason.NOT_DICOM, "source.link"),
+        "nowhere": (Reason.UNREADABLE_OBJECT, "source.stat"),
+    }
+    assert listing.complete
+
+
+def test_an_archive_without_a_file_is_accounted_for(root: Path) -> None:
+    with zipfile.ZipFile(root / "empty.zip", "w") as archive:
+        archive.mkdir("folder")
+    refused = FolderConnector(root).listing().refused
+    assert [(item.name, item.reason, item.rule) for item in refused] == [
+        ("empty.zip", Reason.NOT_DICOM, "archive.empty")
+    ]
