@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from ingestion.catalogue.exports.words import ask
 from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.search.index import open_index
 from ingestion.settings import Settings
@@ -92,10 +93,11 @@ def build_app(
     ]
     if search is not None:
         texts = tuple(map(collection_text, entries))
+        asking = {entry.id: ask(entry.contact.name, entry.contact.email) for entry in entries}
         node = NodeEndpoint(*search, provider=provider, collections=lambda: texts)
         routes += [
             Route("/node", node.endpoint, methods=["GET", "POST"]),
-            Mount("/api/v1", build_api(*search, nodes=nodes, records=records)),
+            Mount("/api/v1", build_api(*search, nodes=nodes, records=records, asking=asking)),
         ]
     return Starlette(routes=routes, exception_handlers={StoreError: store_down, HTTPException: refused})
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ingestion.accounting.database import engine_of
+from ingestion.catalogue.plain_cells import plain_cell
 from ingestion.catalogue.release import build_release
 from ingestion.catalogue.release_diff import ReleaseDiff, SeriesRow, diff_releases, series_rows
 from ingestion.catalogue.release_manifest import UnknownReleaseError, VersionError, list_releases
@@ -132,7 +133,7 @@ def _write_rows(path: Path, rows: Iterable[SeriesRow]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(SeriesRow)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        writer.writerows({name: plain_cell(value) for name, value in asdict(row).items()} for row in rows)
 
 
 @app.command("resolve")

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request
@@ -132,13 +132,14 @@ RULE = rule_of(CountPolicy())
 
 def build_api(
     service: SearchService, limits: Limits, *, nodes: tuple[NodeAddress, ...] = (),
-    records: tuple[Access, str] | None = None,
+    records: tuple[Access, str] | None = None, asking: Mapping[str, str] | None = None,
 ) -> FastAPI:  # fmt: skip
     """The API as an application of its own, with its description at ``/openapi.json``.
 
     Args:
         nodes: what a federated question is put to.
         records: who may see records, and where the objects of a series are, with {columns} to fill in; None: nobody.
+        asking: by source, whom to ask where its images may not be downloaded.
     """
     api = FastAPI(
         title="Cancer image catalogue",
@@ -210,7 +211,7 @@ def build_api(
         return answered(request, parse_query(ask.query, service.current().index.schema), ask.facets)
 
     access, address = records or (Access(None, today=dt.date.today), None)
-    api.include_router(records_router(service, limits, access, client_of=client_of, address=address))
+    api.include_router(records_router(service, limits, access, client_of=client_of, address=address, asking=asking))
     api.include_router(federated_router(nodes, limits, client_of=client_of))
 
     @api.middleware("http")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -51,9 +51,14 @@ class UnknownSeriesError(LookupError):
 
 def records_router(
     service: SearchService, limits: Limits, access: Access, *, client_of: Callable[[Request], str],
-    address: str | None,
+    address: str | None, asking: Mapping[str, str] | None = None,
 ) -> APIRouter:  # fmt: skip
-    """``address``: where the objects of a series are, with {columns} to fill in; None: nowhere that is known."""
+    """The routes of the records.
+
+    Args:
+        address: where the objects of a series are, with {columns} to fill in; None: nowhere that is known.
+        asking: by source, whom to ask where its images may not be downloaded, for lists of downloads.
+    """
     router = APIRouter(tags=["records"])
     ignored = {"after", "limit", "release", "format"}
 
@@ -123,7 +128,7 @@ def records_router(
     def exported(request: Request, query: AllOf, kind: RecordFormat, grant: Grant, current: Current) -> Any:
         rows = chosen(request, grant, query, current)
         try:
-            pieces = current.records.written(rows, kind, address=address)
+            pieces = current.records.written(rows, kind, address=address, asking=asking)
         except ValueError as error:
             raise QueryError([f"format: {error}"]) from None
         name = f"series-{current.index.release}.{'txt' if kind is RecordFormat.MANIFEST else kind.value}"

@@ -78,7 +78,7 @@ def test_pages_of_records_are_all_of_them_once(granted: TestClient) -> None:
     assert sorted(seen) == sorted(wanted["SeriesInstanceUID"]) and len(seen) > 400
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet", "ndjson", "manifest"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "ndjson"])
 def test_an_export_has_every_row_of_the_grant(granted: TestClient, kind: str) -> None:
     query = {"not": {"field": "Modality", "in": ["MR"]}}
     response = granted.post(f"/api/v1/export?format={kind}", json={"query": query})
@@ -92,13 +92,78 @@ def test_an_export_has_every_row_of_the_grant(granted: TestClient, kind: str) ->
         found = [row["SeriesInstanceUID"] for row in rows]
     elif kind == "parquet":
         found = parquet.read_table(io.BytesIO(response.content))["SeriesInstanceUID"].to_pylist()
-    elif kind == "ndjson":
-        found = [json.loads(line)["SeriesInstanceUID"] for line in response.text.splitlines()]
     else:
-        lines = response.text.splitlines()
-        assert all(line.startswith("cp 's3://research/dicom/LUNG-0") for line in lines)
-        found = [line.split("'")[1].split("/")[-2] for line in lines]
+        found = [json.loads(line)["SeriesInstanceUID"] for line in response.text.splitlines()]
     assert len(found) == len(wanted) and set(found) == wanted
+
+
+HELD_MODES = {"LUNG-01": "download", "LUNG-02": "remote_processing", "COLON-01": "in_situ_processing"}
+
+
+@pytest.fixture
+def by_mode(tmp_path: Path) -> TestClient:
+    """Records of sources of each access mode, with places of objects and texts that a spreadsheet would run."""
+    frame = make_rows({"LUNG-01": 40, "LUNG-02": 30, "COLON-01": 20})
+    frame["AccessMode"] = frame["source_id"].map(HELD_MODES)
+    frame["bucket"] = "research"
+    frame["series_prefix"] = [f"dicom/{one}/" for one in frame["SeriesInstanceUID"]]
+    frame["ManufacturerModelName"] = "=1+1"
+    frame["ProtocolName"] = ["\t=2", "-x", "@y", "+z", "plain"] * (len(frame) // 5)
+    frame["SliceThickness"] = -1.5
+    index = make_index(tmp_path / "modes", frame)
+    access = Access(tmp_path / "access.json", today=lambda: TODAY)
+    address = "s3://research/dicom/{source_id}/{SeriesInstanceUID}/*"
+    asking = {"LUNG-02": "Ask A\ncp 's3://research/*' . (a@example.org)."}
+    api = build_api(make_service(index), make_limits(), records=(access, address), asking=asking)
+    client = TestClient(Starlette(routes=[Mount("/api/v1", api)]))
+    token = add_grant(tmp_path / "access.json", name="all", sources=("*",), until=TODAY)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client
+
+
+def test_a_manifest_lists_nothing_whose_mode_is_not_stated(granted: TestClient) -> None:
+    lines = granted.get("/api/v1/export?format=manifest").text.splitlines()
+    assert len(lines) == 2 and all(line.startswith("# LUNG-0") and "not stated" in line for line in lines)
+
+
+def test_a_manifest_lists_only_what_may_be_downloaded(by_mode: TestClient) -> None:
+    lines = by_mode.get("/api/v1/export?format=manifest").text.splitlines()
+    frame = make_rows({"LUNG-01": 40, "LUNG-02": 30, "COLON-01": 20})
+    counts = frame["source_id"].value_counts()
+    copies = [line for line in lines if not line.startswith("#")]
+    assert len(copies) == counts["LUNG-01"]
+    assert all(line.startswith("cp 's3://research/dicom/LUNG-01/") for line in copies)
+    told = [line for line in lines if line.startswith("#")]
+    assert told == lines[:2]  # what is missing is said first
+    assert told[0].startswith(f"# COLON-01: {counts['COLON-01']} series not listed") and "in_situ" in told[0]
+    assert told[1].startswith(f"# LUNG-02: {counts['LUNG-02']} series not listed") and "a@example.org" in told[1]
+    none = by_mode.get("/api/v1/export?format=manifest&source_id=LUNG-02").text
+    assert none == told[1] + "\n"
+
+
+def test_places_of_objects_are_told_only_of_what_may_be_downloaded(by_mode: TestClient) -> None:
+    files = {kind: by_mode.get(f"/api/v1/export?format={kind}").content for kind in ("csv", "parquet", "ndjson")}
+    found = {
+        "csv": list(csv.DictReader(io.StringIO(files["csv"].decode()))),
+        "parquet": parquet.read_table(io.BytesIO(files["parquet"])).to_pylist(),
+        "ndjson": [json.loads(line) for line in files["ndjson"].splitlines()],
+        "page": by_mode.get("/api/v1/series?limit=1000").json()["series"],
+    }
+    found["one"] = [by_mode.get(f"/api/v1/series/{row['SeriesInstanceUID']}").json() for row in found["page"][::7]]
+    for kind, rows in found.items():
+        assert {row["source_id"] for row in rows} == set(HELD_MODES), kind
+        for row in rows:
+            told = [bool(row["bucket"]), bool(row["series_prefix"])]
+            assert told == [HELD_MODES[row["source_id"]] == "download"] * 2, kind
+
+
+def test_records_in_csv_hold_no_formulas_and_their_numbers_stay_numbers(by_mode: TestClient) -> None:
+    rows = list(csv.DictReader(io.StringIO(by_mode.get("/api/v1/export?format=csv").text, newline="")))
+    assert {row["ManufacturerModelName"] for row in rows} == {"'=1+1"}
+    assert {row["ProtocolName"] for row in rows} == {"'\t=2", "'-x", "'@y", "'+z", "plain"}
+    assert {row["SliceThickness"] for row in rows} == {"-1.5"}
+    table = parquet.read_table(io.BytesIO(by_mode.get("/api/v1/export?format=parquet").content))
+    assert set(table["ProtocolName"].to_pylist()) == {"\t=2", "-x", "@y", "+z", "plain"}  # as they are
 
 
 def test_an_empty_export_is_a_whole_file(granted: TestClient) -> None:

@@ -340,3 +340,30 @@ def test_the_console_says_how_to_get_its_files(platform: Platform) -> None:
     console = Console(Asker(Nothing(), Nothing()), pages, None, None)  # type: ignore[arg-type]
     shown = TestClient(Starlette(routes=[Route("/console", page(pages)(console.page))])).get("/console").text
     assert "make console" in shown and "<script" not in shown
+
+
+def test_what_a_release_tells_of_a_hidden_collection_is_no_number(platform: Platform) -> None:
+    """Its public files: shares of seven people are as good as their number."""
+    research, version = platform.stores.research, platform.versions[-1]
+
+    def read(name: str) -> bytes:
+        return research.read(f"releases/{version}/{name}")
+
+    few, shown = URIRef(f"urn:cie:collection:{FEW}"), URIRef(f"urn:cie:collection:{OPEN}")
+    for name, form in (("dcat.ttl", "turtle"), ("dcat.jsonld", "json-ld"), ("quality.ttl", "turtle")):
+        values: dict[URIRef, dict[str, str]] = {few: {}, shown: {}}
+        graph = Graph().parse(data=read(name), format=form)
+        for measured, value in graph.subject_objects(URIRef("http://www.w3.org/ns/dqv#value")):
+            dataset, _, what = str(measured).partition("#quality-")
+            values.setdefault(URIRef(dataset), {})[what] = str(value)
+        assert values[few] == {"tier": "1"}, name
+        # of the others in hundredths: 0.9123 is 52 of 57 and nothing else
+        assert values[shown] == {"tier": "1", "completeness": "0.91", "validity": "1.00"}, name
+    row = next(row for row in parquet.read_table(io.BytesIO(read("collection.parquet"))).to_pylist()
+               if row["source_id"] == FEW)  # fmt: skip
+    policy = {"CountsHiddenBelow", "CountsRoundedTo", "IndividualsDeclared", "StudiesDeclared", "SeriesDeclared"}
+    told = {name: value for name, value in row.items() if isinstance(value, (int, float)) and name not in policy}
+    assert told == {}
+    assert json.loads(read(f"datacite/{FEW}.json"))["sizes"] == []
+    [described] = [one for one in json.loads(read("schema-org.jsonld"))["dataset"] if one["@id"] == str(few)]
+    assert {type(one["value"]) for one in described["variableMeasured"]} <= {list} and "size" not in described
