@@ -103,7 +103,11 @@ def build_app(
 
 
 def make() -> Starlette:
-    """The application by the settings; for ``uvicorn --factory portal.app:make``."""
+    """The application by the settings.
+
+    For ``uvicorn --factory --no-proxy-headers portal.app:make``: without that option uvicorn believes every client of
+    the loopback what it says its address is, and with it whose budget it uses.
+    """
     settings = Settings()
     return visitors_of(settings, open_stores(settings), load_registry(settings.registry).sources)
 

@@ -25,6 +25,7 @@ from ingestion.catalogue.search.query import MAX_TEXT, AllOf, QueryError, digest
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
 from portal.search.access import Access, AccessFileError, NotGrantedError
+from portal.search.clients import client_of
 from portal.search.federated_api import NoNodesError, federated_router
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
@@ -247,11 +248,6 @@ def _tag(service: SearchService, request: Request) -> str | None:
         return None  # the answer itself says what is wrong
     said = f"{API_VERSION}|{release}|{request.url.path}?{request.url.query}"
     return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
-
-
-def client_of(request: Request) -> str:
-    """The address that budgets are kept by."""
-    return request.client.host if request.client else "unknown"
 
 
 def answer_out(query: AllOf, answer: PublicAnswer) -> AnswerOut:

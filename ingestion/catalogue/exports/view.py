@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ReleaseView:
-    """``rows``: of ``collection.parquet``, as the public may see them. ``quality``: all certificates (DQV), likewise."""
+    """``rows``: of ``collection.parquet``, as the public may see them. ``quality``: all certificates (DQV), too."""
 
     version: str
     released_on: dt.date
