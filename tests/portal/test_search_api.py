@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 import schemathesis
+import typer
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from made_index import HOSTILE, NOON, SECRET, make_index, make_limits, make_rows, make_service
@@ -23,12 +24,15 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from cie.client import criteria
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy
+from ingestion.commands.search import _fields
 from ingestion.sources.registry import CountRule
 from portal.search.access import Access, AccessFileError, add_grant, read_grants
 from portal.search.api import build_api
 from portal.search.journal import Journal
+from portal.search.node_app import build_node
 from portal.search.policies import PolicyFileError, pinned
 from portal.search.service import SearchService
 
@@ -457,3 +461,26 @@ def test_huge_deep_and_broken_bodies_are_refused(client: TestClient, body: bytes
         # an export is refused for want of a grant before its body is looked at, or after
         assert response.status_code in (400, 401, 404, 422), (path, response.status_code)
         assert response.json()["problems"] and len(response.content) < 5_000
+
+
+def test_values_of_one_field_are_alternatives_however_they_are_asked(client: TestClient, index: SearchIndex) -> None:
+    """In the address, in JSON, at a node, by the client and by the command."""
+    sexes = {"field": "PatientSex", "in": ["F", "M"]}
+    by_json = client.post("/api/v1/search", json={"query": sexes, "facets": []}).json()
+    by_address = client.get("/api/v1/search?PatientSex=M&PatientSex=F&facets=none").json()
+    assert by_address["total"] == by_json["total"] and by_json["total"]["people"] > 1_000
+    assert criteria(PatientSex=["F", "M"]) == {"all": [sexes]}
+    assert criteria(**_fields(["PatientSex=F", "PatientSex=M"])) == {"all": [sexes]}
+    node = TestClient(build_node(make_service(index), secret=SECRET, provider="x"))
+    two = node.get("/node?gender=male&gender=female").json()["total"]["subjects_count"]
+    one = node.get("/node?gender=male").json()["total"]["subjects_count"]
+    assert two == by_json["total"]["people"] > one > 0
+
+
+def test_one_end_of_a_range_has_one_value(client: TestClient) -> None:
+    said = client.get("/api/v1/search?AgeAtStudy.from=40&AgeAtStudy.from=60").json()["problems"]
+    assert said == ["AgeAtStudy.from: has two values, 40 and 60; a range has one of each end"]
+    with pytest.raises(typer.BadParameter, match="given twice"):
+        _fields(["AgeAtStudy.from=40", "AgeAtStudy.from=60"])
+    deep = quote('{"not":' * 1_500 + '{"text":"x"}' + "}" * 1_500)
+    assert "nested deeper" in client.get(f"/api/v1/search?q={deep}").text
