@@ -107,7 +107,7 @@ class Settings(BaseSettings):
                 network = ipaddress.ip_network(said)
             except ValueError:
                 raise ValueError(
-                    f"{said[:60]!r} is no address and no network of a proxy: write it as 10.0.0.2, 10.0.0.0/24 or fd00::2"
+                    f"{said[:60]!r} is no address and no network of a proxy: write 10.0.0.2, 10.0.0.0/24 or fd00::2"
                 ) from None
             if network.prefixlen == 0:
                 raise ValueError(f"{said!r} is everybody: then each client chooses its own address; name the proxies")

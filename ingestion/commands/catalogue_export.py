@@ -14,7 +14,7 @@ from ingestion.catalogue.exports.s5cmd import manifest_lines
 from ingestion.catalogue.exports.validation import Finding, validate_record
 from ingestion.catalogue.exports.view import ReleaseView
 from ingestion.catalogue.exports.words import ask
-from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases
+from ingestion.catalogue.release_manifest import NO_RELEASE, UnknownReleaseError, list_releases
 from ingestion.sources.registry import AccessMode
 from ingestion.storage import ObjectStore
 
@@ -55,7 +55,7 @@ def newest(research: ObjectStore) -> str:
     """
     releases = list_releases(research)
     if not releases:
-        raise UnknownReleaseError("there is no release yet: `cie release build` makes one")
+        raise UnknownReleaseError(NO_RELEASE)
     return releases[-1].version
 
 

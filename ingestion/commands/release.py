@@ -15,7 +15,7 @@ from ingestion.accounting.database import engine_of
 from ingestion.catalogue.plain_cells import plain_cell
 from ingestion.catalogue.release import build_release
 from ingestion.catalogue.release_diff import ReleaseDiff, SeriesRow, diff_releases, series_rows
-from ingestion.catalogue.release_manifest import UnknownReleaseError, VersionError, list_releases
+from ingestion.catalogue.release_manifest import NO_RELEASE, UnknownReleaseError, VersionError, list_releases
 from ingestion.catalogue.resolve import SeriesNotReleasedError, resolve_series
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
@@ -73,6 +73,9 @@ def list_command(as_json: AsJson = False) -> None:
     releases = list_releases(open_stores(Settings()).research)
     if as_json:
         print_json([{**asdict(release), "rows": release.rows} for release in releases])
+        return
+    if not releases:
+        console.print(NO_RELEASE, soft_wrap=True, highlight=False, markup=False)
         return
     columns = [
         ("version", False),

@@ -1,7 +1,7 @@
 """A query as the words of an address and back, so that every view has an address that can be kept and shared.
 
 ``?Modality=CT&Modality=MR&AgeAtStudy.from=40&AgeAtStudy.to=69&text=flair&q={"not":...}``: values of one field are
-alternatives, different names are all required, a range has one of each end; ``q`` takes any further query in its JSON form.
+alternatives, different names are all required, a range has one of each end; ``q`` takes any further query in JSON.
 """
 
 from __future__ import annotations

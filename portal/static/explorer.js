@@ -12,10 +12,21 @@
       slider.max = String(last);
       slider.step = "any";
       slider.value = input.value === "" ? String(otherwise) : input.value;
+      // seen: which end it moves; heard: the field, the end and the value with its unit
+      const label = document.createElement("label");
+      label.className = "slider";
+      const end = input.closest("label").textContent.trim();
+      label.append(`${end} (${pair.dataset.word})`, slider);
       slider.setAttribute("aria-label", `${input.getAttribute("aria-label")} (${pair.dataset.word})`);
+      const say = () => {
+        const said = input.value === "" ? pair.dataset.open : `${input.value} ${pair.dataset.unit}`.trim();
+        slider.setAttribute("aria-valuetext", said);
+      };
+      say();
       slider.addEventListener("input", () => {
         const number = Math.round(Number(slider.value) * 10) / 10;
         input.value = number === otherwise ? "" : String(number);
+        say();
       });
       // a keyboard moves by steps that a person means
       slider.addEventListener("keydown", (event) => {
@@ -28,8 +39,9 @@
       slider.addEventListener("change", () => pair.closest("form").requestSubmit());
       input.addEventListener("change", () => {
         slider.value = input.value === "" ? String(otherwise) : input.value;
+        say();
       });
-      input.after(slider);
+      input.closest("label").after(label);
     }
   }
   for (const find of document.querySelectorAll("input[name^='find.']")) {
