@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from ingestion.catalogue.exports.words import not_listed
+from ingestion.catalogue.linked_people import PERSON
 from ingestion.catalogue.plain_cells import plain_table
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.sources.registry import AccessMode
@@ -51,9 +52,10 @@ class Records:
 
     @cached_property
     def _schema(self) -> pa.Schema:
-        """Of the rows as they are given out: a place can be missing."""
+        """Of the rows as they are given out: a place can be missing, and nothing links pseudonyms of sources."""
         schema = self._metadata.schema.to_arrow_schema()
-        return pa.schema([one.with_nullable(True) if one.name in PLACES else one for one in schema], schema.metadata)
+        told = [one.with_nullable(True) if one.name in PLACES else one for one in schema if one.name != PERSON]
+        return pa.schema(told, schema.metadata)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ class Records:
         group = int(np.searchsorted(self._ends, row, side="right"))
         begin = int(self._ends[group - 1]) if group else 0
         with parquet.ParquetFile(self._index.rows_file, metadata=self._metadata) as file:
-            table = file.read_row_group(group, use_threads=False).slice(row - begin, 1)
+            table = file.read_row_group(group, columns=list(self.columns), use_threads=False).slice(row - begin, 1)
         found: list[dict[str, Any]] = self._placed(table, np.asarray([row], dtype=np.intp)).to_pylist()
         return found[0]
 
@@ -78,7 +80,7 @@ class Records:
         with parquet.ParquetFile(self._index.rows_file, metadata=self._metadata) as file:
             for group in np.unique(groups):
                 begin = self._ends[group - 1] if group else 0
-                table = file.read_row_group(int(group), columns=None if columns is None else list(columns))
+                table = file.read_row_group(int(group), columns=list(self.columns if columns is None else columns))
                 these = rows[groups == group]
                 yield self._placed(table.take(pa.array(these - begin)), these)
 
