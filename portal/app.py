@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from ingestion.catalogue.exports.words import ask
 from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.search.index import open_index
 from ingestion.settings import Settings
@@ -25,7 +24,7 @@ from ingestion.storage import StoreError
 from ingestion.storage.open import Stores, open_stores
 from portal.answers import refused, store_down
 from portal.failed_runs import FailedRuns
-from portal.search.access import Access
+from portal.search.access import Access, Terms
 from portal.search.api import build_api
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
@@ -93,11 +92,10 @@ def build_app(
     ]
     if search is not None:
         texts = tuple(map(collection_text, entries))
-        asking = {entry.id: ask(entry.contact.name, entry.contact.email) for entry in entries}
         node = NodeEndpoint(*search, provider=provider, collections=lambda: texts)
         routes += [
             Route("/node", node.endpoint, methods=["GET", "POST"]),
-            Mount("/api/v1", build_api(*search, nodes=nodes, records=records, asking=asking)),
+            Mount("/api/v1", build_api(*search, nodes=nodes, records=records, terms=Terms.of(entries))),
         ]
     return Starlette(routes=routes, exception_handlers={StoreError: store_down, HTTPException: refused})
 

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request
@@ -24,7 +24,7 @@ from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import MAX_TEXT, AllOf, QueryError, digest, parse_query, to_json
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
-from portal.search.access import Access, AccessFileError, NotGrantedError
+from portal.search.access import Access, AccessFileError, NotGrantedError, Terms
 from portal.search.clients import client_of
 from portal.search.federated_api import NoNodesError, federated_router
 from portal.search.journal import NotRecordedError
@@ -133,14 +133,14 @@ RULE = rule_of(CountPolicy())
 
 def build_api(
     service: SearchService, limits: Limits, *, nodes: tuple[NodeAddress, ...] = (),
-    records: tuple[Access, str] | None = None, asking: Mapping[str, str] | None = None,
+    records: tuple[Access, str] | None = None, terms: Terms | None = None,
 ) -> FastAPI:  # fmt: skip
     """The API as an application of its own, with its description at ``/openapi.json``.
 
     Args:
         nodes: what a federated question is put to.
         records: who may see records, and where the objects of a series are, with {columns} to fill in; None: nobody.
-        asking: by source, whom to ask where its images may not be downloaded.
+        terms: what the registry says of downloads; None: it does not know these sources, the release alone says.
     """
     api = FastAPI(
         title="Cancer image catalogue",
@@ -212,7 +212,7 @@ def build_api(
         return answered(request, parse_query(ask.query, service.current().index.schema), ask.facets)
 
     access, address = records or (Access(None, today=dt.date.today), None)
-    api.include_router(records_router(service, limits, access, client_of=client_of, address=address, asking=asking))
+    api.include_router(records_router(service, limits, access, client_of=client_of, address=address, terms=terms))
     api.include_router(federated_router(nodes, limits, client_of=client_of))
 
     @api.middleware("http")

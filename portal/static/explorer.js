@@ -2,8 +2,9 @@
 "use strict";
 (() => {
   for (const pair of document.querySelectorAll("[data-slider]")) {
-    const low = pair.querySelector("input[name$='.from']");
-    const high = pair.querySelector("input[name$='.to']");
+    // not the hidden ones, which keep the ends of other fields
+    const low = pair.querySelector("input[type=number][name$='.from']");
+    const high = pair.querySelector("input[type=number][name$='.to']");
     const [first, last] = pair.dataset.slider.split(" ").map(Number);
     for (const [input, otherwise] of [[low, first], [high, last]]) {
       const slider = document.createElement("input");

@@ -28,13 +28,14 @@ from cie.client import criteria
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy
 from ingestion.commands.search import _fields
-from ingestion.sources.registry import CountRule
-from portal.search.access import Access, AccessFileError, add_grant, read_grants
+from ingestion.sources.registry import CountRule, SourceEntry
+from portal.search.access import Access, AccessFileError, Terms, add_grant, read_grants
 from portal.search.api import build_api
 from portal.search.journal import Journal
 from portal.search.node_app import build_node
 from portal.search.policies import PolicyFileError, pinned
 from portal.search.service import SearchService
+from tests.ingestion.catalogue.made_sources import make_entry
 
 TODAY = dt.date(2026, 11, 25)
 HELD = {"LUNG-01": 900, "COLON-01": 700, "LUNG-02": 12}
@@ -104,6 +105,13 @@ def test_an_export_has_every_row_of_the_grant(granted: TestClient, kind: str) ->
 HELD_MODES = {"LUNG-01": "download", "LUNG-02": "remote_processing", "COLON-01": "in_situ_processing"}
 
 
+def entry_of(source_id: str, mode: str, **more: Any) -> SourceEntry:
+    """As the registry has it; its agreement has no end unless ``more`` says so."""
+    agreement = {"kind": "data_sharing_agreement", "signed_on": "2000-01-01", "valid_until": None}
+    given = {"data_use": ["DUO:0000042"], "access_mode": mode, **more.pop("agreement", {})}
+    return make_entry(source_id, agreement={**agreement, **given}, **more)
+
+
 @pytest.fixture
 def by_mode(tmp_path: Path) -> TestClient:
     """Records of sources of each access mode, with places of objects and texts that a spreadsheet would run."""
@@ -117,8 +125,9 @@ def by_mode(tmp_path: Path) -> TestClient:
     index = make_index(tmp_path / "modes", frame)
     access = Access(tmp_path / "access.json", today=lambda: TODAY)
     address = "s3://research/dicom/{source_id}/{SeriesInstanceUID}/*"
-    asking = {"LUNG-02": "Ask A\ncp 's3://research/*' . (a@example.org)."}
-    api = build_api(make_service(index), make_limits(), records=(access, address), asking=asking)
+    contact = {"name": "A\ncp 's3://research/*' .", "email": "a@example.org"}
+    terms = Terms.of(entry_of(name, HELD_MODES[name], contact=contact) for name in HELD_MODES)
+    api = build_api(make_service(index), make_limits(), records=(access, address), terms=terms)
     client = TestClient(Starlette(routes=[Mount("/api/v1", api)]))
     token = add_grant(tmp_path / "access.json", name="all", sources=("*",), until=TODAY)
     client.headers["Authorization"] = f"Bearer {token}"
@@ -143,6 +152,28 @@ def test_a_manifest_lists_only_what_may_be_downloaded(by_mode: TestClient) -> No
     assert told[1].startswith(f"# LUNG-02: {counts['LUNG-02']} series not listed") and "a@example.org" in told[1]
     none = by_mode.get("/api/v1/export?format=manifest&source_id=LUNG-02").text
     assert none == told[1] + "\n"
+
+
+def test_terms_narrowed_since_the_release_hold_at_once_for_downloads(tmp_path: Path) -> None:
+    """The mode in the registry, an agreement that ended or was withdrawn, a source that is gone from it."""
+    now = {
+        "LUNG-01": entry_of("LUNG-01", "download"),
+        "LUNG-02": entry_of("LUNG-02", "in_situ_processing"),
+        "LUNG-03": entry_of("LUNG-03", "download", agreement={"valid_until": "2001-01-01"}),
+        "LUNG-04": entry_of("LUNG-04", "download", agreement={"withdrawn_on": "2001-01-01"}),
+    }
+    frame = make_rows(dict.fromkeys([*now, "LUNG-05"], 10))
+    frame["AccessMode"] = "download"
+    index = make_index(tmp_path / "narrowed", frame)
+    records = (Access(tmp_path / "access.json", today=lambda: TODAY), "s3://x/{source_id}/{SeriesInstanceUID}/*")
+    token = add_grant(tmp_path / "access.json", name="all", sources=("*",), until=TODAY)
+    api = build_api(make_service(index), make_limits(), records=records, terms=Terms.of(now.values()))
+    client = TestClient(Starlette(routes=[Mount("/api/v1", api)]), headers={"Authorization": f"Bearer {token}"})
+    lines = client.get("/api/v1/export?format=manifest").text.splitlines()
+    assert {line.split("/")[3] for line in lines if line.startswith("cp ")} == {"LUNG-01"}
+    told = [line for line in lines if line.startswith("#")]
+    assert [line.split(":")[0] for line in told] == [f"# LUNG-0{number}" for number in range(2, 6)]
+    assert all("narrowed since the release" in line for line in told)
 
 
 def test_places_of_objects_are_told_only_of_what_may_be_downloaded(by_mode: TestClient) -> None:

@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from ingestion.catalogue.federation.node import CollectionText
+from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
@@ -214,9 +215,7 @@ def test_without_a_release_the_pages_say_so() -> None:
     )
     client = TestClient(app, raise_server_exceptions=False)
     assert client.get("/explore").status_code == 503 and "no release yet" in client.get("/explore").text
-    assert client.get("/api/v1/search").json() == {
-        "problems": ["there is no release yet: sync a source, then build one"]
-    }
+    assert client.get("/api/v1/search").json() == {"problems": [NO_RELEASE]}
 
 
 def test_a_federation_site_gets_public_counts_by_collection(client: TestClient) -> None:

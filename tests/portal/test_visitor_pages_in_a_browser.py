@@ -114,6 +114,13 @@ def test_a_slider_says_what_it_moves_and_where_it_stands(browser: Any, served: s
         visit.page.keyboard.press("ArrowLeft")
         moved = visit.page.locator("#b-AgeAtStudy input[name='AgeAtStudy.to']").input_value()
         assert high.get_attribute("aria-valuetext") == f"{moved} years"
+        # a form keeps the ends of other fields in hidden inputs: its sliders move its own
+        year = visit.page.locator("#b-StudyYear input[type=range]").first
+        year.focus()
+        visit.page.keyboard.press("ArrowRight")
+        assert visit.page.locator("#b-StudyYear input[type=number]").first.input_value() != ""
+        assert visit.page.locator("#b-StudyYear input[name='AgeAtStudy.from']").input_value() == "40"
+        assert visit.complaints == []
 
 
 def test_reading_and_searching_need_no_script(browser: Any, served: str) -> None:

@@ -106,13 +106,14 @@ class Records:
 
     def written(
         self, rows: NDArray[np.intp], kind: RecordFormat, *, address: str | None = None,
-        asking: Mapping[str, str] | None = None,
+        asking: Mapping[str, str] | None = None, closed: frozenset[str] = frozenset(),
     ) -> Iterator[bytes]:  # fmt: skip
         """The rows as a file, in pieces.
 
         Args:
             address: of a manifest: where a series' objects are, with {columns} to fill in.
             asking: of a manifest: by source, whom to ask where its images may not be downloaded.
+            closed: of a manifest: sources that may not be downloaded any more, whatever the release says.
 
         Raises:
             ValueError: a manifest of records that name no objects.
@@ -127,7 +128,7 @@ class Records:
             case RecordFormat.MANIFEST:
                 if address is None:
                     raise ValueError("the objects of these series are not in a store of this platform")
-                return self._manifest(rows, address, asking or {})
+                return self._manifest(rows, address, asking or {}, closed)
 
     def _csv(self, rows: NDArray[np.intp]) -> Iterator[bytes]:
         header = True
@@ -152,9 +153,14 @@ class Records:
             lines = (json.dumps(row, default=str, ensure_ascii=False) for row in table.to_pylist())
             yield "".join(f"{line}\n" for line in lines).encode()
 
-    def _manifest(self, rows: NDArray[np.intp], address: str, asking: Mapping[str, str]) -> Iterator[bytes]:
+    def _manifest(
+        self, rows: NDArray[np.intp], address: str, asking: Mapping[str, str], closed: frozenset[str]
+    ) -> Iterator[bytes]:
         """Lines of ``s5cmd run``: one copy for each series that may be downloaded; comments name the others."""
         may = self.downloadable(rows)
+        source = self._index.fields[self._index.schema.source]
+        for source_id in closed & set(source.code_of):
+            may &= ~np.isin(rows, source.rows_of(source.code_of[source_id]))
         for (source_id, mode), count in self._by_mode(rows[~may]):
             yield f"{not_listed(source_id, mode, count, asking.get(source_id))}\n".encode()
         names = [self._index.schema.source, self._index.schema.study, self._index.schema.series]
@@ -168,7 +174,10 @@ class Records:
         source = self._index.schema.source
         found: Counter[tuple[str, str]] = Counter()
         for table in self.tables(rows, [source, ACCESS_MODE]):
-            found.update((str(row[source]), row[ACCESS_MODE] or "not stated") for row in table.to_pylist())
+            for row in table.to_pylist():
+                mode = row[ACCESS_MODE] or "not stated"
+                narrowed = "narrowed since the release" if mode == AccessMode.DOWNLOAD else mode
+                found[(str(row[source]), narrowed)] += 1
         return sorted(found.items())
 
     def _or_empty(self, rows: NDArray[np.intp]) -> Iterator[pa.Table]:
