@@ -18,10 +18,12 @@ from pyarrow import parquet
 from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, RDF
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from ingestion.catalogue.exports.names import EUCAIM, HEALTHDCATAP
 from ingestion.catalogue.exports.validation import validate_record, violations
 from ingestion.catalogue.release_manifest import UnknownReleaseError, read_release
+from ingestion.commands import release as release_command
 from ingestion.storage.folder import FolderStore
 from ingestion.storage.open import Stores
 from portal.app import build_app
@@ -379,7 +381,9 @@ def test_what_a_release_tells_of_a_hidden_collection_is_no_number(platform: Plat
     assert {type(one["value"]) for one in described["variableMeasured"]} <= {list} and "size" not in described
 
 
-def test_without_a_release_pages_and_commands_say_how_to_make_one(tmp_path: Path) -> None:
+def test_without_a_release_pages_and_commands_say_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stores = Stores(research=FolderStore(tmp_path / "r"), internal=FolderStore(tmp_path / "i"))
     service = SearchService(lambda: None, lambda version: 1 / 0, secret=bytes(32))  # type: ignore[arg-type, return-value]
     limits = Limits(secret=bytes(32), now=lambda: dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
@@ -398,6 +402,10 @@ def test_without_a_release_pages_and_commands_say_how_to_make_one(tmp_path: Path
             said = unescape(client.get(address, headers={"accept-language": language}).text)
             assert "cie release build" in said and "cie backfill --all" in said, (address, language)
     assert "cie release build" in TestClient(build_operators(stores, ())).get("/releases").text
+    monkeypatch.setattr(release_command, "open_stores", lambda settings: stores)
+    for arguments in (("list",), ("diff", "2026.11.1", "2026.11.2"), ("resolve", "2.25.1")):
+        result = CliRunner().invoke(release_command.app, arguments)
+        assert "cie release build" in " ".join(result.output.split()), arguments
     with pytest.raises(UnknownReleaseError, match="cie release build"):
         read_release(stores.research, "2026.11.1")
 
