@@ -418,3 +418,10 @@ def test_the_icon_is_there_and_is_linked(platform: Platform, client: TestClient)
         response = TestClient(app).get(address)
         assert (response.status_code, response.headers["content-type"]) == (200, "image/svg+xml")
         assert ElementTree.fromstring(response.text).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_the_status_gives_no_share_of_a_hidden_collection(client: TestClient) -> None:
+    rows = re.findall(r'<th scope="row" role="rowheader">([^<]+)</th>(.*?)</tr>', client.get("/status").text, re.DOTALL)
+    told = {source_id: cells for source_id, cells in rows}
+    assert "up to 10 % of objects quarantined" in told[OPEN]
+    assert "objects quarantined:" in told[FEW] and "%" not in told[FEW]
