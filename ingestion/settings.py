@@ -7,6 +7,7 @@ defaults. Everything is validated at once, so one error message lists all that i
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -77,6 +78,11 @@ class Settings(BaseSettings):
     operator_url: str | None = Field(None, description="where the portal serves operators: reports and exact numbers")
     portal_port: int | None = Field(None, ge=1, le=65535, description="visitors' port; default 8010, or a free one")
     operator_port: int | None = Field(None, ge=1, le=65535, description="operators' port; default 8011, or a free one")
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="addresses or networks of reverse proxies whose X-Forwarded-For tells the portal and nodes who the "
+        "client is; of nobody else it is read",
+    )
     node_provider: str = Field("Cancer image platform", description="name of this node in the federation's answers")
     nodes: tuple[str, ...] = Field(
         (), description="federation nodes that the search asks too, each name=http://host:port/node"
@@ -91,6 +97,20 @@ class Settings(BaseSettings):
     def _compute_is_known(cls, value: str) -> str:
         if not _COMPUTE.match(value):
             raise ValueError("must be 'local', 'local:N' (N from 1) or 'tcp://host:port' of a Dask scheduler")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for said in value:
+            try:
+                network = ipaddress.ip_network(said)
+            except ValueError:
+                raise ValueError(
+                    f"{said[:60]!r} is no address and no network of a proxy: write 10.0.0.2, 10.0.0.0/24 or fd00::2"
+                ) from None
+            if network.prefixlen == 0:
+                raise ValueError(f"{said!r} is everybody: then each client chooses its own address; name the proxies")
         return value
 
     @field_validator("data_dir", "registry", "sources_dir", "keys_dir")

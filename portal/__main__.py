@@ -28,12 +28,14 @@ def main() -> None:
     from portal.serving import Served, serve_all
 
     arguments = parser.parse_args()
-    if arguments.index:
-        serve_all([Served(app.search_only(arguments.index), arguments.host, arguments.port)])
-        return
     settings = Settings()
+    if arguments.index:
+        only = app.search_only(arguments.index)
+        serve_all([Served(only, arguments.host, arguments.port, settings.trusted_proxies)])
+        return
     stores, entries = open_stores(settings), load_registry(settings.registry).sources
-    visitors = Served(app.visitors_of(settings, stores, entries), arguments.host, arguments.port)
+    pages = app.visitors_of(settings, stores, entries)
+    visitors = Served(pages, arguments.host, arguments.port, settings.trusted_proxies)
     operators = Served(operators_of(settings, stores, entries), arguments.operator_host, arguments.operator_port)
     serve_all([visitors, operators])
 

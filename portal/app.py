@@ -24,7 +24,7 @@ from ingestion.storage import StoreError
 from ingestion.storage.open import Stores, open_stores
 from portal.answers import refused, store_down
 from portal.failed_runs import FailedRuns
-from portal.search.access import Access
+from portal.search.access import Access, Terms
 from portal.search.api import build_api
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
@@ -95,13 +95,17 @@ def build_app(
         node = NodeEndpoint(*search, provider=provider, collections=lambda: texts)
         routes += [
             Route("/node", node.endpoint, methods=["GET", "POST"]),
-            Mount("/api/v1", build_api(*search, nodes=nodes, records=records)),
+            Mount("/api/v1", build_api(*search, nodes=nodes, records=records, terms=Terms.of(entries))),
         ]
     return Starlette(routes=routes, exception_handlers={StoreError: store_down, HTTPException: refused})
 
 
 def make() -> Starlette:
-    """The application by the settings; for ``uvicorn --factory portal.app:make``."""
+    """The application by the settings.
+
+    For ``uvicorn --factory --no-proxy-headers portal.app:make``: without that option uvicorn believes every client of
+    the loopback what it says its address is, and with it whose budget it uses.
+    """
     settings = Settings()
     return visitors_of(settings, open_stores(settings), load_registry(settings.registry).sources)
 

@@ -66,10 +66,10 @@ def node(
     if index is not None and (source or project):
         errors.print("--index serves all that the index holds: leave --source and --project out", style="bold red")
         raise typer.Exit(2)
+    settings = Settings()
     if index is not None:
         app = node_of_index(index, provider=provider or index.name, secret=secrets.token_bytes(32))
     else:
-        settings = Settings()
         registry = load_registry(settings.registry)
         wanted: set[str] = {entry.id for entry in registry.select(source or [])}
         known = {entry.project for entry in registry.sources}
@@ -84,7 +84,7 @@ def node(
             settings, registry.sources, sources=frozenset(wanted) or None, provider=provider or settings.node_provider
         )
     try:
-        serve(app, host=host, port=port)
+        serve(app, host=host, port=port, proxies=settings.trusted_proxies)
     except OSError as error:
         errors.print(f"can't listen on {host}, port {port}: {error.strerror}", markup=False)
         raise typer.Exit(1) from None

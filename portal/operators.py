@@ -25,6 +25,7 @@ from portal.failed_runs import FailedRuns
 from portal.pages import accounting_page, measures_page, release_page, releases_page, status_page
 from portal.quality import SERVED, Remembering, overview
 from portal.reports import latest_report
+from portal.site.rendering import favicon
 from portal.site.shelf import Shelf
 from portal.site.status import statuses
 from quality_checks.documents import REPORT, content_type
@@ -109,6 +110,7 @@ def build_operators(
     return Starlette(
         routes=[
             Route("/", lambda request: RedirectResponse("/status", headers=HEADERS)),
+            Route("/favicon.ico", favicon),
             Route("/health", lambda request: PlainTextResponse("ok")),
             Route("/status", status),
             Route("/reports", quality),

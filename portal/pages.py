@@ -14,7 +14,7 @@ from pyarrow import parquet
 from ingestion.accounting.source_state import SourceState
 from ingestion.accounting.states import Reason, SeriesState
 from ingestion.catalogue.measurements import Measurements
-from ingestion.catalogue.release_manifest import ReleaseManifest
+from ingestion.catalogue.release_manifest import NO_RELEASE, ReleaseManifest
 from ingestion.storage import ObjectStore
 from portal.failed_runs import LOOKED_BACK_DAYS, Failed
 from portal.site.status import SourceStatus
@@ -33,10 +33,16 @@ def page(title: str, body: str) -> str:
     style = files("portal").joinpath("style.css").read_text(encoding="utf-8")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<link rel="icon" href="/favicon.ico" type="image/svg+xml">'
         f'<style>{style}</style><nav><a href="/status">Sources</a> · <a href="/reports">Quality</a> · '
         f'<a href="/releases">Releases</a></nav>'
         f"<h1>{escape(title)}</h1>{body}</html>"
     )
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -153,7 +159,7 @@ def releases_page(releases: Sequence[ReleaseManifest]) -> str:
         for one in reversed(releases)
     )
     head = "<tr><th>version<th>released on<th class=n>sources<th class=n>left out"
-    return page("Releases", f"<table>{head}{rows}</table>" if releases else "<p>There is no release yet.</p>")
+    return page("Releases", f"<table>{head}{rows}</table>" if releases else f"<p>{escape(sentence(NO_RELEASE))}</p>")
 
 
 def release_page(release: ReleaseManifest) -> str:

@@ -15,20 +15,36 @@ from starlette.applications import Starlette
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An application and where it answers. ``port`` 0 takes a free one."""
+    """An application and where it answers. ``port`` 0 takes a free one.
+
+    ``proxies``: addresses and networks of reverse proxies whose word on who the client is (``X-Forwarded-For``) is
+    taken. Of nobody else: whoever chooses its own address chooses its own budget.
+    """
 
     app: Starlette
     host: str
     port: int
+    proxies: tuple[str, ...] = ()
 
 
-def serve(app: Starlette, *, host: str, port: int) -> None:
+def serve(app: Starlette, *, host: str, port: int, proxies: tuple[str, ...] = ()) -> None:
     """Serve one application until told to stop.
 
     Raises:
         OSError: the address can't be taken.
     """
-    serve_all([Served(app, host, port)])
+    serve_all([Served(app, host, port, proxies)])
+
+
+def config_of(one: Served) -> uvicorn.Config:
+    """How it is served. Without proxies the header is not looked at; uvicorn's own default believes the loopback."""
+    return uvicorn.Config(
+        one.app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=bool(one.proxies),
+        forwarded_allow_ips=list(one.proxies),
+    )
 
 
 def serve_all(applications: Sequence[Served]) -> None:
@@ -43,9 +59,7 @@ def serve_all(applications: Sequence[Served]) -> None:
             taken, number = listening.getsockname()[:2]
             sys.stdout.write(f"http://{taken}:{number}\n")
         sys.stdout.flush()
-        servers = [
-            uvicorn.Server(uvicorn.Config(one.app, log_level="warning", access_log=False)) for one in applications
-        ]
+        servers = [uvicorn.Server(config_of(one)) for one in applications]
         with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
             runner.run(_together(servers, sockets))
 

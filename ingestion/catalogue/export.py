@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from ingestion.accounting.database import transaction
 from ingestion.catalogue.frames import json_text, table_bytes
+from ingestion.catalogue.plain_cells import plain_frame
 from ingestion.catalogue.tables import ROW_TABLES
 from ingestion.catalogue.writer import read_rows
 
@@ -32,6 +33,6 @@ def export_tables(engine: Engine, folder: Path, *, kind: ExportFormat, source_id
             else:
                 if "Other" in frame.columns:
                     frame = frame.assign(Other=frame["Other"].map(json_text, na_action="ignore"))
-                frame.to_csv(path, index=False, lineterminator="\n")
+                plain_frame(frame).to_csv(path, index=False, lineterminator="\n")
             written[path] = len(frame)
     return written

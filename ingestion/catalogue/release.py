@@ -26,6 +26,7 @@ from ingestion.catalogue.exports.view import COLLECTION as _COLLECTION
 from ingestion.catalogue.exports.view import ReleaseView, quality_graph
 from ingestion.catalogue.frames import table_bytes
 from ingestion.catalogue.json_schema import to_bytes
+from ingestion.catalogue.linked_people import LINKED, linked_people
 from ingestion.catalogue.quality_annotations import quality_annotations
 from ingestion.catalogue.release_content import BY_SOURCE, source_release, with_rights
 from ingestion.catalogue.release_diff import diff_manifests
@@ -114,6 +115,9 @@ def build_release(
         written += internal.create(
             release_key(draft.version, _COLLECTION), table_bytes(t.collection, found.exact), content_type=PARQUET_TYPE
         )
+        if found.linked is not None:
+            key = release_key(draft.version, LINKED)
+            written += internal.create(key, found.linked, content_type=PARQUET_TYPE)
         quality = {
             source_id: one
             for source_id, one in quality_annotations(connection, internal).items()
@@ -165,6 +169,8 @@ class _Draft:
     exact: pd.DataFrame
     making: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]]
     """By source: rights, and provenance for the footers."""
+    linked: bytes | None
+    """Which pseudonyms are one person, where some are: for the internal bucket alone."""
 
 
 def _draft(connection: Connection, registry: Registry, folder: Path, *, today: dt.date) -> _Draft:
@@ -172,7 +178,7 @@ def _draft(connection: Connection, registry: Registry, folder: Path, *, today: d
     exact = read_rows(connection, t.collection)
     sources, excluded = _choose(exact, registry, today)
     counted: list[pd.DataFrame] = []
-    people: set[str] = set()
+    patients: dict[str, pd.DataFrame] = {}
     sexes: dict[str, str | None] = {}
     making: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {}
     rules = {source_id: registry.get(source_id).counts for source_id in sources}
@@ -183,7 +189,7 @@ def _draft(connection: Connection, registry: Registry, folder: Path, *, today: d
         row = exact[exact["source_id"] == source_id].reset_index(drop=True)
         found = with_rights(source_release(connection, row, source_id), registry.get(source_id))
         counted.append(found.collection)
-        people |= set(found.tables[t.patient.name]["PersonKey"])
+        patients[source_id] = found.tables[t.patient.name][["PatientID", "PersonKey"]]
         sexes[source_id] = frequent_sexes(found.tables[t.patient.name], rules[source_id])
         rights, provenance = _made(connection, source_id, found.collection)
         making[source_id] = rights, provenance
@@ -217,10 +223,10 @@ def _draft(connection: Connection, registry: Registry, folder: Path, *, today: d
         excluded=excluded,
         files=tuple(files),
         series_left_out=tuple(left_out),
-        people=len(people),
+        people=len({key for rows in patients.values() for key in rows["PersonKey"]}),
         publisher=registry.publisher.model_dump(mode="json") if registry.publisher else None,
     )
-    return _Draft(manifest, exact, making)
+    return _Draft(manifest, exact, making, linked_people(patients))
 
 
 def _made(

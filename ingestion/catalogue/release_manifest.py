@@ -18,6 +18,9 @@ FORMAT = 3
 _VERSION = re.compile(r"^(\d{4})\.(\d{2})\.(\d+)$")
 
 
+NO_RELEASE = "there is no release yet: `cie backfill --all` brings the sources in, then `cie release build` makes one"
+
+
 class UnknownReleaseError(LookupError):
     """There is no release of that version."""
 
@@ -129,7 +132,9 @@ def read_release(research: ObjectStore, version: str) -> ReleaseManifest:
     for release in list_releases(research):
         if release.version == version:
             return release
-    known = ", ".join(release.version for release in list_releases(research)) or "none"
+    known = ", ".join(release.version for release in list_releases(research))
+    if not known:
+        raise UnknownReleaseError(f"no release {version!r}: {NO_RELEASE}")
     raise UnknownReleaseError(f"no release {version!r}; there are: {known}")
 
 

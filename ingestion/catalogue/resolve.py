@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ingestion.accounting.manifest import Manifest, manifest_key
 from ingestion.catalogue.release_history import held_series
-from ingestion.catalogue.release_manifest import list_releases, read_release
+from ingestion.catalogue.release_manifest import NO_RELEASE, list_releases, read_release
 from ingestion.storage import ObjectStore
 
 
@@ -43,6 +43,8 @@ def resolve_series(
         SeriesNotReleasedError: it holds no such series; names those that do.
     """
     releases = list_releases(research) if version is None else (read_release(research, version),)
+    if not releases:
+        raise SeriesNotReleasedError(f"series {series_instance_uid!r}: {NO_RELEASE}")
     found = []
     for release in releases:
         for file in release.files:

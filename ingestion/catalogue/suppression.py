@@ -30,6 +30,7 @@ _INTEGERS = (*COUNT_COLUMNS, "Bytes")
 _DESCRIBING_COLUMNS = (
     "AgeMinimum", "AgeMaximum", "Sexes", "FirstStudyDate", "LastStudyDate", "SmallestSpacing", "Bytes",
     "NumberOfSeries", "NumberOfStudies", "NumberOfInstances", "SegmentedStudies", "Accepted", "Delivered",
+    "SeriesPartial", "SeriesQuarantined", "Duplicate", "Quarantined",
 )  # fmt: skip
 """What describes the people of a source; left empty where these are few."""
 

@@ -96,7 +96,9 @@ def export_command(
     ] = None,
     secure: Annotated[
         bool,
-        typer.Option("--secure-environment", help="s5cmd: copies stay where the data are, so every source may be in."),
+        typer.Option(
+            "--secure-environment", help="s5cmd, omop: copies stay where the data are, so every source may be in."
+        ),
     ] = False,
     concepts: Annotated[
         Path | None, typer.Option("--concepts", exists=True, help="omop: CONCEPT.csv of an OHDSI vocabulary download.")
@@ -128,7 +130,11 @@ def export_command(
         research = open_stores(settings).research
         version = release or newest(research)
         if kind is Format.OMOP:
-            _say(write_tables(research, version, folder, concepts=concepts), as_json=as_json, counted="rows")
+            _say(
+                write_tables(research, version, folder, concepts=concepts, secure=secure),
+                as_json=as_json,
+                counted="rows",
+            )
         elif kind is Format.S5CMD:
             listed, kept_in = write_list(
                 research, version, folder, bucket=settings.bucket_research, series=series, secure=secure

@@ -13,7 +13,8 @@ from ingestion.catalogue.exports.record_level import RecordTables
 from ingestion.catalogue.exports.s5cmd import manifest_lines
 from ingestion.catalogue.exports.validation import Finding, validate_record
 from ingestion.catalogue.exports.view import ReleaseView
-from ingestion.catalogue.release_manifest import UnknownReleaseError, list_releases
+from ingestion.catalogue.exports.words import ask
+from ingestion.catalogue.release_manifest import NO_RELEASE, UnknownReleaseError, list_releases
 from ingestion.sources.registry import AccessMode
 from ingestion.storage import ObjectStore
 
@@ -54,7 +55,7 @@ def newest(research: ObjectStore) -> str:
     """
     releases = list_releases(research)
     if not releases:
-        raise UnknownReleaseError("there is no release yet: `cie release build` makes one")
+        raise UnknownReleaseError(NO_RELEASE)
     return releases[-1].version
 
 
@@ -74,16 +75,24 @@ def check_record(research: ObjectStore, version: str) -> tuple[Finding, ...]:
     return validate_record(build_graph(ReleaseView.read(research, version)))
 
 
-def write_tables(research: ObjectStore, version: str, folder: Path, *, concepts: Path | None) -> dict[Path, int]:
-    """Write the OMOP tables: rows by file."""
+def write_tables(
+    research: ObjectStore, version: str, folder: Path, *, concepts: Path | None, secure: bool = False
+) -> dict[Path, int]:
+    """Write the OMOP tables: rows by file.
+
+    Args:
+        secure: the tables stay in the secure environment, so that they say where every source's objects are.
+    """
     known = Concepts() if concepts is None else read_concepts(concepts)
-    return write_omop(RecordTables.of(research, version), folder, known)
+    return write_omop(RecordTables.of(research, version), folder, known, secure=secure)
 
 
 def write_list(
     research: ObjectStore, version: str, folder: Path, *, bucket: str, series: Path | None, secure: bool
 ) -> tuple[dict[Path, int], tuple[str, ...]]:
-    """Write the s5cmd list: lines by file, and the sources left out as their data may not be downloaded.
+    """Write the s5cmd list: copies by file, and the sources left out as their data may not be downloaded.
+
+    The file itself names these too, in comments.
 
     Args:
         series: a file with one SeriesInstanceUID a line; None: all.
@@ -91,9 +100,10 @@ def write_list(
     """
     tables = RecordTables.of(research, version)
     rows = ReleaseView.read(research, version).rows
-    kept_in = () if secure else tuple(
-        row["source_id"] for row in rows if AccessMode(row["AccessMode"]) is not AccessMode.DOWNLOAD
-    )  # fmt: skip
+    kept_in = {} if secure else {
+        row["source_id"]: (row["AccessMode"], ask(row["ContactName"], row["ContactEmail"]))
+        for row in rows if AccessMode(row["AccessMode"]) is not AccessMode.DOWNLOAD
+    }  # fmt: skip
     wanted = None if series is None else {line.strip() for line in series.read_text().splitlines() if line.strip()}
     if wanted is not None and not wanted:
         raise WrongOptionError(f"{series} names no series: give one SeriesInstanceUID a line")
@@ -101,4 +111,4 @@ def write_list(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / S5CMD_FILE
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return {path: len(lines)}, kept_in
+    return {path: sum(not line.startswith("#") for line in lines)}, tuple(kept_in)

@@ -146,10 +146,11 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     import pandas as pd
 
     from ingestion.catalogue.frames import parquet_bytes
+    from ingestion.catalogue.plain_cells import plain_frame
 
     table = pd.DataFrame(rows)
     if path.suffix == ".csv":
-        table.to_csv(path, index=False)
+        plain_frame(table).to_csv(path, index=False)
     elif path.suffix == ".parquet":
         described = {str(name): feature_description(str(name)) for name in table.columns}
         table.attrs["descriptions"] = {name: text for name, text in described.items() if text is not None}

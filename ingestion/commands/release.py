@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from ingestion.accounting.database import engine_of
+from ingestion.catalogue.plain_cells import plain_cell
 from ingestion.catalogue.release import build_release
 from ingestion.catalogue.release_diff import ReleaseDiff, SeriesRow, diff_releases, series_rows
-from ingestion.catalogue.release_manifest import UnknownReleaseError, VersionError, list_releases
+from ingestion.catalogue.release_manifest import NO_RELEASE, UnknownReleaseError, VersionError, list_releases
 from ingestion.catalogue.resolve import SeriesNotReleasedError, resolve_series
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
@@ -72,6 +73,9 @@ def list_command(as_json: AsJson = False) -> None:
     releases = list_releases(open_stores(Settings()).research)
     if as_json:
         print_json([{**asdict(release), "rows": release.rows} for release in releases])
+        return
+    if not releases:
+        console.print(NO_RELEASE, soft_wrap=True, highlight=False, markup=False)
         return
     columns = [
         ("version", False),
@@ -132,7 +136,7 @@ def _write_rows(path: Path, rows: Iterable[SeriesRow]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(SeriesRow)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        writer.writerows({name: plain_cell(value) for name, value in asdict(row).items()} for row in rows)
 
 
 @app.command("resolve")

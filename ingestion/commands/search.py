@@ -23,7 +23,9 @@ def search(
     asked: Annotated[
         list[str] | None,
         typer.Option(
-            "--where", "-w", help="FIELD=VALUE, FIELD.from=NUMBER, FIELD.to=NUMBER; values of a field add up."
+            "--where",
+            "-w",
+            help="FIELD=VALUE, FIELD.from=NUMBER, FIELD.to=NUMBER; any one of a field's values, every field.",
         ),
     ] = None,
     text: Annotated[str | None, typer.Option("--text", help="Words of the series description.")] = None,
@@ -70,9 +72,11 @@ def _fields(asked: list[str]) -> dict[str, Any]:
             values.setdefault(name, []).append("" if value == "not-stated" else value)
             continue
         try:
-            ends.setdefault(base, {})[end] = float(value)
+            number = float(value)
         except ValueError:
             raise typer.BadParameter(f"{said!r}: {value!r} is no number") from None
+        if ends.setdefault(base, {}).setdefault(end, number) != number:
+            raise typer.BadParameter(f"{name} is given twice, as {ends[base][end]:g} and {number:g}")
     both = sorted(set(values) & set(ends))
     if both:
         raise typer.BadParameter(f"{both[0]} has values or a range, not both")

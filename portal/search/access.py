@@ -14,10 +14,14 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ingestion.catalogue.exports.words import ask
+from ingestion.sources.registry import AccessMode, Agreement, SourceEntry
 
 EVERY_SOURCE = "*"
 
@@ -78,6 +82,32 @@ class OpenAccess(Access):
 
     def grant_of(self, authorization: str | None) -> Grant:
         return Grant(name="everybody", sha256="0" * 64, sources=(EVERY_SOURCE,), until=dt.date.max)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the registry says of downloads. ``asking``: whom to ask, by source.
+
+    A release tells the terms of its day; those that were narrowed since hold at once.
+    """
+
+    asking: Mapping[str, str]
+    agreements: Mapping[str, Agreement]
+
+    @staticmethod
+    def of(entries: Iterable[SourceEntry]) -> Terms:
+        known = tuple(entries)
+        return Terms(
+            {one.id: ask(one.contact.name, one.contact.email) for one in known},
+            {one.id: one.agreement for one in known},
+        )
+
+    def closed(self, sources: Iterable[str], day: dt.date) -> frozenset[str]:
+        """Those of the sources that may not be downloaded on ``day``; one that the registry does not know is one."""
+        return frozenset(one for one in sources if not self._is_open(self.agreements.get(one), day))
+
+    def _is_open(self, agreement: Agreement | None, day: dt.date) -> bool:
+        return agreement is not None and agreement.access_mode is AccessMode.DOWNLOAD and agreement.valid_on(day)
 
 
 def read_grants(file: Path | None) -> tuple[Grant, ...]:

@@ -24,7 +24,8 @@ from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import MAX_TEXT, AllOf, QueryError, digest, parse_query, to_json
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
-from portal.search.access import Access, AccessFileError, NotGrantedError
+from portal.search.access import Access, AccessFileError, NotGrantedError, Terms
+from portal.search.clients import client_of
 from portal.search.federated_api import NoNodesError, federated_router
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
@@ -133,13 +134,14 @@ RULE = rule_of(CountPolicy())
 
 def build_api(
     service: SearchService, limits: Limits, *, nodes: tuple[NodeAddress, ...] = (),
-    records: tuple[Access, str] | None = None,
+    records: tuple[Access, str] | None = None, terms: Terms | None = None,
 ) -> FastAPI:  # fmt: skip
     """The API as an application of its own, with its description at ``/openapi.json``.
 
     Args:
         nodes: what a federated question is put to.
         records: who may see records, and where the objects of a series are, with {columns} to fill in; None: nobody.
+        terms: what the registry says of downloads; None: it does not know these sources, the release alone says.
     """
     api = FastAPI(
         title="Cancer image catalogue",
@@ -211,7 +213,7 @@ def build_api(
         return answered(request, parse_query(ask.query, service.current().index.schema), ask.facets)
 
     access, address = records or (Access(None, today=dt.date.today), None)
-    api.include_router(records_router(service, limits, access, client_of=client_of, address=address))
+    api.include_router(records_router(service, limits, access, client_of=client_of, address=address, terms=terms))
     api.include_router(federated_router(nodes, limits, client_of=client_of))
 
     @api.middleware("http")
@@ -247,11 +249,6 @@ def _tag(service: SearchService, request: Request) -> str | None:
         return None  # the answer itself says what is wrong
     said = f"{API_VERSION}|{release}|{request.url.path}?{request.url.query}"
     return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
-
-
-def client_of(request: Request) -> str:
-    """The address that budgets are kept by."""
-    return request.client.host if request.client else "unknown"
 
 
 def answer_out(query: AllOf, answer: PublicAnswer) -> AnswerOut:

@@ -14,7 +14,7 @@ from ingestion.catalogue.search.index import IndexUnusableError
 from ingestion.catalogue.search.query import AllOf, QueryError, digest
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
-from portal.search.api import client_of
+from portal.search.clients import client_of
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
 from portal.search.service import NothingReleasedError, SearchService

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query
 from ingestion.catalogue.search.records import RecordFormat
-from portal.search.access import Access, Grant
+from portal.search.access import Access, Grant, Terms
 from portal.search.limits import Limits
 from portal.search.service import Current, SearchService
 from portal.search.state import query_of
@@ -51,9 +52,14 @@ class UnknownSeriesError(LookupError):
 
 def records_router(
     service: SearchService, limits: Limits, access: Access, *, client_of: Callable[[Request], str],
-    address: str | None,
+    address: str | None, terms: Terms | None = None,
 ) -> APIRouter:  # fmt: skip
-    """``address``: where the objects of a series are, with {columns} to fill in; None: nowhere that is known."""
+    """The routes of the records.
+
+    Args:
+        address: where the objects of a series are, with {columns} to fill in; None: nowhere that is known.
+        terms: what the registry says of downloads; None: the release alone says.
+    """
     router = APIRouter(tags=["records"])
     ignored = {"after", "limit", "release", "format"}
 
@@ -120,10 +126,15 @@ def records_router(
         limits.accessed(client_of(request), "records one", grant=grant.name, release=release, series=uid)
         return found
 
+    def closed_now(terms: Terms, current: Current) -> frozenset[str]:
+        sources = (term for term in current.index.fields[current.index.schema.source].terms if term)
+        return terms.closed(sources, dt.datetime.now(dt.UTC).date())
+
     def exported(request: Request, query: AllOf, kind: RecordFormat, grant: Grant, current: Current) -> Any:
         rows = chosen(request, grant, query, current)
         try:
-            pieces = current.records.written(rows, kind, address=address)
+            asking, closed = ({}, frozenset[str]()) if terms is None else (terms.asking, closed_now(terms, current))
+            pieces = current.records.written(rows, kind, address=address, asking=asking, closed=closed)
         except ValueError as error:
             raise QueryError([f"format: {error}"]) from None
         name = f"series-{current.index.release}.{'txt' if kind is RecordFormat.MANIFEST else kind.value}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy, Protection
@@ -71,7 +72,7 @@ class SearchService:
             if self._current is None or now - self._looked >= LOOK_AGAIN_SECONDS:
                 version = self._newest()
                 if version is None:
-                    raise NothingReleasedError("there is no release yet: sync a source, then build one")
+                    raise NothingReleasedError(NO_RELEASE)
                 if self._current is None or self._current.index.release != version:
                     self._current = self._open(version)
                 self._looked = now

@@ -57,7 +57,9 @@ def service_of(
         return releases[-1].version if releases else None
 
     def opened(version: str) -> SearchIndex:
-        return open_release(stores.research, read_release(stores.research, version), folder, sources=sources)
+        return open_release(
+            stores.research, read_release(stores.research, version), folder, sources=sources, internal=stores.internal
+        )
 
     return SearchService(newest, opened, secret=secret, policies=pinned(folder, entries))
 
@@ -73,7 +75,7 @@ def other_releases(
         release = read_release(stores.research, version)
         return SearchService(
             lambda: version,
-            lambda _: open_release(stores.research, release, folder),
+            lambda _: open_release(stores.research, release, folder, internal=stores.internal),
             secret=counts_secret(settings),
             policies=pinned(folder, entries),
         )

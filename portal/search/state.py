@@ -1,7 +1,7 @@
 """A query as the words of an address and back, so that every view has an address that can be kept and shared.
 
 ``?Modality=CT&Modality=MR&AgeAtStudy.from=40&AgeAtStudy.to=69&text=flair&q={"not":...}``: values of one field are
-alternatives, different names are all required; ``q`` takes any further query in its JSON form.
+alternatives, different names are all required, a range has one of each end; ``q`` takes any further query in JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ingestion.catalogue.search.fields import FieldKind, SearchSchema
-from ingestion.catalogue.search.query import AllOf, QueryError, parse_query
+from ingestion.catalogue.search.query import MAX_DEPTH, AllOf, QueryError, parse_query
 
 NOT_STATED_WORD = "not-stated"
 """How a missing value is written in an address, where an empty one would vanish."""
@@ -41,7 +41,9 @@ def query_of(pairs: Iterable[tuple[str, str]], schema: SearchSchema) -> AllOf:
         elif name == "q":
             try:
                 children.append(json.loads(value))
-            except (json.JSONDecodeError, RecursionError):
+            except RecursionError:
+                problems.append(f"q: groups nested deeper than {MAX_DEPTH}: write the query flatter")
+            except json.JSONDecodeError:
                 problems.append('q: is no JSON; write it as {"field": "Modality", "in": ["CT"]}')
         elif field is None or (end and field.kind is not FieldKind.NUMBER):
             problems.append(f"{name[:40]}: no such field; see the list of fields")
@@ -76,5 +78,8 @@ def _end(found: dict[str, float], end: str, value: str, problems: list[str], nam
         return
     if end not in ("from", "to"):
         problems.append(f"{name[:40]}: write it with .from or .to")
+        return
+    if found.get(end, number) != number:
+        problems.append(f"{name[:40]}: has two values, {found[end]:g} and {number:g}; a range has one of each end")
         return
     found[end] = number

@@ -16,6 +16,7 @@ from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import AllOf, digest
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
+from portal.search.clients import client_of
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
 from portal.search.service import NothingReleasedError, SearchService
@@ -33,7 +34,7 @@ class Asker:
 
     def ask(self, request: Request, query: AllOf, *, facets: tuple[str, ...] | None = None) -> PublicAnswer:
         """Raises ``TooManyError``, ``NothingReleasedError`` and what opening the release raises."""
-        client = request.client.host if request.client else "unknown"
+        client = client_of(request)
         self._limits.allow(client, f"{self._release} {digest(query)}".strip())
         return self.service.answer(query, facets=facets)
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ingestion.catalogue.plain_cells import plain_table
 from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import AllOf, QueryError, digest
 from ingestion.sources.registry import SourceEntry
@@ -198,7 +199,7 @@ def counts_bytes(answer: PublicAnswer, *, csv_file: bool) -> bytes:
     table = pa.table(
         {
             "field": pa.array([row[0] for row in rows], pa.string()),
-            "value": pa.array([_plain(row[1]) if csv_file else row[1] for row in rows], pa.string()),
+            "value": pa.array([row[1] for row in rows], pa.string()),
             **{
                 name: pa.array([getattr(row[2], name) for row in rows], pa.int64())
                 for name in ("people", "studies", "series")
@@ -207,12 +208,7 @@ def counts_bytes(answer: PublicAnswer, *, csv_file: bool) -> bytes:
     ).replace_schema_metadata({"release": answer.release})
     sink = io.BytesIO()
     if csv_file:
-        csv.write_csv(table, sink)
+        csv.write_csv(plain_table(table), sink)
     else:
         parquet.write_table(table, sink, compression="zstd")
     return sink.getvalue()
-
-
-def _plain(value: str) -> str:
-    """A value that no spreadsheet takes for a formula: values of headers come from anywhere (OWASP, CSV injection)."""
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -85,7 +85,7 @@ def _public_table(body: bytes) -> dict[str, Any]:
                 "name": TABLE,
                 "contentUrl": TABLE,
                 "contentSize": f"{len(body)} B",
-                "encodingFormat": "application/vnd.apache.parquet",
+                "encodingFormat": croissant.PARQUET,
                 "sha256": hashlib.sha256(body).hexdigest(),
             }
         ],

@@ -18,7 +18,7 @@ from portal.site.cohort import Cohort
 from portal.site.collections import Collections, Place
 from portal.site.console import Console
 from portal.site.landing import Landing
-from portal.site.rendering import Pages, static
+from portal.site.rendering import Pages, favicon, static
 from portal.site.rules import Rules
 from portal.site.shelf import Shelf
 from portal.site.status import Status
@@ -51,6 +51,7 @@ def visitor_routes(
     guarded = page(pages)
     routes: list[BaseRoute] = [
         Route("/static/{name}", static),
+        Route("/favicon.ico", favicon),
         Route("/", guarded(Landing(asker, pages, shelf).page)),
     ]
     if shelf is not None:

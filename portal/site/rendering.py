@@ -28,6 +28,7 @@ POLICY = {
 }
 """Content security policy (W3C CSP 3): no inline style or script, nothing from other hosts."""
 STATIC = {
+    "favicon.svg": "image/svg+xml",
     "portal.css": "text/css; charset=utf-8",
     "explorer.js": "text/javascript; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
@@ -100,6 +101,13 @@ def static(request: Request) -> Response:
     body = files("portal").joinpath("static").joinpath(name).read_bytes()
     headers = {**security_headers(), "Cache-Control": "no-cache"}
     return Response(body, media_type=STATIC[name], headers=headers)
+
+
+def favicon(request: Request) -> Response:
+    """The icon where browsers look for it unasked."""
+    body = files("portal").joinpath("static").joinpath("favicon.svg").read_bytes()
+    headers = {**security_headers(), "Cache-Control": "public, max-age=86400"}
+    return Response(body, media_type=STATIC["favicon.svg"], headers=headers)
 
 
 def script_json(data: Any) -> Markup:

@@ -73,6 +73,8 @@ class Status:
     def page(self, request: Request) -> Response:
         found = statuses(self._shelf, now=self._now())
         runs = None if self._failed is None else self._failed.by_source()
+        newest = self._shelf.newest()
+        rows = {} if newest is None else self._shelf.rows(newest)
         return self._pages.respond(
             request,
             "status.html.j2",
@@ -84,7 +86,9 @@ class Status:
             stale_days=STALE_DAYS,
             runs=runs,
             run_days=LOOKED_BACK_DAYS,
-            release=self._shelf.newest(),
+            release=newest,
+            # of a collection whose people are too few, or not released, no share of its objects is told
+            counted={source_id for source_id, row in rows.items() if row["NumberOfPatients"] is not None},
             now=self._now(),
         )
 

@@ -2,8 +2,9 @@
 "use strict";
 (() => {
   for (const pair of document.querySelectorAll("[data-slider]")) {
-    const low = pair.querySelector("input[name$='.from']");
-    const high = pair.querySelector("input[name$='.to']");
+    // not the hidden ones, which keep the ends of other fields
+    const low = pair.querySelector("input[type=number][name$='.from']");
+    const high = pair.querySelector("input[type=number][name$='.to']");
     const [first, last] = pair.dataset.slider.split(" ").map(Number);
     for (const [input, otherwise] of [[low, first], [high, last]]) {
       const slider = document.createElement("input");
@@ -12,10 +13,21 @@
       slider.max = String(last);
       slider.step = "any";
       slider.value = input.value === "" ? String(otherwise) : input.value;
+      // seen: which end it moves; heard: the field, the end and the value with its unit
+      const label = document.createElement("label");
+      label.className = "slider";
+      const end = input.closest("label").textContent.trim();
+      label.append(`${end} (${pair.dataset.word})`, slider);
       slider.setAttribute("aria-label", `${input.getAttribute("aria-label")} (${pair.dataset.word})`);
+      const say = () => {
+        const said = input.value === "" ? pair.dataset.open : `${input.value} ${pair.dataset.unit}`.trim();
+        slider.setAttribute("aria-valuetext", said);
+      };
+      say();
       slider.addEventListener("input", () => {
         const number = Math.round(Number(slider.value) * 10) / 10;
         input.value = number === otherwise ? "" : String(number);
+        say();
       });
       // a keyboard moves by steps that a person means
       slider.addEventListener("keydown", (event) => {
@@ -28,8 +40,9 @@
       slider.addEventListener("change", () => pair.closest("form").requestSubmit());
       input.addEventListener("change", () => {
         slider.value = input.value === "" ? String(otherwise) : input.value;
+        say();
       });
-      input.after(slider);
+      input.closest("label").after(label);
     }
   }
   for (const find of document.querySelectorAll("input[name^='find.']")) {

@@ -184,19 +184,19 @@ class EmbeddedStack:
         for name in (self._settings.bucket_research, self._settings.bucket_internal):
             S3Store(name, f"http://127.0.0.1:{port}", "cie", secret).ensure_bucket()
 
-    def down(self, *, progress: Callable[[str], None] = lambda text: None) -> int:
-        """Stop all that ``up`` started here and nothing else; how many parts were running."""
+    def down(self, *, progress: Callable[[str], None] = lambda text: None) -> tuple[str, ...]:
+        """Stop all that ``up`` started here and nothing else; the names of the parts that were running."""
         if not self._run.exists():
-            return 0
+            return ()
         with self._locked():
-            stopped = 0
+            stopped: list[str] = []
             for name in reversed(ORDER):
                 how = signal.SIGINT if name in ("database", "daemon") else signal.SIGTERM
                 if self._part(name).stop(how=how):
                     progress(f"{name} stopped")
-                    stopped += 1
+                    stopped.append(name)
             (self._data / STACK_FILE).unlink(missing_ok=True)
-            return stopped
+            return tuple(stopped)
 
     def status(self) -> tuple[PartStatus, ...]:
         """Each part: its process, address and log."""

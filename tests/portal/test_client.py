@@ -25,6 +25,7 @@ HELD = {"LUNG-01": 400, "COLON-01": 300}
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A portal of its own over an index whose records are open to all."""
     frame = make_rows(HELD)
+    frame["AccessMode"] = "download"
     frame["series_aws_url"] = [f"s3://open/{uid}/*" for uid in frame["SeriesInstanceUID"]]
     index = make_index(tmp_path_factory.mktemp("client"), frame)
     process = subprocess.Popen(

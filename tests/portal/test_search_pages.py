@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from ingestion.catalogue.federation.node import CollectionText
+from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
@@ -139,7 +140,7 @@ def test_a_source_that_cannot_answer_is_named(client: TestClient) -> None:
         ("AgeAtStudy.from=fifty", "is no number"),
         ("AgeAtStudy.from=60&AgeAtStudy.to=50", "swap the ends"),
         ("q={", "is no JSON"),
-        ("q=" + "[" * 3000, "is no JSON"),
+        ("q=" + "[" * 3000, "nested deeper"),
         ("q=7", "a criterion is an object"),
         ("Modality=CT&facets=Nothing", "no such counted field"),
         ("source_id=1'%20or%20'1'='1';--&Nope=1", "no such field"),
@@ -214,9 +215,7 @@ def test_without_a_release_the_pages_say_so() -> None:
     )
     client = TestClient(app, raise_server_exceptions=False)
     assert client.get("/explore").status_code == 503 and "no release yet" in client.get("/explore").text
-    assert client.get("/api/v1/search").json() == {
-        "problems": ["there is no release yet: sync a source, then build one"]
-    }
+    assert client.get("/api/v1/search").json() == {"problems": [NO_RELEASE]}
 
 
 def test_a_federation_site_gets_public_counts_by_collection(client: TestClient) -> None:

@@ -26,6 +26,7 @@ from tests.portal.test_visitor_pages import Page
 VISITORS = {
     "/": "/",
     "/static/{name}": "/static/portal.css",
+    "/favicon.ico": "/favicon.ico",
     "/health": "/health",
     "/collections": "/collections",
     "/collections/{source_id}": f"/collections/{OPEN}",
@@ -59,7 +60,7 @@ VISITORS = {
 """Routes of the visitors' application, each with an address to ask; none where another test holds it."""
 REFUSED = {"/api/v1/series": 401, "/api/v1/series/{uid}": 401, "/api/v1/export": 401, "/api/v1/federated": 404}
 OPERATORS = {
-    "/", "/health", "/status", "/reports", "/reports/{source_id}", "/reports/{source_id}/{run}",
+    "/", "/favicon.ico", "/health", "/status", "/reports", "/reports/{source_id}", "/reports/{source_id}/{run}",
     "/reports/{source_id}/{run}/", "/reports/{source_id}/{run}/{name}", "/accounting/{source_id}",
     "/measures/{source_id}", "/releases", "/releases/{version}",
 }  # fmt: skip

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import json
 import re
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import pytest
 from pyarrow import parquet
 from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, RDF
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from ingestion.catalogue.exports.names import EUCAIM, HEALTHDCATAP
 from ingestion.catalogue.exports.validation import validate_record, violations
+from ingestion.catalogue.release_manifest import UnknownReleaseError, read_release
+from ingestion.commands import release as release_command
+from ingestion.storage.folder import FolderStore
+from ingestion.storage.open import Stores
+from portal.app import build_app
+from portal.operators import build_operators
+from portal.search.limits import Limits
+from portal.search.service import SearchService
 from portal.site.rules import as_html
 from tests.portal.made_portal import CLOSED, FEW, HOSTILE, OPEN, Platform
 
@@ -315,7 +327,7 @@ def test_a_value_is_found_within_a_facet(client: TestClient) -> None:
 def test_the_status_names_what_is_blocked_first(client: TestClient) -> None:
     page = client.get("/status").text
     assert "1 source blocked by quality" in page and "1 never synced" in page
-    assert page.index(f'"row">{FEW}<') < page.index(f'"row">{OPEN}<')
+    assert page.index(f'"rowheader">{FEW}<') < page.index(f'"rowheader">{OPEN}<')
     shares = re.findall(r"up to (\d+) % of objects quarantined", page)
     assert shares and all(int(share) % 10 == 0 for share in shares)
 
@@ -340,3 +352,76 @@ def test_the_console_says_how_to_get_its_files(platform: Platform) -> None:
     console = Console(Asker(Nothing(), Nothing()), pages, None, None)  # type: ignore[arg-type]
     shown = TestClient(Starlette(routes=[Route("/console", page(pages)(console.page))])).get("/console").text
     assert "make console" in shown and "<script" not in shown
+
+
+def test_what_a_release_tells_of_a_hidden_collection_is_no_number(platform: Platform) -> None:
+    """Its public files: shares of seven people are as good as their number."""
+    research, version = platform.stores.research, platform.versions[-1]
+
+    def read(name: str) -> bytes:
+        return research.read(f"releases/{version}/{name}")
+
+    few, shown = URIRef(f"urn:cie:collection:{FEW}"), URIRef(f"urn:cie:collection:{OPEN}")
+    for name, form in (("dcat.ttl", "turtle"), ("dcat.jsonld", "json-ld"), ("quality.ttl", "turtle")):
+        values: dict[URIRef, dict[str, str]] = {few: {}, shown: {}}
+        graph = Graph().parse(data=read(name), format=form)
+        for measured, value in graph.subject_objects(URIRef("http://www.w3.org/ns/dqv#value")):
+            dataset, _, what = str(measured).partition("#quality-")
+            values.setdefault(URIRef(dataset), {})[what] = str(value)
+        assert values[few] == {"tier": "1"}, name
+        # of the others in hundredths: 0.9123 is 52 of 57 and nothing else
+        assert values[shown] == {"tier": "1", "completeness": "0.91", "validity": "1.00"}, name
+    row = next(row for row in parquet.read_table(io.BytesIO(read("collection.parquet"))).to_pylist()
+               if row["source_id"] == FEW)  # fmt: skip
+    policy = {"CountsHiddenBelow", "CountsRoundedTo", "IndividualsDeclared", "StudiesDeclared", "SeriesDeclared"}
+    told = {name: value for name, value in row.items() if isinstance(value, (int, float)) and name not in policy}
+    assert told == {}
+    assert json.loads(read(f"datacite/{FEW}.json"))["sizes"] == []
+    [described] = [one for one in json.loads(read("schema-org.jsonld"))["dataset"] if one["@id"] == str(few)]
+    assert {type(one["value"]) for one in described["variableMeasured"]} <= {list} and "size" not in described
+
+
+def test_without_a_release_pages_and_commands_say_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = Stores(research=FolderStore(tmp_path / "r"), internal=FolderStore(tmp_path / "i"))
+    service = SearchService(lambda: None, lambda version: 1 / 0, secret=bytes(32))  # type: ignore[arg-type, return-value]
+    limits = Limits(secret=bytes(32), now=lambda: dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
+    client = TestClient(build_app(stores, (), search=(service, limits)), raise_server_exceptions=False)
+    for address in (
+        "/",
+        "/collections",
+        "/status",
+        "/explore",
+        "/cohort",
+        "/api/v1/search",
+        "/api/v1/releases",
+        "/node",
+    ):
+        for language in ("en", "fr"):
+            said = unescape(client.get(address, headers={"accept-language": language}).text)
+            assert "cie release build" in said and "cie backfill --all" in said, (address, language)
+    assert "cie release build" in TestClient(build_operators(stores, ())).get("/releases").text
+    monkeypatch.setattr(release_command, "open_stores", lambda settings: stores)
+    for arguments in (("list",), ("diff", "2026.11.1", "2026.11.2"), ("resolve", "2.25.1")):
+        result = CliRunner().invoke(release_command.app, arguments)
+        assert "cie release build" in " ".join(result.output.split()), arguments
+    with pytest.raises(UnknownReleaseError, match="cie release build"):
+        read_release(stores.research, "2026.11.1")
+
+
+def test_the_icon_is_there_and_is_linked(platform: Platform, client: TestClient) -> None:
+    assert 'rel="icon" href="/static/favicon.svg"' in client.get("/").text
+    for app, address in (
+        (platform.app, "/favicon.ico"), (platform.app, "/static/favicon.svg"), (platform.operators, "/favicon.ico"),
+    ):  # fmt: skip
+        response = TestClient(app).get(address)
+        assert (response.status_code, response.headers["content-type"]) == (200, "image/svg+xml")
+        assert ElementTree.fromstring(response.text).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_the_status_gives_no_share_of_a_hidden_collection(client: TestClient) -> None:
+    rows = re.findall(r'<th scope="row" role="rowheader">([^<]+)</th>(.*?)</tr>', client.get("/status").text, re.DOTALL)
+    told = {source_id: cells for source_id, cells in rows}
+    assert "up to 10 % of objects quarantined" in told[OPEN]
+    assert "objects quarantined:" in told[FEW] and "%" not in told[FEW]

@@ -87,6 +87,42 @@ def test_a_page_is_accessible_and_self_contained(browser: Any, served: str, addr
         assert visit.outside == [] and visit.complaints == []
 
 
+@pytest.mark.parametrize("address", ["/collections", "/status"])
+def test_a_table_of_many_columns_is_whole_on_a_narrow_screen(browser: Any, served: str, address: str) -> None:
+    with Visit(browser, served, viewport={"width": 400, "height": 900}) as visit:
+        visit.page.goto(address)
+        box = visit.page.locator(".wide").first
+        assert box.evaluate("one => one.scrollWidth <= one.clientWidth")  # nothing to be scrolled to at the side
+        for cell in visit.page.locator(".stacks tbody tr:first-child td").all():
+            name = cell.evaluate("one => getComputedStyle(one, '::before').content")
+            assert (cell.get_attribute("data-label") or "no name") in name
+        # it is still a table to who hears it
+        assert visit.page.get_by_role("table").count() == 1
+        assert visit.page.get_by_role("columnheader").count() >= 7 and visit.page.get_by_role("rowheader").count() >= 3
+
+
+def test_a_slider_says_what_it_moves_and_where_it_stands(browser: Any, served: str) -> None:
+    with Visit(browser, served) as visit:
+        visit.page.goto("/explore?AgeAtStudy.from=40")
+        low, high = visit.page.locator("#b-AgeAtStudy input[type=range]").all()
+        assert low.get_attribute("aria-label") == "Age at study, from (slider)"
+        assert (low.get_attribute("aria-valuetext"), high.get_attribute("aria-valuetext")) == ("40 years", "no limit")
+        seen = visit.page.locator("#b-AgeAtStudy label.slider")
+        assert [text.strip() for text in seen.all_inner_texts()] == ["from (slider)", "to (slider)"]
+        assert seen.first.is_visible()
+        high.focus()
+        visit.page.keyboard.press("ArrowLeft")
+        moved = visit.page.locator("#b-AgeAtStudy input[name='AgeAtStudy.to']").input_value()
+        assert high.get_attribute("aria-valuetext") == f"{moved} years"
+        # a form keeps the ends of other fields in hidden inputs: its sliders move its own
+        year = visit.page.locator("#b-StudyYear input[type=range]").first
+        year.focus()
+        visit.page.keyboard.press("ArrowRight")
+        assert visit.page.locator("#b-StudyYear input[type=number]").first.input_value() != ""
+        assert visit.page.locator("#b-StudyYear input[name='AgeAtStudy.from']").input_value() == "40"
+        assert visit.complaints == []
+
+
 def test_reading_and_searching_need_no_script(browser: Any, served: str) -> None:
     with Visit(browser, served, scripts=False) as visit:
         page = visit.page

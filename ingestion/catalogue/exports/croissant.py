@@ -10,6 +10,8 @@ from ingestion.catalogue.json_schema import property_of
 from ingestion.catalogue.release_tables import released_columns
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
+PARQUET = "application/x-parquet"
+"""How the format's tools call it: mlcroissant 1.1.1 reads no table of the type that IANA registered since."""
 _TYPES = {"integer": "sc:Integer", "number": "sc:Float", "string": "sc:Text"}
 _FILE = "collection-table"
 _CONTEXT = {
@@ -17,6 +19,7 @@ _CONTEXT = {
     "cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/",
     "dct": "http://purl.org/dc/terms/", "citeAs": "cr:citeAs", "column": "cr:column", "conformsTo": "dct:conformsTo",
     "data": {"@id": "cr:data", "@type": "@json"}, "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "equivalentProperty": "cr:equivalentProperty", "samplingRate": "cr:samplingRate",
     "examples": {"@id": "cr:examples", "@type": "@json"}, "extract": "cr:extract", "field": "cr:field",
     "fileProperty": "cr:fileProperty", "fileObject": "cr:fileObject", "fileSet": "cr:fileSet", "format": "cr:format",
     "includes": "cr:includes", "isLiveDataset": "cr:isLiveDataset", "jsonPath": "cr:jsonPath", "key": "cr:key",
@@ -52,7 +55,7 @@ def describe_release(view: ReleaseView) -> dict[str, Any]:
                 "name": view.table.path,
                 "contentUrl": view.table.path,
                 "contentSize": f"{view.table.size} B",
-                "encodingFormat": "application/vnd.apache.parquet",
+                "encodingFormat": PARQUET,
                 "sha256": view.table.sha256,
             }
         ],

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.catalogue.exports.record_level import RecordTables
+from ingestion.catalogue.plain_cells import plain_cell
 from ingestion.catalogue.results import Level
+from ingestion.sources.registry import AccessMode
 from ingestion.vocabulary.body_part import body_parts
 from ingestion.vocabulary.modality import modalities
 
@@ -90,14 +92,19 @@ def read_concepts(path: Path, *, vocabularies: Iterable[str] = ("SNOMED", "DICOM
     return Concepts(rows)
 
 
-def write_omop(tables: RecordTables, folder: Path, concepts: Concepts | None = None) -> dict[Path, int]:
+def write_omop(
+    tables: RecordTables, folder: Path, concepts: Concepts | None = None, *, secure: bool = False
+) -> dict[Path, int]:
     """Write all files into ``folder``: rows by file.
+
+    Args:
+        secure: the files stay in the secure environment; else no place of objects that may not be downloaded is told.
 
     Raises:
         TableMissingError, FileDamagedError: as for ``RecordTables``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made = _Maker(tables, concepts or Concepts())
+    made = _Maker(tables, concepts or Concepts(), secure)
     counts = {}
     with _Writers(folder) as writers:
         for name, row in made.rows():
@@ -127,7 +134,7 @@ class _Writers:
             file.close()
 
     def write(self, name: str, row: Mapping[str, Any]) -> None:
-        self._writers[name].writerow(row)
+        self._writers[name].writerow({column: plain_cell(value) for column, value in row.items()})
         self._rows[name] += 1
 
     def counts(self) -> dict[Path, int]:
@@ -138,6 +145,7 @@ class _Writers:
 class _Maker:
     tables: RecordTables
     concepts: Concepts
+    secure: bool
     persons: int = 0
     procedures: int = 0
     images: int = 0
@@ -179,9 +187,9 @@ class _Maker:
         images: dict[str, tuple[int, int, str, int]] = {}
         columns = (
             "SeriesInstanceUID", "PatientID", "StudyInstanceUID", "ModalityCode", "BodyPart", "SeriesDate", "StudyDate",
-            "series_prefix",
+            "series_prefix", "AccessMode",
         )  # fmt: skip
-        for uid, patient, study, modality, part, series_date, study_date, prefix in _sorted(
+        for uid, patient, study, modality, part, series_date, study_date, prefix, mode in _sorted(
             self.tables, "series", source_id, columns
         ):
             self.images += 1
@@ -191,7 +199,8 @@ class _Maker:
             yield "image_occurrence", {
                 "image_occurrence_id": self.images, "person_id": persons[patient],
                 "procedure_occurrence_id": procedures[(patient, study)], "anatomic_site_concept_id": site,
-                "local_path": prefix, "image_occurrence_date": date, "image_study_uid": study,
+                "local_path": prefix if self.secure or mode == AccessMode.DOWNLOAD else None,
+                "image_occurrence_date": date, "image_study_uid": study,
                 "image_series_uid": uid, "modality_concept_id": self._modality(modality),
             }  # fmt: skip
         columns = ("Level", "RowNumber", "Feature", "SeriesInstanceUID", "Value", "Unit")

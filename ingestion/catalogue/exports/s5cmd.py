@@ -6,9 +6,10 @@ what the release says.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from ingestion.catalogue.exports.record_level import RecordTables
+from ingestion.catalogue.exports.words import not_listed
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")
 
@@ -23,13 +24,13 @@ def manifest_lines(
     bucket: str,
     series: Collection[str] | None = None,
     folder: str = ".",
-    without: Collection[str] = (),
+    without: Mapping[str, tuple[str, str]] | None = None,
 ) -> Iterator[str]:
-    """One line per instance, sorted by source, series and instance.
+    """One line per instance, sorted by source, series and instance; comments say which sources are not listed.
 
     Args:
         series: SeriesInstanceUIDs; None: all of the release.
-        without: sources whose instances are not listed.
+        without: sources whose instances are not listed, each with its access mode and whom to ask.
         folder: where the copies go: ``<folder>/<source>/<SeriesInstanceUID>/``.
 
     Raises:
@@ -38,8 +39,14 @@ def manifest_lines(
     wanted = None if series is None else set(series)
     if wanted is not None:
         _check(tables, wanted)
+    kept_in = without or {}
+    for source_id in sorted(set(tables.release.sources) & set(kept_in)):
+        uids = tables.read("series", source_id, ("SeriesInstanceUID",))["SeriesInstanceUID"]
+        count = len(uids) if wanted is None else int(uids.isin(wanted).sum())
+        if count:
+            yield not_listed(source_id, kept_in[source_id][0], count, kept_in[source_id][1])
     columns = ("SeriesInstanceUID", "SOPInstanceUID", "Key")
-    for source_id in sorted(set(tables.release.sources) - set(without)):
+    for source_id in sorted(set(tables.release.sources) - set(kept_in)):
         rows = tables.read("instance_manifest", source_id, columns)
         chosen = rows if wanted is None else rows[rows["SeriesInstanceUID"].isin(wanted)]
         for uid, _, key in chosen.sort_values(["SeriesInstanceUID", "SOPInstanceUID"]).itertuples(index=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +20,14 @@ BASE = "urn:cie:"
 """Names of catalogue, datasets and distributions begin with it."""
 COLLECTION, QUALITY = "collection.parquet", "quality.ttl"
 DQV = Namespace("http://www.w3.org/ns/dqv#")
+_TIER = "quality-tier"
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseView:
-    """``rows``: of ``collection.parquet``, as the public may see them. ``quality``: all certificates (DQV)."""
+    """``rows``: of ``collection.parquet``, as the public may see them. ``quality``: all certificates (DQV), too."""
 
     version: str
     released_on: dt.date
@@ -40,14 +41,15 @@ class ReleaseView:
     def of(manifest: ReleaseManifest, table: bytes, quality: Graph) -> ReleaseView:
         """From the bytes of the table, so that a view made at the build is the one that is read later."""
         [file] = [file for file in manifest.files if file.path == COLLECTION]
+        rows = tuple(pq.read_table(io.BytesIO(table)).to_pylist())
         return ReleaseView(
             version=manifest.version,
             released_on=dt.date.fromisoformat(manifest.released_on),
             previous=manifest.previous,
             publisher=manifest.publisher,
-            rows=tuple(pq.read_table(io.BytesIO(table)).to_pylist()),
+            rows=rows,
             table=file,
-            quality=quality,
+            quality=told_quality(quality, rows),
         )
 
     @staticmethod
@@ -66,7 +68,7 @@ class ReleaseView:
 
     def tier(self, source_id: str) -> int | None:
         """The tier that the source's certificate says; None where it has none."""
-        said = self.quality.value(URIRef(f"{dataset_uri(source_id)}#quality-tier"), DQV.value)
+        said = self.quality.value(URIRef(f"{dataset_uri(source_id)}#{_TIER}"), DQV.value)
         return None if said is None else int(str(said))
 
 
@@ -82,13 +84,32 @@ def quality_graph(annotations: Mapping[str, QualityAnnotation]) -> Graph:
     for source_id, one in sorted(annotations.items()):
         graph += one.graph
         dataset = dataset_uri(source_id)
-        measured = URIRef(f"{dataset}#quality-tier")
+        measured = URIRef(f"{dataset}#{_TIER}")
         if graph.value(measured, DQV.value) is None:
             graph.add((dataset, DQV.hasQualityMeasurement, measured))
             graph.add((measured, RDF.type, DQV.QualityMeasurement))
             graph.add((measured, DQV.isMeasurementOf, URIRef(f"{BASE}metric:tier")))
             graph.add((measured, DQV.value, Literal(one.tier, datatype=XSD.nonNegativeInteger)))
     return graph
+
+
+def told_quality(quality: Graph, rows: Iterable[Row]) -> Graph:
+    """The certificates as the public may see them: of collections whose people are hidden no value but the tier.
+
+    A value is a share of people, studies or series. With four decimals it tells of how many (52 of 57 is 0.9123), so
+    values of the others are given in hundredths.
+    """
+    counted = {str(dataset_uri(row["source_id"])) for row in rows if row["NumberOfPatients"] is not None}
+    told = Graph()
+    for prefix, namespace in quality.namespaces():
+        told.bind(prefix, namespace)
+    for subject, predicate, value in quality:
+        dataset, _, measured = str(subject).partition("#")
+        if predicate != DQV.value or measured == _TIER:
+            told.add((subject, predicate, value))
+        elif dataset in counted:
+            told.add((subject, predicate, Literal(f"{float(str(value)):.2f}", datatype=XSD.decimal)))
+    return told
 
 
 def parts(joined: Any, separator: str) -> list[str]:

@@ -32,7 +32,23 @@ def describe(row: Row) -> str:
 
 def access(row: Row) -> str:
     """How approved users reach the data."""
-    return f"{_ACCESS[row['AccessMode']]} Ask {row['ContactName']} ({row['ContactEmail']})."
+    return f"{_ACCESS[row['AccessMode']]} {ask(row['ContactName'], row['ContactEmail'])}"
+
+
+def ask(name: str, email: str) -> str:
+    """Whom to ask for access."""
+    return f"Ask {name} ({email})."
+
+
+def not_listed(source_id: str, mode: str, series: int, asking: str | None) -> str:
+    """The comment of a list of downloads on a source that may not be downloaded: one line, whatever the names hold.
+
+    Args:
+        asking: ``ask`` of the source's contact; None: it is not known here.
+    """
+    told = asking or "The portal's page of the collection says whom to ask."
+    said = f"# {source_id}: {series} series not listed: their access mode is {mode}, not download. {told}"
+    return "".join(letter if letter.isprintable() else " " for letter in said)
 
 
 def keywords(row: Row) -> list[str]:

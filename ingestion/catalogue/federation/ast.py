@@ -2,7 +2,7 @@
 
 ``{"ast": {"operand": "OR", "children": [{"operand": "AND", "children": [...]}]}, "id": "..."}``; a leaf is
 ``{"key": "...", "type": "EQUALS", "system": "...", "value": "..."}``. The shape is samply/focus's (``src/ast.rs``).
-A criterion that this node can't answer is an error that names it, never left out.
+A criterion that this node can't answer is an error that names it, never left out; so is a member that it does not know.
 """
 
 from __future__ import annotations
@@ -25,8 +25,15 @@ OWN_KEY = "cie:"
 for. ``IN`` takes values, ``BETWEEN`` an object of min and max, ``CONTAINS`` words (``cie:text``)."""
 WRAPPING = 2
 """Groups that every tree has around its question; what is left of them is bounded again as a query."""
+TOO_DEEP = f"groups nested deeper than {MAX_DEPTH}: write the query flatter"
 MAX_FACETS = 50
 """More than there are fields."""
+TOP = frozenset({"ast", "id", "facets"})
+GROUP = frozenset({"operand", "children", "key", "nodeType"})
+CRITERION = frozenset({"key", "type", "system", "value", "nodeType"})
+"""Members of each part. The federation's Explorer (samply/lens, ``src/types/ast.ts``, over its versions) marks parts by
+``nodeType`` and groups by the ``key`` of what is in them: neither asks for anything."""
+RANGE = frozenset({"min", "max"})
 NOT = "NOT"
 """Operand of a group of one child, likewise between nodes of this platform."""
 
@@ -49,6 +56,7 @@ def decode(body: bytes) -> AllOf:
     if not isinstance(tree, Mapping):
         raise QueryError(["the query is an object with the member 'ast'"])
     reader = _Reader()
+    reader.known(said, TOP, "the query")
     read = reader.read(tree, "ast", depth=1)
     if reader.malformed:
         raise QueryError(reader.malformed)
@@ -91,10 +99,28 @@ def _json(body: bytes) -> Any:
     for text in (body, _unpacked(body)):
         if text is not None:
             try:
-                return json.loads(text)
-            except (ValueError, RecursionError):
+                return json.loads(text, object_pairs_hook=_once)
+            except RecursionError:
+                raise QueryError([TOO_DEEP]) from None
+            except QueryError:  # a ValueError too
+                raise
+            except ValueError:
                 continue
     raise QueryError(["the body is neither JSON nor JSON in base64"])
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a name that is there twice, JSON's readers would take one and leave the other out."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+        raise QueryError([f"an object has the member {_shown(twice)} twice"])
+    return found
+
+
+def _shown(name: object) -> str:
+    """What was said, short and in ASCII."""
+    return repr(str(name)[:40]).encode("ascii", "backslashreplace").decode()
 
 
 def _unpacked(body: bytes) -> bytes | None:
@@ -114,19 +140,20 @@ class _Reader:
 
     def read(self, said: Any, place: str, *, depth: int) -> dict[str, Any]:
         self._nodes += 1
-        if self._nodes > MAX_NODES + WRAPPING or depth > MAX_DEPTH + WRAPPING:
-            problem = f"more than {MAX_NODES} criteria, or groups nested deeper than {MAX_DEPTH}"
-            if problem not in self.malformed:
-                self.malformed.append(problem)
-            return {"all": []}
+        if depth > MAX_DEPTH + WRAPPING:
+            return self._once(TOO_DEEP)
+        if self._nodes > MAX_NODES + WRAPPING:
+            return self._once(f"more than {MAX_NODES} criteria: ask in several queries")
         if not isinstance(said, Mapping):
             return self._wrong(place, "is no object")
         if "operand" in said:
+            self.known(said, GROUP, place)
             children = said.get("children")
             if said["operand"] == NOT and isinstance(children, list) and len(children) == 1:
                 return {"not": self.read(children[0], f"{place}.children[0]", depth=depth + 1)}
             if said["operand"] not in ("AND", "OR") or not isinstance(children, list):
-                return self._wrong(place, "a group has the operand AND or OR and a list of children")
+                what = "a group has the operand AND or OR and a list of children, or NOT and a list of one"
+                return self._wrong(place, what)
             if not children:
                 return {"all": []}  # the Explorer asks for everything by a group without children
             read = [
@@ -137,6 +164,7 @@ class _Reader:
         return self._criterion(said, place)
 
     def _criterion(self, said: Mapping[str, Any], place: str) -> dict[str, Any]:
+        self.known(said, CRITERION, place)
         key, kind, value = said.get("key"), said.get("type"), said.get("value")
         if not isinstance(key, str) or not isinstance(kind, str) or value is None:
             return self._wrong(place, "a criterion has key, type and value")
@@ -168,8 +196,20 @@ class _Reader:
         if kind == "IN":
             return {"field": name, "in": value}
         if kind == "BETWEEN" and isinstance(value, Mapping):
+            self.known(value, RANGE, f"{place}.value")
             return {"field": name, **{to: value[end] for end, to in (("min", "from"), ("max", "to")) if end in value}}
         return self._cannot(place, f"{name} can be IN or BETWEEN, not {kind[:40]!r}")
+
+    def known(self, said: Mapping[str, Any], allowed: frozenset[str], place: str) -> None:
+        """A member that is not known here may narrow the question: it is refused, not left out."""
+        unknown = sorted(map(_shown, set(said) - allowed))
+        if unknown:
+            self._wrong(place, f"unknown member {', '.join(unknown[:10])}; allowed: {', '.join(sorted(allowed))}")
+
+    def _once(self, problem: str) -> dict[str, Any]:
+        if problem not in self.malformed:
+            self.malformed.append(problem)
+        return {"all": []}
 
     def _wrong(self, place: str, what: str) -> dict[str, Any]:
         self.malformed.append(f"{place}: {what}")
@@ -183,17 +223,21 @@ class _Reader:
 def from_parameters(pairs: list[tuple[str, str]]) -> AllOf:
     """The query in the parameters that Focus sends to a node's own API: ``?gender=male&modality=MR``.
 
+    Values of one category are alternatives, as in the explorer: ``?modality=MR&modality=CT``.
+
     Raises:
         UnsupportedError: a parameter or value that this node doesn't know.
     """
-    problems, children = [], []
+    problems: list[str] = []
+    found: dict[str, set[str]] = {}
     for name, value in pairs:
         category = CATEGORIES.get(name)
         values = values_of(category, value) if category else None
         if category is None or values is None:
             problems.append(f"{name[:40]}={value[:80]}: nothing is held here about it")
         else:
-            children.append({"field": FIELDS[category], "in": list(values)})
+            found.setdefault(FIELDS[category], set()).update(values)
     if problems:
         raise UnsupportedError(problems)
+    children = [{"field": field, "in": sorted(values)} for field, values in found.items()]
     return parse_query({"all": children}, RELEASE_SCHEMA) if children else EVERYTHING

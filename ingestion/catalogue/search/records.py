@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
+from ingestion.catalogue.exports.words import not_listed
+from ingestion.catalogue.linked_people import PERSON
+from ingestion.catalogue.plain_cells import plain_table
 from ingestion.catalogue.search.index import SearchIndex
+from ingestion.sources.registry import AccessMode
+
+ACCESS_MODE = "AccessMode"
+"""The field that says how users reach the images. An index without it is of records that are open to everybody."""
+PLACES = ("bucket", "series_prefix")
+"""Columns that say where a series' objects are: told of series that may be downloaded, and of no others."""
 
 
 class RecordFormat(StrEnum):
@@ -39,18 +50,24 @@ class Records:
         groups = range(self._metadata.num_row_groups)
         return np.cumsum([self._metadata.row_group(at).num_rows for at in groups], dtype=np.int64)
 
+    @cached_property
+    def _schema(self) -> pa.Schema:
+        """Of the rows as they are given out: a place can be missing, and nothing links pseudonyms of sources."""
+        schema = self._metadata.schema.to_arrow_schema()
+        told = [one.with_nullable(True) if one.name in PLACES else one for one in schema if one.name != PERSON]
+        return pa.schema(told, schema.metadata)
+
     @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(self._metadata.schema.to_arrow_schema().names)
+        return tuple(self._schema.names)
 
     def one(self, row: int) -> dict[str, Any]:
         """The columns of one row."""
         group = int(np.searchsorted(self._ends, row, side="right"))
         begin = int(self._ends[group - 1]) if group else 0
         with parquet.ParquetFile(self._index.rows_file, metadata=self._metadata) as file:
-            found: list[dict[str, Any]] = (
-                file.read_row_group(group, use_threads=False).slice(row - begin, 1).to_pylist()
-            )
+            table = file.read_row_group(group, columns=list(self.columns), use_threads=False).slice(row - begin, 1)
+        found: list[dict[str, Any]] = self._placed(table, np.asarray([row], dtype=np.intp)).to_pylist()
         return found[0]
 
     def page(self, rows: NDArray[np.intp]) -> list[dict[str, Any]]:
@@ -63,14 +80,40 @@ class Records:
         with parquet.ParquetFile(self._index.rows_file, metadata=self._metadata) as file:
             for group in np.unique(groups):
                 begin = self._ends[group - 1] if group else 0
-                table = file.read_row_group(int(group), columns=None if columns is None else list(columns))
-                yield table.take(pa.array(rows[groups == group] - begin))
+                table = file.read_row_group(int(group), columns=list(self.columns if columns is None else columns))
+                these = rows[groups == group]
+                yield self._placed(table.take(pa.array(these - begin)), these)
 
-    def written(self, rows: NDArray[np.intp], kind: RecordFormat, *, address: str | None = None) -> Iterator[bytes]:
+    def downloadable(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """(N,): which of the rows are of series that may be downloaded; none where their mode is not stated."""
+        modes = self._index.fields.get(ACCESS_MODE)
+        if modes is None:
+            return np.ones(len(rows), dtype=bool)
+        assert modes.codes is not None, "a source has one access mode"
+        code = modes.code_of.get(AccessMode.DOWNLOAD.value, -1)
+        return np.asarray(modes.codes[rows] == code, dtype=bool)
+
+    def _placed(self, table: pa.Table, rows: NDArray[np.intp]) -> pa.Table:
+        """The table without the places of objects that may not be downloaded."""
+        places = [name for name in PLACES if name in table.column_names]
+        if places:
+            may = pa.array(self.downloadable(rows))
+            for name in places:
+                column = table[name]
+                kept = pc.if_else(may, column, pa.scalar(None, column.type))
+                table = table.set_column(table.column_names.index(name), self._schema.field(name), kept)
+        return table
+
+    def written(
+        self, rows: NDArray[np.intp], kind: RecordFormat, *, address: str | None = None,
+        asking: Mapping[str, str] | None = None, closed: frozenset[str] = frozenset(),
+    ) -> Iterator[bytes]:  # fmt: skip
         """The rows as a file, in pieces.
 
         Args:
             address: of a manifest: where a series' objects are, with {columns} to fill in.
+            asking: of a manifest: by source, whom to ask where its images may not be downloaded.
+            closed: of a manifest: sources that may not be downloaded any more, whatever the release says.
 
         Raises:
             ValueError: a manifest of records that name no objects.
@@ -85,21 +128,19 @@ class Records:
             case RecordFormat.MANIFEST:
                 if address is None:
                     raise ValueError("the objects of these series are not in a store of this platform")
-                return self._manifest(rows, address)
+                return self._manifest(rows, address, asking or {}, closed)
 
     def _csv(self, rows: NDArray[np.intp]) -> Iterator[bytes]:
         header = True
         for table in self._or_empty(rows):
             sink = io.BytesIO()
-            csv.write_csv(table, sink, csv.WriteOptions(include_header=header))
+            csv.write_csv(plain_table(table), sink, csv.WriteOptions(include_header=header))
             header = False
             yield sink.getvalue()
 
     def _parquet(self, rows: NDArray[np.intp]) -> Iterator[bytes]:
         sink = _Pieces()
-        with parquet.ParquetWriter(
-            pa.PythonFile(sink, mode="w"), self._metadata.schema.to_arrow_schema(), compression="zstd"
-        ) as writer:
+        with parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), self._schema, compression="zstd") as writer:
             for table in self.tables(rows):
                 writer.write_table(table)
                 yield sink.taken()
@@ -112,18 +153,36 @@ class Records:
             lines = (json.dumps(row, default=str, ensure_ascii=False) for row in table.to_pylist())
             yield "".join(f"{line}\n" for line in lines).encode()
 
-    def _manifest(self, rows: NDArray[np.intp], address: str) -> Iterator[bytes]:
-        """Lines of ``s5cmd run``: one copy for each series."""
+    def _manifest(
+        self, rows: NDArray[np.intp], address: str, asking: Mapping[str, str], closed: frozenset[str]
+    ) -> Iterator[bytes]:
+        """Lines of ``s5cmd run``: one copy for each series that may be downloaded; comments name the others."""
+        may = self.downloadable(rows)
+        source = self._index.fields[self._index.schema.source]
+        for source_id in closed & set(source.code_of):
+            may &= ~np.isin(rows, source.rows_of(source.code_of[source_id]))
+        for (source_id, mode), count in self._by_mode(rows[~may]):
+            yield f"{not_listed(source_id, mode, count, asking.get(source_id))}\n".encode()
         names = [self._index.schema.source, self._index.schema.study, self._index.schema.series]
         wanted = [name for name in self.columns if name in names or f"{{{name}}}" in address]
         target = f"{{{names[0]}}}/{{{names[2]}}}/"
-        for table in self.tables(rows, wanted):
+        for table in self.tables(rows[may], wanted):
             lines = (f"cp '{address}' '{target}'\n".format(**row) for row in table.to_pylist())
             yield "".join(lines).encode()
 
+    def _by_mode(self, rows: NDArray[np.intp]) -> list[tuple[tuple[str, str], int]]:
+        source = self._index.schema.source
+        found: Counter[tuple[str, str]] = Counter()
+        for table in self.tables(rows, [source, ACCESS_MODE]):
+            for row in table.to_pylist():
+                mode = row[ACCESS_MODE] or "not stated"
+                narrowed = "narrowed since the release" if mode == AccessMode.DOWNLOAD else mode
+                found[(str(row[source]), narrowed)] += 1
+        return sorted(found.items())
+
     def _or_empty(self, rows: NDArray[np.intp]) -> Iterator[pa.Table]:
         if not len(rows):
-            yield self._metadata.schema.to_arrow_schema().empty_table()
+            yield self._schema.empty_table()
         yield from self.tables(rows)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -11,6 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 from rdflib import Graph, URIRef
 
+from ingestion.catalogue.linked_people import LINKED, PERSON, read_linked
 from ingestion.catalogue.release_manifest import ReleaseFile, ReleaseManifest, release_key
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
@@ -64,11 +67,14 @@ DATASET = "urn:cie:collection:"
 DQV_VALUE = URIRef("http://www.w3.org/ns/dqv#value")
 """W3C Data Quality Vocabulary, section 4.3."""
 
+_LINKED = 'coalesce(\'linked \' || linked."Person", series.source_id || \' \' || series."PatientID") as "Person",'
+
 _JOIN = """
 select series.* replace (
          case when series."PatientSex" in ('F', 'M', 'O') then series."PatientSex" end as "PatientSex"
        ),
        {optional},
+       {person}
        tiers."Tier",
        try_cast(left(series."StudyDate", 4) as integer) as "StudyYear",
        case when regions.image is null then 'no' else 'yes' end as "Segmented",
@@ -80,6 +86,7 @@ left join (
   select distinct source_id, "ImageSeriesInstanceUID" as image
   from read_parquet($segmentation, union_by_name=true) where "Status" = 'measured'
 ) as regions on regions.source_id = series.source_id and regions.image = series."SeriesInstanceUID"
+{linked}
 """
 
 
@@ -88,12 +95,14 @@ class ReleaseDamagedError(RuntimeError):
 
 
 def open_release(
-    research: ObjectStore, release: ReleaseManifest, folder: Path, *, sources: frozenset[str] | None = None
-) -> SearchIndex:
+    research: ObjectStore, release: ReleaseManifest, folder: Path, *, sources: frozenset[str] | None = None,
+    internal: ObjectStore | None = None,
+) -> SearchIndex:  # fmt: skip
     """The index of ``release``, made in ``folder`` the first time.
 
     Args:
         sources: ids of the sources that it holds, as a federation's node has some of them; None: all.
+        internal: where it is kept which pseudonyms are one person (``linked_people``); None: each counts by itself.
 
     Raises:
         StoreError: the store failed.
@@ -103,13 +112,19 @@ def open_release(
     name = f"{release.version}-{release.content_digest}-{FORMAT}-{_schema_digest()}"
     if sources is not None:
         name += "-" + hashlib.sha256(",".join(sorted(sources)).encode()).hexdigest()[:12]
+    linked = None if internal is None else read_linked(internal, release.version)
+    if linked is not None:
+        name += "-p" + hashlib.sha256(linked).hexdigest()[:12]
     try:
         return open_index(folder / name)
     except IndexUnusableError:
-        return _make(research, release, folder / name, sources)
+        return _make(research, release, folder / name, sources, linked)
 
 
-def _make(research: ObjectStore, release: ReleaseManifest, place: Path, sources: frozenset[str] | None) -> SearchIndex:
+def _make(
+    research: ObjectStore, release: ReleaseManifest, place: Path, sources: frozenset[str] | None, linked: bytes | None
+) -> SearchIndex:
+    schema = RELEASE_SCHEMA if linked is None else replace(RELEASE_SCHEMA, person=(PERSON,))
     with tempfile.TemporaryDirectory(prefix="cie-search-") as scratch:
         tables: dict[str, list[str]] = {"series": [], "collection": [], "segmentation": []}
         for number, file in enumerate(release.files):
@@ -118,25 +133,31 @@ def _make(research: ObjectStore, release: ReleaseManifest, place: Path, sources:
         if not tables["series"]:
             raise IndexUnusableError(f"release {release.version} holds no series: nothing can be searched")
         tables["tiers"] = [_tiers(research, release, Path(scratch) / "tiers.parquet")]
+        if linked is not None:
+            (Path(scratch) / LINKED).write_bytes(linked)
+            tables["linked"] = [str(Path(scratch) / LINKED)]
         joined = Path(scratch) / "joined.parquet"
         with duckdb.connect() as connection:
             chosen = "" if sources is None else f" where series.source_id in ({_quoted(sources)})"
             try:
-                connection.execute(f"copy ({_join(tables['series'])}{chosen}) to '{joined}' (format parquet)", tables)
+                connection.execute(f"copy ({_join(tables)}{chosen}) to '{joined}' (format parquet)", tables)
             except duckdb.Error as error:
                 raise IndexUnusableError(
                     f"release {release.version} lacks a column that the search needs ({type(error).__name__}): "
                     "build a release with this version"
                 ) from None
-        return build_index([joined], place, schema=RELEASE_SCHEMA, release=release.version)
+        return build_index([joined], place, schema=schema, release=release.version)
 
 
-def _join(series: list[str]) -> str:
-    """The statement, with what the series tables have of the optional columns."""
-    columns = {name for file in series for name in parquet.read_schema(file).names}
+def _join(tables: Mapping[str, list[str]]) -> str:
+    """The statement, with what the series tables have of the optional columns, and people where they are linked."""
+    columns = {name for file in tables["series"] for name in parquet.read_schema(file).names}
     made = [f'{say if needed in columns else "cast(null as varchar)"} as "{name}"'
             for name, (needed, say) in _OPTIONAL.items()]  # fmt: skip
-    return _JOIN.format(optional=", ".join(made))
+    people = {"person": "", "linked": ""} if "linked" not in tables else {
+        "person": _LINKED, "linked": 'left join read_parquet($linked) as linked using (source_id, "PatientID")'
+    }  # fmt: skip
+    return _JOIN.format(optional=", ".join(made), **people)
 
 
 def _tiers(research: ObjectStore, release: ReleaseManifest, target: Path) -> str:

@@ -236,6 +236,9 @@ def test_croissant_names_every_column_and_the_file(view: ReleaseView) -> None:
     assert (file["sha256"], file["contentUrl"]) == (view.table.sha256, "collection.parquet")
     [records] = said["recordSet"]
     assert [field["source"]["extract"]["column"] for field in records["field"]] == list(view.rows[0])
+    # as mlcroissant 1.1.1 reads it: with another type it refuses the table, without these terms it warns
+    assert file["encodingFormat"] == "application/x-parquet"
+    assert {"equivalentProperty", "samplingRate"} <= set(said["@context"])
 
 
 def test_datacite_has_what_version_4_6_demands(view: ReleaseView) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ingestion.catalogue.federation.ast import MAX_BYTES, UnsupportedError, decode, from_parameters
 from ingestion.catalogue.federation.terms import CATEGORIES, FIELDS, shown_in, terms, values_of
-from ingestion.catalogue.search.query import QueryError, to_json
+from ingestion.catalogue.search.query import MAX_DEPTH, QueryError, to_json
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 from ingestion.vocabulary.body_part import body_parts
 from ingestion.vocabulary.cancer import CancerType
@@ -143,6 +143,62 @@ def test_what_is_not_held_is_refused_by_name_and_never_left_out(criterion: dict[
 def test_what_is_no_query_is_refused(body: bytes) -> None:
     with pytest.raises(QueryError):
         decode(body)
+
+
+MALE = leaf("SNOMEDCT263495000", "SNOMEDCT248153007")
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "member", "allowed"),
+    [
+        ({"ast": {**MALE, "negate": True}}, "ast", "negate", "key, nodeType, system, type, value"),
+        ({"ast": {"operand": "AND", "children": [{**MALE, "mx": 5}]}}, r"ast\.children\[0\]", "mx", "key, nodeType"),
+        ({"ast": {"operand": "AND", "children": [], "negate": True}}, "ast", "negate", "children, key, nodeType"),
+        ({"ast": {"operand": "OR", "children": [MALE], "value": "x"}}, "ast", "value", "children"),
+        ({"ast": MALE, "negate": True}, "the query", "negate", "ast, facets, id"),
+        ({"ast": leaf("cie:AgeAtStudy", {"min": 40, "mx": 69}, "BETWEEN")}, r"ast\.value", "mx", "max, min"),
+        ({"ast": leaf("cie:AgeAtStudy", {"min": 40, "MAX": 69}, "BETWEEN")}, r"ast\.value", "MAX", "max, min"),
+    ],
+)  # fmt: skip
+def test_a_member_that_is_not_known_is_refused_with_its_place(
+    said: dict[str, Any], place: str, member: str, allowed: str
+) -> None:
+    for body in (json.dumps(said).encode(), base64.b64encode(json.dumps(said).encode())):
+        with pytest.raises(QueryError, match=rf"^{place}: unknown member '{member}'; allowed: .*{allowed}"):
+            decode(body)
+
+
+def test_a_member_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(QueryError, match="'value' twice"):
+        decode(b'{"ast":{"key":"RID10311","type":"EQUALS","value":"RID10312","value":"RID10337"}}')
+
+
+def test_what_the_explorer_adds_without_a_question_is_taken() -> None:
+    criterion = {**MALE, "nodeType": "leaf"}
+    group = {"nodeType": "branch", "key": "gender", "operand": "OR", "children": [criterion]}
+    assert decode(json.dumps({"ast": group, "id": "x"}).encode()) == decode(json.dumps({"ast": MALE}).encode())
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 3, 60, 3_000])
+def test_a_query_nested_too_deep_is_told_that(levels: int) -> None:
+    tree = b'{"ast":' + b'{"operand":"AND","children":[' * levels + json.dumps(MALE).encode() + b"]}" * levels + b"}"
+    for body in (tree, base64.b64encode(tree)):
+        with pytest.raises(QueryError) as refused:
+            decode(body)
+        assert refused.value.problems == (f"groups nested deeper than {MAX_DEPTH}: write the query flatter",)
+
+
+def test_too_many_criteria_are_told_that() -> None:
+    with pytest.raises(QueryError, match="more than 200 criteria") as refused:
+        decode(json.dumps({"ast": {"operand": "OR", "children": [MALE] * 400}}).encode())
+    assert "nested" not in str(refused.value)
+
+
+def test_values_of_one_parameter_are_alternatives() -> None:
+    both = from_parameters([("gender", "male"), ("gender", "female"), ("modality", "MR")])
+    assert to_json(both) == {
+        "all": [{"field": "Modality", "in": ["MR"]}, {"field": "PatientSex", "in": ["F", "M"]}]
+    }  # fmt: skip
 
 
 json_values = st.recursive(

@@ -279,7 +279,8 @@ def test_s5cmd_lists_only_what_may_be_downloaded(three: World, tmp_path: Path) -
     written, kept_in = write_list(three.research, V3, tmp_path, bucket="cie-research", series=None, secure=False)
     assert kept_in == (FIRST,)
     assert written == {tmp_path / "series.s5cmd": 12 * 4}
-    lines = (tmp_path / "series.s5cmd").read_text().splitlines()
+    told, *lines = (tmp_path / "series.s5cmd").read_text().splitlines()
+    assert told.startswith(f"# {FIRST}: 13 series not listed: their access mode is remote_processing") and "@" in told
     assert lines[0] == f"cp s3://cie-research/dicom/{SECOND}/{uid(1)}/0.dcm ./{SECOND}/{uid(1)}/".replace(
         f"{uid(1)}/", f"{min(uid(number) for number in range(1, 13))}/"
     )
@@ -313,6 +314,18 @@ def test_omop_tables_refer_to_each_other(three: World, tmp_path: Path) -> None:
     assert persons[images["1"]["person_id"]].startswith(FIRST)
     values = read(three.engine, t.feature)["Value"].notna().sum()
     assert len(measured) == values
+
+
+def test_omop_tells_places_only_of_what_may_be_downloaded(three: World, tmp_path: Path) -> None:
+    tables = RecordTables.of(three.research, V3)
+    for secure in (False, True):
+        write_omop(tables, tmp_path / str(secure), secure=secure)
+        with (tmp_path / str(secure) / "image_occurrence.csv").open(newline="") as file:
+            images = {row["image_series_uid"]: row["local_path"] for row in csv.DictReader(file)}
+        kept_in = set(tables.read("series", FIRST, ("SeriesInstanceUID",))["SeriesInstanceUID"])
+        open_ = set(tables.read("series", SECOND, ("SeriesInstanceUID",))["SeriesInstanceUID"])
+        assert all(images[one] for one in open_ - kept_in)
+        assert all(bool(images[one]) is secure for one in kept_in - open_)
 
 
 def test_omop_concepts_are_filled_from_the_vocabulary(three: World, tmp_path: Path) -> None:
