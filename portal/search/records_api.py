@@ -100,15 +100,14 @@ def records_router(
         """Series rows of a query in the address, as ``/search`` takes it, a page at a time in the release's order."""
         grant = granted(request)
         current = pinned(release)
-        rows = chosen(request, grant, by_address(request, current), current)
-        begin = 0
+        rows = current.records.given(chosen(request, grant, by_address(request, current), current))
         if after is not None:
             row = current.index.row(after)
             if row is None:
                 raise QueryError(["after: no series of this release"])
-            begin = int(np.searchsorted(rows, row, side="right"))
-        page = current.records.page(rows[begin : begin + limit])
-        more = begin + limit < len(rows)
+            rows = current.records.after(rows, row)
+        page = current.records.page(rows[:limit])
+        more = limit < len(rows)
         name = current.index.schema.series
         return SeriesPage(release=current.index.release, series=page, next=str(page[-1][name]) if more else None)
 

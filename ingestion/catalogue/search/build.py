@@ -17,19 +17,27 @@ from numpy.typing import NDArray
 
 from ingestion.catalogue.search.counting import count_field
 from ingestion.catalogue.search.fields import NOT_STATED, FieldKind, SearchField, SearchSchema
-from ingestion.catalogue.search.index import FORMAT, META, ROWS, IndexUnusableError, SearchIndex, open_index
+from ingestion.catalogue.search.index import FORMAT, GIVEN, META, ROWS, IndexUnusableError, SearchIndex, open_index
 
 ROW_GROUP = 5_000
 """Rows read to show a single one: 6 ms for all columns of the Commons' index, 15 ms in groups of 20,000."""
 
 
 def build_index(
-    parquet: Sequence[Path], folder: Path, *, schema: SearchSchema, release: str, select: str = "*"
+    parquet: Sequence[Path],
+    folder: Path,
+    *,
+    schema: SearchSchema,
+    release: str,
+    select: str = "*",
+    given_by: Sequence[str] = (),
 ) -> SearchIndex:
     """Make the index of the series rows in ``parquet`` at ``folder``, whole or not at all.
 
     Args:
         select: SQL expressions that give the columns of ``schema`` from the columns of the files.
+        given_by: columns that order the rows as they are given out, before study and series; () for the index's own
+            order, in which rows of a person stand together: it would tell who is one person in two sources.
 
     Raises:
         IndexUnusableError: a column of the schema is missing, or a row names no person, study or series.
@@ -39,6 +47,8 @@ def build_index(
     try:
         _sort_rows(parquet, draft / ROWS, schema, select)
         _write(draft, schema, release)
+        if given_by:
+            _write_given(draft, schema, given_by)
         os.replace(draft, folder)
     except OSError:
         if not (folder / META).is_file():  # else another process was faster: its index is as good
@@ -61,6 +71,18 @@ def _sort_rows(parquet: Sequence[Path], target: Path, schema: SearchSchema, sele
             raise IndexUnusableError("a series row names no person, study or series: it is not of a release")
         order = ", ".join(f'"{name}"' for name in keys)
         relation.order(order).write_parquet(str(target), compression="zstd", row_group_size=ROW_GROUP)
+
+
+def _write_given(folder: Path, schema: SearchSchema, given_by: Sequence[str]) -> None:
+    """The rows in another order and without the columns that only name people, and the place of each in it."""
+    order = ", ".join(f'"{name}"' for name in (*given_by, schema.study, schema.series))
+    names = ", ".join(f'"{name}"' for name in schema.person if name not in given_by)
+    with duckdb.connect() as connection:
+        rows = connection.sql(f"select * from read_parquet('{folder / ROWS}', file_row_number=true) order by {order}")
+        place = np.argsort(rows.project("file_row_number").fetchnumpy()["file_row_number"])
+        kept = rows.project(f"* exclude (file_row_number{', ' + names if names else ''})")
+        kept.write_parquet(str(folder / GIVEN), compression="zstd", row_group_size=ROW_GROUP)
+    np.save(folder / "place_of_row.npy", place.astype(np.int32))
 
 
 def _write(folder: Path, schema: SearchSchema, release: str) -> None:

@@ -21,6 +21,8 @@ FORMAT = 3
 """Raised when the files change their meaning; an index of another format is made anew."""
 META = "index.json"
 ROWS = "rows.parquet"
+GIVEN = "given.parquet"
+"""The rows in the order in which they are given out, where that is another one."""
 
 
 class IndexUnusableError(ValueError):
@@ -105,6 +107,16 @@ class SearchIndex:
     def rows_file(self) -> Path:
         """Parquet of the rows themselves, in the index's order."""
         return self.folder / ROWS
+
+    @property
+    def given_file(self) -> Path:
+        """Parquet of the rows as they are given out."""
+        return self.rows_file if self.place_of_row is None else self.folder / GIVEN
+
+    @cached_property
+    def place_of_row(self) -> NDArray[np.int32] | None:
+        """(N,) where each row stands in ``given_file``; None: where it stands in the index."""
+        return _mapped(self.folder, "place_of_row") if (self.folder / GIVEN).is_file() else None
 
     @cached_property
     def person_start(self) -> NDArray[np.intp]:

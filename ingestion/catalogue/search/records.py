@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
 from ingestion.catalogue.exports.words import not_listed
-from ingestion.catalogue.linked_people import PERSON
 from ingestion.catalogue.plain_cells import plain_table
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.sources.registry import AccessMode
@@ -42,7 +41,7 @@ class Records:
 
     @cached_property
     def _metadata(self) -> parquet.FileMetaData:
-        return parquet.read_metadata(self._index.rows_file)
+        return parquet.read_metadata(self._index.given_file)
 
     @cached_property
     def _ends(self) -> NDArray[np.int64]:
@@ -52,9 +51,9 @@ class Records:
 
     @cached_property
     def _schema(self) -> pa.Schema:
-        """Of the rows as they are given out: a place can be missing, and nothing links pseudonyms of sources."""
+        """Of the rows as they are given out: a place can be missing."""
         schema = self._metadata.schema.to_arrow_schema()
-        told = [one.with_nullable(True) if one.name in PLACES else one for one in schema if one.name != PERSON]
+        told = [one.with_nullable(True) if one.name in PLACES else one for one in schema]
         return pa.schema(told, schema.metadata)
 
     @property
@@ -63,10 +62,11 @@ class Records:
 
     def one(self, row: int) -> dict[str, Any]:
         """The columns of one row."""
-        group = int(np.searchsorted(self._ends, row, side="right"))
+        place = int(self._places(np.asarray([row]))[0])
+        group = int(np.searchsorted(self._ends, place, side="right"))
         begin = int(self._ends[group - 1]) if group else 0
-        with parquet.ParquetFile(self._index.rows_file, metadata=self._metadata) as file:
-            table = file.read_row_group(group, columns=list(self.columns), use_threads=False).slice(row - begin, 1)
+        with parquet.ParquetFile(self._index.given_file, metadata=self._metadata) as file:
+            table = file.read_row_group(group, columns=list(self.columns), use_threads=False).slice(place - begin, 1)
         found: list[dict[str, Any]] = self._placed(table, np.asarray([row], dtype=np.intp)).to_pylist()
         return found[0]
 
@@ -75,14 +75,29 @@ class Records:
         return [row for table in self.tables(rows) for row in table.to_pylist()]
 
     def tables(self, rows: NDArray[np.intp], columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The rows (rising) as tables, one for each row group that holds some of them."""
-        groups = np.searchsorted(self._ends, rows, side="right")
-        with parquet.ParquetFile(self._index.rows_file, metadata=self._metadata) as file:
+        """The rows as tables in the order of ``given``, one for each row group that holds some of them."""
+        rows = self.given(rows)
+        places = self._places(rows)
+        groups = np.searchsorted(self._ends, places, side="right")
+        with parquet.ParquetFile(self._index.given_file, metadata=self._metadata) as file:
             for group in np.unique(groups):
                 begin = self._ends[group - 1] if group else 0
                 table = file.read_row_group(int(group), columns=list(self.columns if columns is None else columns))
-                these = rows[groups == group]
-                yield self._placed(table.take(pa.array(these - begin)), these)
+                these = groups == group
+                yield self._placed(table.take(pa.array(places[these] - begin)), rows[these])
+
+    def given(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows in the order in which they are given out."""
+        return rows[np.argsort(self._places(rows), kind="stable")]
+
+    def after(self, rows: NDArray[np.intp], row: int) -> NDArray[np.intp]:
+        """What comes behind ``row`` of rows in the order of ``given``; ``row`` need not be one of them."""
+        place = self._places(np.asarray([row]))[0]
+        return rows[int(np.searchsorted(self._places(rows), place, side="right")) :]
+
+    def _places(self, rows: NDArray[np.intp]) -> NDArray[np.integer[Any]]:
+        places = self._index.place_of_row
+        return rows if places is None else places[rows]
 
     def downloadable(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         """(N,): which of the rows are of series that may be downloaded; none where their mode is not stated."""

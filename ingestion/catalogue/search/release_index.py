@@ -67,7 +67,13 @@ DATASET = "urn:cie:collection:"
 DQV_VALUE = URIRef("http://www.w3.org/ns/dqv#value")
 """W3C Data Quality Vocabulary, section 4.3."""
 
-_LINKED = 'coalesce(\'linked \' || linked."Person", series.source_id || \' \' || series."PatientID") as "Person",'
+_PERSON = 'coalesce(linked.first, series.source_id || \' \' || series."PatientID") as "Person",'
+_LINKED = """
+left join (
+  select *, min(source_id || ' ' || "PatientID") over (partition by "Person") as first from read_parquet($linked)
+) as linked using (source_id, "PatientID")
+"""
+"""People by their first pseudonym: their numbers are other ones in each release, and would draw all counts anew."""
 
 _JOIN = """
 select series.* replace (
@@ -146,7 +152,8 @@ def _make(
                     f"release {release.version} lacks a column that the search needs ({type(error).__name__}): "
                     "build a release with this version"
                 ) from None
-        return build_index([joined], place, schema=schema, release=release.version)
+        given_by = () if linked is None else RELEASE_SCHEMA.person
+        return build_index([joined], place, schema=schema, release=release.version, given_by=given_by)
 
 
 def _join(tables: Mapping[str, list[str]]) -> str:
@@ -155,7 +162,7 @@ def _join(tables: Mapping[str, list[str]]) -> str:
     made = [f'{say if needed in columns else "cast(null as varchar)"} as "{name}"'
             for name, (needed, say) in _OPTIONAL.items()]  # fmt: skip
     people = {"person": "", "linked": ""} if "linked" not in tables else {
-        "person": _LINKED, "linked": 'left join read_parquet($linked) as linked using (source_id, "PatientID")'
+        "person": _PERSON, "linked": _LINKED
     }  # fmt: skip
     return _JOIN.format(optional=", ".join(made), **people)
 
