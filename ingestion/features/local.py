@@ -45,6 +45,9 @@ MARKS = CLASSES | {RTStructureSetStorage}
 MAX_LABELS = 10_000
 """More labels than any atlas has: above, the file is an image, not a mask."""
 
+EXACT_LABEL = 2**24
+"""From here on not every whole number is a float32 of its own: two labels could become one."""
+
 
 class InputError(ValueError):
     """What was given cannot be used; the message names the file, the rule and the remedy."""
@@ -198,6 +201,8 @@ def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:
     labels = _nifti(path)
     if not np.array_equal(labels.array, np.round(labels.array)) or labels.array.min() < 0:
         raise InputError(f"{path}: labels must be whole numbers, 0 for outside")
+    if labels.array.max() >= EXACT_LABEL:
+        raise InputError(f"{path}: holds labels of {EXACT_LABEL} and more, which float32 does not tell apart; renumber")
     numbers = [int(value) for value in np.unique(labels.array) if value > 0]
     if not numbers or len(numbers) > MAX_LABELS:
         raise InputError(f"{path}: holds {len(numbers)} labels above 0; give a mask with one label per region")
