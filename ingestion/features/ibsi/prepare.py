@@ -81,7 +81,7 @@ def interpolate(
     chosen = settings.interpolation
     axes = axes_of(image.shape, spacing_mm, chosen.spacing_mm if chosen.method is not Interpolation.NONE else None)
     # An axis by itself first: a spacing near 0 has more voxels than can be counted.
-    if any(axis.changed and axis.size / axis.step > MAX_INTERPOLATED_VOXELS for axis in axes):
+    if any(axis.changed and axis.size > MAX_INTERPOLATED_VOXELS * axis.step for axis in axes):
         raise _too_fine(axes)
     spline = chosen.method is Interpolation.TRICUBIC_SPLINE
     target, source = [], []
