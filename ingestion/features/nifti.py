@@ -1,7 +1,7 @@
 """NIfTI images as volumes.
 
-SimpleITK reads them, but without a word turns what is not finite, or beyond float32, into 0, and drops the imaginary
-part of complex values: so the file itself is looked at too.
+SimpleITK reads them, but without a word turns what is not finite, or cut off, into 0, and drops the imaginary part of
+complex values: so the file itself is looked at too.
 """
 
 from __future__ import annotations
