@@ -30,6 +30,7 @@ def read_nifti(path: Path) -> Volume:
     import SimpleITK  # slow to load
 
     header = read_header(path)
+    check_values(path, header)  # before memory is taken for what the header claims
     try:
         read = SimpleITK.ReadImage(str(path), imageIO="NiftiImageIO")
     except RuntimeError:
@@ -41,7 +42,6 @@ def read_nifti(path: Path) -> Volume:
         raise NiftiError(f"{path}: not readable as NIfTI; check the file") from None
     if read.GetDimension() != 3 or read.GetNumberOfComponentsPerPixel() != 1:
         raise NiftiError(f"{path}: not one three-dimensional grey image; give a single volume")
-    check_values(path, header)
     values = SimpleITK.GetArrayFromImage(read)
     check_finite(path, values)  # by the header's slope and intercept
     array = values.astype(np.float32)

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 24
 LARGEST = float(np.finfo(np.float32).max)
+MAX_START = 2**31
+"""Bytes before the first voxel, extensions of the header: no file has two thousand million."""
 RIGHT_ANGLE = 1e-3
 """How far the cosine between two axes may be from 0: within what is read as perpendicular."""
 
@@ -93,13 +95,13 @@ def read_header(path: Path) -> NiftiHeader:
         raise NiftiError(f"{path}: not readable as NIfTI: its header gives no size; check the file")
     at, form = layout.start
     start = struct.unpack_from(order + form, head, at)[0]
-    if not math.isfinite(start) or start < 0:
+    if not math.isfinite(start) or not 0 <= start <= MAX_START:
         raise NiftiError(f"{path}: not readable as NIfTI: its header does not say where values begin; check the file")
     at, form = layout.sform_code
     coded = struct.unpack_from(order + form, head, at)[0] > 0
     at, form = layout.sform
     sheared = coded and _sheared(struct.unpack_from(order + form, head, at))
-    return NiftiHeader(np.dtype(order + GREY[code]), int(start), math.prod(sizes[:rank]), sheared)
+    return NiftiHeader(np.dtype(order + GREY[code]), max(int(start), size), math.prod(sizes[:rank]), sheared)
 
 
 def check_values(path: Path, header: NiftiHeader) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ingestion.features.nifti import NiftiError, read_nifti
+from ingestion.features.nifti_file import check_values, read_header
 
 VALUES = np.random.default_rng(1).normal(40, 15, (4, 5, 6))
 DATATYPE, FORM_CODES, SFORM = 70, 252, 280
@@ -97,3 +101,23 @@ def test_a_sheared_image_is_said_to_be_so(tmp_path: Path) -> None:
     _patched(path, SFORM, "<12f", 1, 0.6, 0, 0, 0, 0.8, 0, 0, 0, 0, 1, 0)
     with pytest.raises(NiftiError, match="sheared"):
         read_nifti(path)
+
+
+def _whole() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return _written(Path(folder) / "image.nii", VALUES.astype(np.float32)).read_bytes()
+
+
+WHOLE = _whole()
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 351), st.binary(min_size=1, max_size=16), st.integers(0, len(WHOLE)), st.booleans())
+def test_a_header_of_any_bytes_is_read_or_named(tmp_path: Path, at: int, patch: bytes, kept: int, packed: bool) -> None:
+    body = (WHOLE[:at] + patch + WHOLE[at + len(patch) :])[: max(kept, 352)]
+    path = tmp_path / ("image.nii.gz" if packed else "image.nii")
+    path.write_bytes(gzip.compress(body) if packed else body)
+    try:
+        check_values(path, read_header(path))
+    except NiftiError as error:
+        assert str(error).startswith(str(path))  # reading it is right too
