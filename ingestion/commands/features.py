@@ -18,7 +18,6 @@ from ingestion.features.local_long import long_rows
 from ingestion.features.measures import measure_rows
 from ingestion.features.provenance import COLUMNS
 from ingestion.features.settings import FeatureSettings
-from ingestion.features.tasks import REFUSALS
 
 SUFFIXES = (".csv", ".parquet", ".json")
 FILTER = "filter"
@@ -76,16 +75,18 @@ def register(app: typer.Typer) -> None:
             if report is not None and len(chosen) > 1:
                 raise InputError(f"{report}: a report is written by one file of settings; give --settings once")
             found = [measure_files(image, mask, one) for one in chosen]
-            if report is not None:
+            if report is not None and found[0].refusal is None:
                 _write_report(report, found[0])
         except (InputError, OutputError, SettingsError) as error:
             errors.print(str(error), markup=False)
             raise typer.Exit(2) from None
-        except REFUSALS as refusal:
-            errors.print(f"refused, since a value would be a guess: {refusal}", markup=False)
-            raise typer.Exit(1) from None
         listed = [long_rows(one) if long else one.rows() for one in found]
         _output([row for rows in listed for row in rows], out, as_json, lambda _: list(map(_show, found, listed)))
+        if found[0].whole is not None and (said := found[0].whole.geometry_said()) is not None:
+            errors.print(f"{image}: {said}", markup=False)
+        if (refusal := next((one.refusal for one in found if one.refusal is not None), None)) is not None:
+            errors.print(f"refused, since a value would be a guess: {refusal}", markup=False)
+            raise typer.Exit(1)
         refused = [region for one in found for region in one.regions if region.refusal is not None]
         for region in refused:
             errors.print(f"region {region.number} refused: {region.refusal} {region.detail or ''}", markup=False)
@@ -163,7 +164,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 def _write_report(path: Path, found: LocalFeatures) -> None:
     from ingestion.features.measurement_report import measurement_report
 
-    if len(found.marks) != 1:
+    if len(found.marks) != 1 or found.unit is None:
         raise InputError(f"{path}: a report is written of one SEG or RTSTRUCT on a DICOM image; give one MASK file")
     marks, regions = found.marks[0]
     try:
@@ -203,7 +204,7 @@ def _show(found: LocalFeatures, rows: list[dict[str, Any]]) -> None:
     else:
         for row in rows:
             _show_region(row)
-    if found.unit.suv_refusal is not None:
+    if found.unit is not None and found.unit.suv_refusal is not None:
         console.print(f"values are {found.unit.name}, not SUVbw: {found.unit.suv_refusal}")
 
 

@@ -177,7 +177,7 @@ def geometry_of(instances: Sequence[Mapping[str, Any]], *, modality: str | None 
         missing_slices=found.missing,
         duplicate_positions=found.duplicates,
         irregular=found.irregular,
-        orientation=_orientation(normal),
+        orientation=orientation_of(normal),
         coverage_mm=found.coverage,
         problems=_in_order(found.problems),
     )
@@ -282,7 +282,8 @@ def _normal(cosines: Sequence[float]) -> Vector | None:
     return cross[0] / length, cross[1] / length, cross[2] / length
 
 
-def _orientation(normal: Vector) -> Orientation:
+def orientation_of(normal: Vector) -> Orientation:
+    """The body axis that a slice's unit normal lies along."""
     names = (Orientation.SAGITTAL, Orientation.CORONAL, Orientation.AXIAL)
     size, name = max(zip((abs(value) for value in normal), names, strict=True))
     return name if size >= MAIN_AXIS_COSINE else Orientation.OBLIQUE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,12 +16,14 @@ from pydicom.uid import RTStructureSetStorage
 from ingestion.dicom.guard import PARSER_ERRORS
 from ingestion.dicom.images import ImageReader
 from ingestion.dicom.other_grid import OwnGrid
+from ingestion.dicom.refused import RefusedError
 from ingestion.dicom.region import RegionFlag, RegionRefusal, RegionRefusedError, Segment
 from ingestion.dicom.segmentation import CLASSES
+from ingestion.dicom.values import VolumeRefusedError
 from ingestion.dicom.volume import Volume, read_volume
-from ingestion.features.intensity import intensity_statistics
+from ingestion.features.local_whole import WholeImage, dicom_series, nifti_image
 from ingestion.features.nifti import NiftiError, is_nifti, read_nifti
-from ingestion.features.provenance import files_digest, provenance
+from ingestion.features.provenance import provenance
 from ingestion.features.refusal import FeatureRefusal, FeatureRefusedError
 from ingestion.features.regions import (
     Region,
@@ -33,17 +34,19 @@ from ingestion.features.regions import (
     response_unit,
     volume_unit,
 )
-from ingestion.features.series_measures import SeriesMeasures, measure_series
 from ingestion.features.settings import FeatureSettings
 from ingestion.features.tables import region_record
+from ingestion.features.undefined import undefined_text
 from ingestion.features.units import ARBITRARY, Unit
-from ingestion.features.value_counts import ValueCounts
 
 GRID_TOLERANCE_MM = 0.01
 """NIfTI keeps positions as 32-bit floats."""
 MARKS = CLASSES | {RTStructureSetStorage}
 MAX_LABELS = 10_000
 """More labels than any atlas has: above, the file is an image, not a mask."""
+
+EXACT_LABEL = 2**24
+"""From here on not every whole number is a float32 of its own: two labels could become one."""
 
 
 class InputError(ValueError):
@@ -52,27 +55,37 @@ class InputError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LocalFeatures:
-    """Either the measures of the whole image, or of the regions that a mask brings; in ``unit``."""
+    """The measures of the whole image, or of the regions that a mask brings; in ``unit``."""
 
-    unit: Unit
-    whole: SeriesMeasures | None
+    unit: Unit | None
+    """None where nothing was measured."""
+    whole: WholeImage | None
     regions: tuple[Region, ...]
     settings: FeatureSettings
     image_digest: str | None = None
     images: tuple[Dataset, ...] = ()
     """Of DICOM regions, the image's instances; and in ``marks`` what marked them, with its regions."""
     marks: tuple[tuple[Dataset, tuple[Region, ...]], ...] = ()
+    refusal: RefusedError[Any] | None = None
+    """Why the image was not measured, or none of its regions."""
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row per region, or one for the whole image, each with what it was computed from and by."""
-        origin = {"ImageDigest": self.image_digest, **provenance(self.settings)}
-        named: dict[str, Any] = {"Unit": self.unit.name, "SuvRefusal": self.unit.suv_refusal}
+        """One row per region, or one for the whole image, each with what it was computed from and by.
+
+        What was refused as a whole has a row too, with the reason.
+        """
         if self.whole is not None:
-            share = {"Pixels": self.whole.pixels, "PaddingShare": self.whole.padding_share}
-            measures = {**self.whole.values, "QualityReason": self.whole.quality_reason, **self.whole.exposure}
-            return [{"Region": "whole image", **named, **share, **measures, **origin}]
+            return [{"Region": "whole image", **self.whole.row}]
+        unit = self.unit
+        origin = {"ImageDigest": self.image_digest, **provenance(self.settings)}
+        named: dict[str, Any] = {
+            "Unit": None if unit is None else unit.name,
+            "SuvRefusal": None if unit is None else unit.suv_refusal,
+            "ResponseMap": self.settings.ibsi.response_map,
+        }
+        if self.refusal is not None:
+            return [{"Region": "all regions", **named, **_outcome(self.refusal.reason, self.refusal.detail), **origin}]
         rows = []
-        named["ResponseMap"] = self.settings.ibsi.response_map
         for region in self.regions:
             record = region_record(asdict(region))
             undefined = record.pop("Undefined")
@@ -80,44 +93,50 @@ class LocalFeatures:
                 {
                     "Region": f"{region.number} {region.label or ''}".strip(),
                     **named,
-                    "Reason": region.refusal,
-                    "Detail": region.detail,
+                    **_outcome(region.refusal, region.detail),
                     **record,
-                    "Undefined": ",".join(f"{name}:{reason}" for name, reason in sorted(undefined.items())) or None,
+                    "Undefined": undefined_text(undefined),
                     **origin,
                 }
             )
         return rows
 
 
+def _outcome(reason: str | None, detail: str | None) -> dict[str, Any]:
+    return {"Status": "measured" if reason is None else "refused", "Reason": reason, "Detail": detail}
+
+
 def measure_files(image: Path, mask: Path | None, settings: FeatureSettings) -> LocalFeatures:
     """The features of ``image`` (a DICOM file or folder, or NIfTI), in the regions of ``mask``.
 
-    ``mask``: a segmentation or structure set for a DICOM image, or NIfTI labels for any image.
+    ``mask``: a segmentation or structure set for a DICOM image, or NIfTI labels for any image. Where measuring would be
+    a guess the result says why (``refusal``).
 
     Raises:
         InputError: a file is missing, of the wrong kind, or does not fit the other.
-        VolumeRefusedError, RegionRefusedError, FeatureRefusedError: measuring would be a guess.
     """
     for path in (image, mask):
         if path is not None and not path.exists():
             raise InputError(f"{path} does not exist")
-    if mask is None and settings.ibsi.filter is not None:
-        raise InputError(f"{image}: a filter is applied to regions; give a MASK, or leave the filter out")
+    if mask is None:
+        if settings.ibsi.filter is not None:
+            raise InputError(f"{image}: a filter is applied to regions; give a MASK, or leave the filter out")
+        whole = nifti_image(_nifti(image), settings) if is_nifti(image) else dicom_series(_series(image), settings)
+        return LocalFeatures(whole.unit, whole, (), settings, refusal=whole.refusal)
+    try:
+        return _regions(image, mask, settings)
+    except (VolumeRefusedError, RegionRefusedError, FeatureRefusedError) as refusal:
+        return LocalFeatures(None, None, (), settings, refusal=refusal)
+
+
+def _regions(image: Path, mask: Path, settings: FeatureSettings) -> LocalFeatures:
     if is_nifti(image):
         volume, unit = _nifti(image), Unit(ARBITRARY)
-        if mask is None:
-            counts = ValueCounts.of(volume.array)
-            whole = SeriesMeasures(unit, volume.array.size, 0.0, intensity_statistics(counts))
-            return LocalFeatures(unit, whole, (), settings, image_digest(volume))
         if not is_nifti(mask):
             raise InputError(f"{mask}: the mask of a NIfTI image must be NIfTI, with one label per region")
         segments = _nifti_segments(mask, volume)
     else:
         datasets = _series(image)
-        if mask is None:
-            measured = measure_series(datasets, settings, frames_expected=len(datasets))
-            return LocalFeatures(measured.unit, measured, (), settings, _files_digest(datasets))
         found = volume_unit(datasets)
         if found is None:
             raise FeatureRefusedError(FeatureRefusal.UNITS_VARY, detail="several units in the image series")
@@ -162,14 +181,6 @@ def _series(path: Path) -> list[Dataset]:
     return images
 
 
-def _files_digest(datasets: Iterable[Dataset]) -> str:
-    digests = []
-    for dataset in datasets:
-        with Path(dataset.filename).open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
-    return files_digest(digests)
-
-
 def _dicom_regions(
     mask: Path, volume: Volume, unit: Unit, datasets: list[Dataset], settings: FeatureSettings
 ) -> LocalFeatures:
@@ -198,6 +209,8 @@ def _nifti_segments(path: Path, volume: Volume) -> Iterator[Segment]:
     labels = _nifti(path)
     if not np.array_equal(labels.array, np.round(labels.array)) or labels.array.min() < 0:
         raise InputError(f"{path}: labels must be whole numbers, 0 for outside")
+    if labels.array.max() >= EXACT_LABEL:
+        raise InputError(f"{path}: holds labels of {EXACT_LABEL} and more, which float32 does not tell apart; renumber")
     numbers = [int(value) for value in np.unique(labels.array) if value > 0]
     if not numbers or len(numbers) > MAX_LABELS:
         raise InputError(f"{path}: holds {len(numbers)} labels above 0; give a mask with one label per region")

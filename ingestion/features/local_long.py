@@ -18,15 +18,12 @@ def long_rows(found: LocalFeatures) -> list[dict[str, Any]]:
     """One row per value, for the whole image or for each region."""
     wide = found.rows()
     if found.whole is not None:
-        table, names = (
-            long_table(pd.DataFrame([wide[0] | {"Reason": None}]), pd.DataFrame(), found.settings),
-            ["whole image"],
-        )
+        undefined = [found.whole.undefined]
+        table = long_table(pd.DataFrame(wide), pd.DataFrame(), found.settings, series_undefined=undefined)
     else:
-        rows = [row | {"Reason": region.refusal} for row, region in zip(wide, found.regions, strict=True)]
         undefined = [region.undefined for region in found.regions]
-        table = long_table(pd.DataFrame(), pd.DataFrame(rows), found.settings, undefined=undefined)
-        names = [str(row["Region"]) for row in wide]
+        table = long_table(pd.DataFrame(), pd.DataFrame(wide), found.settings, undefined=undefined)
+    names = [str(row["Region"]) for row in wide]
     kept = [name for name in COLUMNS if name not in NOT_OF_FILES]
     numbers = {region.number: name for region, name in zip(found.regions, names, strict=False)}
     listed = table[kept].astype(object).where(table[kept].notna(), None).to_dict("records")

@@ -37,7 +37,10 @@ COLUMNS = (*TEXTS[:7], "SegmentNumber", *TEXTS[7:16], "Value", "Outlier", *TEXTS
 
 ``Outlier``: see ``ingestion.features.distributions``; empty where too few values are there to compare with.
 """
-GEOMETRY = ("RowSpacing", "ColumnSpacing", "SliceSpacing", "CoverageMm")
+GEOMETRY = (
+    "Slices", "Volumes", "RowSpacing", "ColumnSpacing", "SliceSpacing", "CoverageMm", "MissingSlices",
+    "DuplicatePositions", "Pixels", "PaddingShare",
+)  # fmt: skip
 
 
 def long_table(
@@ -45,12 +48,14 @@ def long_table(
     regions: pd.DataFrame,
     settings: FeatureSettings,
     *,
+    series_undefined: Sequence[Mapping[str, str]] = (),
     undefined: Sequence[Mapping[str, str]] = (),
 ) -> pd.DataFrame:
     """Rows of all series and regions; of a refused one a row without a feature, whose ``Refusal`` says why.
 
     Args:
         series, regions: the wide tables; columns that are missing count as empty.
+        series_undefined: for each row of ``series`` its measures without a value, and why; none for no rows at all.
         undefined: for each row of ``regions`` its features without a value, and why; none for no rows at all.
     """
     further = ("StandardDeviation", *(f"Percentile{percent}" for percent in settings.percentiles))
@@ -58,7 +63,7 @@ def long_table(
     whole = (*GEOMETRY, *statistics, *QUALITY, *EXPOSURE, *DOSE_REPORT)
     said = settings_text(settings)
     parts = [
-        _part(series, "series", whole, said, undefined=()),
+        _part(series, "series", whole, said, undefined=series_undefined),
         _part(regions, "region", ibsi_columns(settings), said, undefined=undefined),
     ]
     data: dict[str, Any] = {name: Texts.joined([part.texts[name] for part in parts]) for name in TEXTS}

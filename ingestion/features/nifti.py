@@ -1,28 +1,19 @@
-"""NIfTI images as volumes. SimpleITK reads them, and turns what is not finite into 0 without a word: so we look first.
+"""NIfTI images as volumes.
 
-Source: NIfTI-1 and NIfTI-2 headers (nifti1.h, nifti2.h): size of the header, data type, where the voxels start.
+SimpleITK reads them, but without a word turns what is not finite, or cut off, into 0, and drops the imaginary part of
+complex values: so the file itself is looked at too.
 """
 
 from __future__ import annotations
 
-import gzip
-import struct
 from pathlib import Path
 
 import numpy as np
 
 from ingestion.dicom.volume import Volume
+from ingestion.features.nifti_file import NiftiError, check_finite, check_values, read_header
 
 SUFFIXES = (".nii", ".nii.gz")
-_GZIP = b"\x1f\x8b"
-_LAYOUTS: dict[int, tuple[int, int, str]] = {348: (70, 108, "f"), 540: (12, 168, "q")}
-"""By the size of the header: where data type (16 bits) and start of the voxels stand, and how the start is written."""
-_FLOATS = {16: "f4", 64: "f8"}
-_CHUNK = 1 << 24
-
-
-class NiftiError(ValueError):
-    """Not to be used as a volume; the message names the file, the rule and the remedy."""
 
 
 def is_nifti(path: Path) -> bool:
@@ -33,19 +24,27 @@ def read_nifti(path: Path) -> Volume:
     """One three-dimensional grey image, in LPS as DICOM has it.
 
     Raises:
-        NiftiError: not readable, of other dimensions, or with values that are not finite.
+        NiftiError: not readable, cut off, of other dimensions, of a data type that is no grey value, sheared, or with
+            values that are not finite or beyond what float32 holds.
     """
     import SimpleITK  # slow to load
 
+    header = read_header(path)
+    check_values(path, header)  # before memory is taken for what the header claims
     try:
         read = SimpleITK.ReadImage(str(path), imageIO="NiftiImageIO")
     except RuntimeError:
+        if header.sheared:
+            raise NiftiError(
+                f"{path}: its axes are not at right angles (sheared), and voxels that are no boxes are not measured; "
+                "resample it to a rectangular grid"
+            ) from None
         raise NiftiError(f"{path}: not readable as NIfTI; check the file") from None
     if read.GetDimension() != 3 or read.GetNumberOfComponentsPerPixel() != 1:
         raise NiftiError(f"{path}: not one three-dimensional grey image; give a single volume")
-    array = SimpleITK.GetArrayFromImage(read).astype(np.float32)
-    if not (np.isfinite(array).all() and _stored_finite(path)):
-        raise NiftiError(f"{path}: holds values that are not finite; replace them by a value outside the regions")
+    values = SimpleITK.GetArrayFromImage(read)
+    check_finite(path, values)  # by the header's slope and intercept
+    array = values.astype(np.float32)
     axes = np.array(read.GetDirection()).reshape(3, 3).T
     column, row, between = read.GetSpacing()
     x, y, z = read.GetOrigin()
@@ -61,20 +60,4 @@ def read_nifti(path: Path) -> Volume:
     )
 
 
-def _stored_finite(path: Path) -> bool:
-    """Whether all values are finite as the file holds them."""
-    with path.open("rb") as raw:
-        packed = raw.read(2) == _GZIP
-    with gzip.open(path) if packed else path.open("rb") as stream:
-        head = stream.read(max(_LAYOUTS))
-        order = "<" if struct.unpack_from("<i", head)[0] in _LAYOUTS else ">"
-        type_at, start_at, start_form = _LAYOUTS[struct.unpack_from(f"{order}i", head)[0]]
-        name = _FLOATS.get(struct.unpack_from(f"{order}h", head, type_at)[0])
-        if name is None:
-            return True  # whole numbers
-        kind = np.dtype(order + name)
-        stream.seek(int(struct.unpack_from(order + start_form, head, start_at)[0]))
-        while chunk := stream.read(_CHUNK):
-            if not np.isfinite(np.frombuffer(chunk[: len(chunk) // kind.itemsize * kind.itemsize], dtype=kind)).all():
-                return False
-    return True
+__all__ = ["NiftiError", "is_nifti", "read_nifti"]

@@ -36,6 +36,7 @@ from ingestion.features.tasks import (
     run_series,
     series_key,
 )
+from ingestion.features.undefined import undefined_measures
 from ingestion.storage import ObjectStore
 
 NOT_MEASURED = CLASSES | {RTDoseStorage}
@@ -151,7 +152,13 @@ def compute_source_features(
     return SourceFeatures(
         series=series_wide,
         regions=regions_wide,
-        long=long_table(series_wide, regions_wide, chosen, undefined=[row.get("Undefined") or {} for row in regions]),
+        long=long_table(
+            series_wide,
+            regions_wide,
+            chosen,
+            series_undefined=[undefined_measures(row) for row in series],
+            undefined=[row.get("Undefined") or {} for row in regions],
+        ),
         computed=len(work),
         reused=reused,
         not_applicable=len(current) - len(images) - len(marked) - len(reports),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,8 @@ class _Gathered:
     facts: list[UnitFacts] = field(default_factory=list)
     pixels: int = 0
     clipped: list[int] = field(default_factory=lambda: [0, 0])
+    limited: bool = False
+    """Whether some instance's header says between which values pixels are stored."""
     places: list[dict[str, Any]] = field(default_factory=list)
     coarse: list[NDArray[np.float32]] = field(default_factory=list)
     whole: list[NDArray[np.float32]] = field(default_factory=list)
@@ -121,9 +123,7 @@ def measure_series(
         pixels=found.pixels,
         padding_share=(found.pixels - counts.total) / found.pixels,
         values={
-            **intensity_statistics(counts),
-            "StandardDeviation": math.sqrt(variance(counts)),
-            **{f"Percentile{percent}": counts.percentile(percent) for percent in settings.percentiles},
+            **whole_statistics(counts, settings),
             **{name: None if value is None else _rounded(value) for name, value in quality.items()},
         },
         exposure={name: _rounded(value) for name, value in found.exposure.values.items()},
@@ -131,6 +131,21 @@ def measure_series(
         quality_reason=reason,
         geometry=geometry if found.multi_frame else None,
     )
+
+
+def frames_expected(attributes: Mapping[str, Any]) -> int:
+    """Frames of an instance, as its attributes say."""
+    number = attributes.get("NumberOfFrames")
+    return number if isinstance(number, int) and number > 0 else 1
+
+
+def whole_statistics(counts: ValueCounts, settings: FeatureSettings) -> dict[str, float | None]:
+    """The intensities of a whole image: IBSI's 18 statistics, standard deviation, and the percentiles chosen."""
+    return {
+        **intensity_statistics(counts),
+        "StandardDeviation": math.sqrt(variance(counts)),
+        **{f"Percentile{percent}": counts.percentile(percent) for percent in settings.percentiles},
+    }
 
 
 def _add(found: _Gathered, dataset: Dataset) -> None:
@@ -156,6 +171,7 @@ def _add(found: _Gathered, dataset: Dataset) -> None:
         if len(described) > 1 or index == 0:
             found.places.append(frame.attributes)
         if limits is not None:
+            found.limited = True
             for side, limit in enumerate(limits):
                 found.clipped[side] += int(np.count_nonzero(pixels.measured == limit))
         _add_frame(found, pixels, frame.rescale, uid, index, frame)
@@ -211,8 +227,8 @@ def _quality(
 ) -> tuple[dict[str, float | None], str | None]:  # fmt: skip
     measured = found.pixels or 1
     values: dict[str, float | None] = {
-        "ClippedLowShare": found.clipped[0] / measured,
-        "ClippedHighShare": found.clipped[1] / measured,
+        "ClippedLowShare": found.clipped[0] / measured if found.limited else None,
+        "ClippedHighShare": found.clipped[1] / measured if found.limited else None,
         "BlurEffect": sorted(found.blur)[len(found.blur) // 2] if found.blur else None,
         "NoiseLevelHU": found.noise.level if unit.name == HU else None,
     }
@@ -231,9 +247,8 @@ def _mr_reason(found: _Gathered, geometry: SeriesGeometry) -> str | None:
         return "not_magnitude"
     if found.pixels > MR_PIXELS:
         return "too_large"
-    if geometry.kind is GeometryKind.SINGLE_SLICE and len(found.whole) == 1:
-        return None
-    if not geometry.regular_volume or len({values.shape for values in found.whole}) > 1:
+    one = geometry.kind is GeometryKind.SINGLE_SLICE and len(found.whole) == 1
+    if not one and (not geometry.regular_volume or len({values.shape for values in found.whole}) > 1):
         return "no_single_volume"
     return "negative_values" if any(float(values.min()) < 0 for values in found.whole) else None
 

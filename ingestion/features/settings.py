@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ingestion.dicom.other_grid import INSIDE
 from ingestion.dicom.segmentation import FRACTION_INSIDE
 from ingestion.dicom.structure_set import PLANE_TOLERANCE_MM
 from ingestion.dicom.volume import MAX_VOXELS
 from ingestion.features import TOOL_VERSION
 from ingestion.features.ibsi import IbsiSettings, SettingsError
+from ingestion.features.strict_yaml import YamlFileError, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,13 @@ class FeatureSettings:
         """Settings from a file: IBSI's own entries, and ``percentiles`` and ``min_voxels`` beside them.
 
         Raises:
-            SettingsError: not readable as YAML, or wrong entries; the message names them.
+            SettingsError: no such file, not readable as YAML, a key given twice, or wrong entries; the message names
+                them.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SettingsError(f"{path}: not readable as YAML ({type(error).__name__}); check the file") from None
+            content = read_yaml(path)
+        except YamlFileError as error:
+            raise SettingsError(str(error)) from None
         if not isinstance(content, dict):
             raise SettingsError(f"{path}: settings are a mapping of names to values")
         own: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ingestion.accounting.manifest import Manifest
-from ingestion.dicom.geometry import SeriesGeometry, geometry_of
+from ingestion.dicom.geometry import GeometryKind, SeriesGeometry, geometry_of
 from ingestion.features.dose_report import COLUMNS as DOSE_REPORT
 from ingestion.features.exposure import COLUMNS as EXPOSURE
 from ingestion.features.feature_units import feature_description, feature_unit
@@ -16,8 +16,9 @@ from ingestion.features.ibsi.catalogue import Family, column, features_of
 from ingestion.features.intensity import INTENSITY_FEATURES
 from ingestion.features.provenance import COLUMNS as PROVENANCE
 from ingestion.features.provenance import files_digest, provenance
-from ingestion.features.series_measures import QUALITY
+from ingestion.features.series_measures import QUALITY, SeriesMeasures
 from ingestion.features.settings import FeatureSettings
+from ingestion.features.undefined import undefined_measures, undefined_text
 
 STATISTICS: tuple[str, ...] = tuple(feature.column for feature in INTENSITY_FEATURES)
 IDENTIFIERS: tuple[str, ...] = ("source_id", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
@@ -25,6 +26,7 @@ OUTCOME: tuple[str, ...] = ("Status", "Reason", "Detail")
 GEOMETRY: dict[str, str] = {
     "GeometryKind": "kind",
     "Orientation": "orientation",
+    "Slices": "slices",
     "Volumes": "volumes",
     "RowSpacing": "row_spacing",
     "ColumnSpacing": "column_spacing",
@@ -35,6 +37,13 @@ GEOMETRY: dict[str, str] = {
     "IrregularSteps": "irregular",
 }
 """Column and attribute of ``SeriesGeometry``; lengths in mm."""
+COUNTED = ("Slices", "Volumes", "MissingSlices", "DuplicatePositions", "IrregularSteps")
+"""Columns of the geometry that are counted along the normal."""
+NOT_COUNTED = frozenset({
+    GeometryKind.PROJECTION, GeometryKind.MULTI_FRAME, GeometryKind.MIXED_ORIENTATION, GeometryKind.NO_POSITIONS,
+    GeometryKind.NOT_IMAGE,
+})  # fmt: skip
+"""Without one normal there is nothing to count along: not 0, but unknown."""
 CODES: dict[str, str] = {
     "Category": "category", "Type": "type", "Anatomy": "anatomy", "Laterality": "laterality",
 }  # fmt: skip
@@ -50,7 +59,7 @@ REGION: tuple[str, ...] = (
     "Flags", "Voxels", "PaddingVoxels", "VolumeMm3", "UndefinedFeatures",
 )  # fmt: skip
 COUNTS = (
-    "Volumes", "MissingSlices", "DuplicatePositions", "Pixels", "SegmentNumber", "Voxels", "PaddingVoxels",
+    "Slices", "Volumes", "MissingSlices", "DuplicatePositions", "Pixels", "SegmentNumber", "Voxels", "PaddingVoxels",
     "UndefinedFeatures",
 )  # fmt: skip
 NUMBERS = (
@@ -71,12 +80,21 @@ def ibsi_columns(settings: FeatureSettings) -> tuple[str, ...]:
 
 
 def series_columns(settings: FeatureSettings) -> tuple[str, ...]:
-    """Columns of the series table, in order. ``ImageDigest``: of the stored files, whatever their order."""
+    """Columns of the series table, in order. ``ImageDigest``: of the stored files, whatever their order.
+
+    ``Undefined``: each measure that the series should have, but has not, with the reason.
+    """
     return (
         *IDENTIFIERS, "ImageVersion", "ImageDigest", "Modality", "Manufacturer", *OUTCOME, *GEOMETRY,
         "GeometryProblems", "Unit", "SuvRefusal", "Pixels", "PaddingShare", *STATISTICS, *_further(settings), *QUALITY,
-        "QualityReason", *EXPOSURE, *DOSE_REPORT, *PROVENANCE,
+        "QualityReason", *EXPOSURE, *DOSE_REPORT, "Undefined", *PROVENANCE,
     )  # fmt: skip
+
+
+def image_columns(settings: FeatureSettings) -> tuple[str, ...]:
+    """Those of the series table that a series on disk has too: not what a store or the patient's other series say."""
+    stored = {*IDENTIFIERS, "ImageVersion", *DOSE_REPORT}
+    return tuple(name for name in series_columns(settings) if name not in stored)
 
 
 def region_columns(settings: FeatureSettings) -> tuple[str, ...]:
@@ -107,9 +125,35 @@ def series_row(
     return {
         **_identifiers(manifest),
         "ImageVersion": manifest.version,
-        "ImageDigest": files_digest(instance.sha256 for instance in manifest.instances),
+        **(dose or {}),
+        **image_row(
+            body,
+            settings,
+            geometry=geometry,
+            digest=files_digest(instance.sha256 for instance in manifest.instances),
+            modality=modality,
+            manufacturer=manifest.header.get("Manufacturer"),
+        ),
+    }
+
+
+def image_row(
+    body: Mapping[str, Any],
+    settings: FeatureSettings,
+    *,
+    geometry: Mapping[str, Any],
+    digest: str,
+    modality: Any,
+    manufacturer: Any,
+) -> dict[str, Any]:
+    """What is measured of one image series, stored or on disk, in ``image_columns``.
+
+    ``body``: that of ``series_body``, or a reason and a detail alone; ``geometry``: that of ``geometry_record``.
+    """
+    row = {
+        "ImageDigest": digest,
         "Modality": modality,
-        "Manufacturer": manifest.header.get("Manufacturer"),
+        "Manufacturer": manufacturer,
         **_outcome(body),
         **geometry,
         "Unit": body.get("unit"),
@@ -119,15 +163,33 @@ def series_row(
         **body.get("values", {}),
         "QualityReason": body.get("quality_reason"),
         **body.get("exposure", {}),
-        **(dose or {}),
         **provenance(settings),
+    }
+    return row | {"Undefined": undefined_text(undefined_measures(row))}
+
+
+def series_body(measures: SeriesMeasures) -> dict[str, Any]:
+    """The measures of a series as they are stored: plain values by name."""
+    return {
+        "reason": None,
+        "detail": None,
+        "unit": measures.unit.name,
+        "suv_refusal": measures.unit.suv_refusal,
+        "pixels": measures.pixels,
+        "padding_share": measures.padding_share,
+        "values": measures.values,
+        "exposure": measures.exposure,
+        "events": list(measures.events),
+        "quality_reason": measures.quality_reason,
+        "geometry": None if measures.geometry is None else geometry_record(measures.geometry),
     }
 
 
 def geometry_record(geometry: SeriesGeometry) -> dict[str, Any]:
-    """The geometry as columns of the series table."""
+    """The geometry as columns of the series table; nothing where it could not be measured."""
+    unknown = COUNTED if geometry.kind in NOT_COUNTED else ()
     return {
-        **{name: getattr(geometry, attribute) for name, attribute in GEOMETRY.items()},
+        **{name: None if name in unknown else getattr(geometry, attribute) for name, attribute in GEOMETRY.items()},
         "GeometryProblems": ",".join(geometry.problems) or None,
     }
 
@@ -216,7 +278,7 @@ def _identifiers(manifest: Manifest) -> dict[str, Any]:
     return {name: getattr(manifest, name) for name in IDENTIFIERS}
 
 
-def _outcome(body: dict[str, Any]) -> dict[str, Any]:
+def _outcome(body: Mapping[str, Any]) -> dict[str, Any]:
     reason = body["reason"]
     return {
         "Status": "measured" if reason is None else "refused",

@@ -37,9 +37,9 @@ from ingestion.features.regions import (
     response_unit,
     volume_unit,
 )
-from ingestion.features.series_measures import measure_series
+from ingestion.features.series_measures import frames_expected, measure_series
 from ingestion.features.settings import FeatureSettings
-from ingestion.features.tables import geometry_record
+from ingestion.features.tables import series_body
 from ingestion.features.units import Unit
 from ingestion.storage import ObjectMissingError, ObjectStore
 
@@ -122,7 +122,7 @@ def run_series(task: SeriesTask) -> Result:
     """Raises ``StoreError`` when the store fails; a series that cannot be measured is a refusal in the result."""
     try:
         manifest = _manifest(task.research, task.source_id, task.series_uid, task.version)
-        frames = sum(_frames(instance) for instance in manifest.instances)
+        frames = sum(frames_expected(instance.attributes) for instance in manifest.instances)
         measures = measure_series(
             read_objects(task.research, manifest.instances, ImageReader().from_bytes),
             task.settings,
@@ -131,19 +131,7 @@ def run_series(task: SeriesTask) -> Result:
     except REFUSALS as refusal:
         body: dict[str, Any] = _refused(refusal)
     else:
-        body = {
-            "reason": None,
-            "detail": None,
-            "unit": measures.unit.name,
-            "suv_refusal": measures.unit.suv_refusal,
-            "pixels": measures.pixels,
-            "padding_share": measures.padding_share,
-            "values": measures.values,
-            "exposure": measures.exposure,
-            "events": list(measures.events),
-            "quality_reason": measures.quality_reason,
-            "geometry": None if measures.geometry is None else geometry_record(measures.geometry),
-        }
+        body = series_body(measures)
     return _store(task.research, series_key(task.source_id, task.series_uid, task.version, task.settings), body)
 
 
@@ -309,11 +297,6 @@ def read_objects(
         except (InvalidDicomError, OSError, *PARSER_ERRORS) as error:
             raise FeatureRefusedError(FeatureRefusal.MALFORMED, detail=f"{where}: {type(error).__name__}") from None
         yield dataset
-
-
-def _frames(instance: ManifestInstance) -> int:
-    number = instance.attributes.get("NumberOfFrames")
-    return number if isinstance(number, int) and number > 0 else 1
 
 
 def region_body(region: Region) -> dict[str, Any]:

@@ -31,6 +31,9 @@ WHOLE_MM = 1e6
 """Farther than any image: a margin that takes all of it."""
 MAX_FILTERED_VOXELS = 2**27
 """Of the region's box with the filter's margin, or of the whole image: a transform takes up to 50 bytes of each."""
+MAX_INTERPOLATED_VOXELS = 2**28
+"""Of the new grid that a region needs, or the whole image: 3 GB at three times its size as float32, which is what
+measuring may take. A whole body at 1 mm is under it; a finer grid is refused before memory is asked for."""
 MAX_LEVELS = 2048
 """Texture matrices of more grey levels are too large to be held, and too empty to mean anything."""
 
@@ -71,9 +74,15 @@ def interpolate(
     """``box``: of the mask; ``reach_mm``: how far around the region intensities are needed.
 
     ``margin``: so many voxels of the new grid more, along each axis, for a filter.
+
+    Raises:
+        RefusedRegion: the new grid, or what a filter needs, has more voxels than the limit; nothing was allocated.
     """
     chosen = settings.interpolation
     axes = axes_of(image.shape, spacing_mm, chosen.spacing_mm if chosen.method is not Interpolation.NONE else None)
+    # An axis by itself first: a spacing near 0 has more voxels than can be counted.
+    if any(axis.changed and axis.size > MAX_INTERPOLATED_VOXELS * axis.step for axis in axes):
+        raise _too_fine(axes)
     spline = chosen.method is Interpolation.TRICUBIC_SPLINE
     target, source = [], []
     periodic = settings.filter is not None and settings.filter.boundary is Boundary.PERIODISE
@@ -84,7 +93,10 @@ def interpolate(
             wanted = (0, axis.new_size)  # beyond the edge lies the other side
         target.append(wanted)
         source.append(axis.needed(*wanted, margin=SPLINE_DECAY if spline and axis.changed else 1))
-    if settings.filter is not None and math.prod(high - low for low, high in target) > MAX_FILTERED_VOXELS:
+    voxels = math.prod(high - low for low, high in target)
+    if any(axis.changed for axis in axes) and voxels > MAX_INTERPOLATED_VOXELS:
+        raise _too_fine(axes)
+    if settings.filter is not None and voxels > MAX_FILTERED_VOXELS:
         raise RefusedRegion(Refusal.TOO_LARGE, f"the filter needs more than {MAX_FILTERED_VOXELS} voxels of the image")
     crop = tuple(slice(low, high) for low, high in source)
     values = np.ascontiguousarray(image[crop])
@@ -119,6 +131,15 @@ def interpolate(
         spacing_mm=(axes[0].new_spacing, axes[1].new_spacing, axes[2].new_spacing),
         start=(target[0][0], target[1][0], target[2][0]),
         shape=(axes[0].new_size, axes[1].new_size, axes[2].new_size),
+    )
+
+
+def _too_fine(axes: tuple[Axis, Axis, Axis]) -> RefusedRegion:
+    steps = " × ".join(f"{axis.new_spacing:g}" for axis in axes)
+    return RefusedRegion(
+        Refusal.TOO_LARGE,
+        f"interpolated to {steps} mm the region and what it needs around it have more than {MAX_INTERPOLATED_VOXELS} "
+        "voxels; choose a wider spacing_mm",
     )
 
 

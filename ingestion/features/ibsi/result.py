@@ -17,7 +17,7 @@ class Refusal(StrEnum):
     EMPTY_MASK = "empty_mask"
     ALL_PADDING = "all_padding"  # every voxel of the mask is padding
     NOT_FINITE = "not_finite"  # NaN or infinity inside the mask
-    TOO_LARGE = "too_large"  # the region's box has more voxels than the limit
+    TOO_LARGE = "too_large"  # the region's box, or what is interpolated or filtered of it, has too many voxels
     FILTER_NOT_APPLICABLE = "filter_not_applicable"  # it needs voxels with equal sides, or reaches too far
     FILTER_REACHES_PADDING = "filter_reaches_padding"  # from inside the region it looks at what is no measurement
     EMPTY_AFTER_INTERPOLATION = "empty_after_interpolation"

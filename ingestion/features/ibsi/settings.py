@@ -9,7 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingestion.features.ibsi.catalogue import (
@@ -22,6 +21,7 @@ from ingestion.features.ibsi.catalogue import (
     aggregations_of,
 )
 from ingestion.features.ibsi.filters.settings import FilterSettings
+from ingestion.features.strict_yaml import YamlFileError, read_yaml
 
 ENGINE_VERSION = 1
 """Goes up with every change of the engine that can change a value: it is part of the digest."""
@@ -196,7 +196,7 @@ class IbsiSettings(_Part):
         ):
             asked = sorted(group & set(self.families))
             if asked and not chosen & set(possible):
-                wrong.append(f"{', '.join(asked)}: name at least one of the aggregations {list(possible)}")
+                wrong.append(f"{', '.join(asked)}: name at least one of the aggregations {', '.join(possible)}")
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -236,22 +236,17 @@ class IbsiSettings(_Part):
             return IbsiSettings.model_validate(content)
         except ValidationError as error:
             said = [
-                ".".join(str(part) for part in problem["loc"] or (place,))
-                + f": {problem['msg'].removeprefix('Value error, ')}"
+                "".join([".".join(str(part) for part in problem["loc"]), ": "] if problem["loc"] else [])
+                + problem["msg"].removeprefix("Value error, ")
                 for problem in error.errors(include_url=False, include_context=False, include_input=False)
             ]
             raise SettingsError(f"{place}: " + "; ".join(said)) from None
 
     @staticmethod
     def from_yaml(path: Path) -> IbsiSettings:
-        """Raises: SettingsError: no such file, not YAML, or wrong entries."""
+        """Raises: SettingsError: no such file, not YAML, a key given twice, or wrong entries."""
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path}: not readable ({type(error).__name__}); give a YAML file") from None
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            raise SettingsError(f"{path}: not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
+            content = read_yaml(path)
+        except YamlFileError as error:
+            raise SettingsError(str(error)) from None
         return IbsiSettings.from_mapping(content, place=str(path))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ingestion.features.ibsi import IbsiSettings, Refusal, RegionFeatures, compute
+from ingestion.features.ibsi import IbsiSettings, Refusal, RegionFeatures, compute, prepare
+from ingestion.features.ibsi.prepare import MAX_INTERPOLATED_VOXELS
 from ingestion.features.ibsi.spatial import pair_sums
 
 SHAPE = (6, 7, 8)
@@ -85,6 +87,36 @@ def test_the_whole_region_is_refused_by_name(
     assert found.refusal is reason
     assert len(found.values) == 210
     assert {(value.value, value.refusal) for value in found.values} == {(None, Refusal.NOT_COMPUTED)}
+
+
+@pytest.mark.parametrize("method", ["nearest", "trilinear", "tricubic_spline"])
+@pytest.mark.parametrize("step", [0.01, 0.001, 1e-300, 5e-324])
+@pytest.mark.parametrize("diagnostics", [False, True])
+def test_a_grid_that_is_too_fine_is_refused_before_memory_is_taken(method: str, step: float, diagnostics: bool) -> None:
+    chosen = {"interpolation": {"method": method, "spacing_mm": [step] * 3}, "image_diagnostics": diagnostics}
+    tracemalloc.start()
+    try:
+        found = _measured(IMAGE, CUBE, chosen)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.refusal is Refusal.TOO_LARGE
+    assert f"{MAX_INTERPOLATED_VOXELS} voxels; choose a wider spacing_mm" in (found.detail or "")
+    assert peak < 2**20
+
+
+def test_a_grid_as_large_as_the_limit_is_interpolated(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {"interpolation": {"method": "trilinear", "spacing_mm": [2, 2, 2]}, "families": ["morphology"]}
+    taken: list[int] = []
+    resample = prepare._resample
+    monkeypatch.setattr(
+        prepare, "_resample", lambda *arguments: taken.append(resample(*arguments).size) or resample(*arguments)
+    )
+    assert _measured(IMAGE, CUBE, chosen).refusal is None
+    monkeypatch.setattr(prepare, "MAX_INTERPOLATED_VOXELS", taken[0])
+    assert _measured(IMAGE, CUBE, chosen).refusal is None
+    monkeypatch.setattr(prepare, "MAX_INTERPOLATED_VOXELS", taken[0] - 1)
+    assert _measured(IMAGE, CUBE, chosen).refusal is Refusal.TOO_LARGE
 
 
 @pytest.mark.parametrize(
