@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ingestion.strict_yaml import YamlFileError, read_yaml
 
 ISO_DATE = "%Y-%m-%d"
 _WHOLE_DAY = (("%Y", "%y"), ("%m", "%b", "%B"), ("%d",))
@@ -100,12 +100,9 @@ def load_map(file: Path) -> ColumnMap:
         ClinicalTableError: it cannot be read or is wrong; the message lists all that is.
     """
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClinicalTableError(f"{file}: cannot be read ({type(error).__name__}); give a YAML file") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ClinicalTableError(f"{file}: not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
+        content = read_yaml(file)
+    except YamlFileError as error:
+        raise ClinicalTableError(str(error)) from None
     wrong: list[str] = []
     found = _map(content, wrong)
     if wrong or found is None:

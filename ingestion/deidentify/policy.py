@@ -11,12 +11,12 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from ingestion.deidentify.overrides import Override
 from ingestion.deidentify.policy_file import PolicyFile, problems
 from ingestion.deidentify.profile import METHOD_CODES, PACKAGE, Option, read_text
+from ingestion.strict_yaml import YamlFileError, parse_yaml
 
 WORDS = "clinical_words.txt"
 
@@ -99,10 +99,9 @@ def load_policy(name: str) -> Policy:
 
 def _policy(body: str, *, place: str) -> Policy:
     try:
-        content = yaml.safe_load(body)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise PolicyError(f"{place}: not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
+        content = parse_yaml(body, place=place)
+    except YamlFileError as error:
+        raise PolicyError(str(error)) from None
     if not isinstance(content, dict):
         raise PolicyError(f"{place}: a policy is a mapping with 'name' and 'options'")
     try:

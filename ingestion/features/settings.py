@@ -14,7 +14,7 @@ from ingestion.dicom.structure_set import PLANE_TOLERANCE_MM
 from ingestion.dicom.volume import MAX_VOXELS
 from ingestion.features import TOOL_VERSION
 from ingestion.features.ibsi import IbsiSettings, SettingsError
-from ingestion.features.strict_yaml import YamlFileError, read_yaml
+from ingestion.strict_yaml import YamlFileError, read_yaml
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -24,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from ingestion.strict_yaml import YamlFileError, parse_yaml
 from ingestion.vocabulary.cancer import CancerType
 from ingestion.vocabulary.data_use import data_use_terms
 from ingestion.vocabulary.modality import modalities
@@ -210,11 +209,13 @@ def load_registry(path: Path) -> Registry:
         RegistryError: the file is missing or not YAML, or rows are wrong; names every error with row and field.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"), place="the file")
     except FileNotFoundError:
         raise RegistryError(path, ["the file does not exist; set CIE_REGISTRY to the registry to use"]) from None
-    except yaml.YAMLError as error:
-        raise RegistryError(path, [f"not valid YAML: {re.sub(chr(10), ' ', str(error))}"]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegistryError(path, [f"the file cannot be read as text ({type(error).__name__})"]) from None
+    except YamlFileError as error:
+        raise RegistryError(path, [str(error)]) from None
     if not isinstance(data, dict) or not isinstance(data.get("sources"), list):
         raise RegistryError(path, ["must be a mapping with a list named 'sources'"])
     problems = _duplicates(data["sources"])

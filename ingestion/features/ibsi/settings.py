@@ -21,7 +21,7 @@ from ingestion.features.ibsi.catalogue import (
     aggregations_of,
 )
 from ingestion.features.ibsi.filters.settings import FilterSettings
-from ingestion.features.strict_yaml import YamlFileError, read_yaml
+from ingestion.strict_yaml import YamlFileError, read_yaml
 
 ENGINE_VERSION = 1
 """Goes up with every change of the engine that can change a value: it is part of the digest."""

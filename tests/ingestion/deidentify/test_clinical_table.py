@@ -111,7 +111,8 @@ def test_a_row_that_cannot_be_judged_is_set_aside(tmp_path: Path, row: str, reas
         (MAP.replace("%d.%m.%Y", "%m.%Y"), "a year, a month and a day"),
         (MAP.replace("baseline: diagnosed", "baseline: notes"), "'baseline' must name"),
         (MAP.replace("{column: patient_no, issuer: HOSP-A}", "{column: surname}"), "exactly one column"),
-        ("columns: [", "not YAML"),
+        ("columns: [", "not readable as YAML"),
+        ("patient: a\npatient: b\n", "line 2: patient is given twice"),
     ],
 )
 def test_a_wrong_map_tells_all_and_nothing_is_written(tmp_path: Path, columns: str, told: str) -> None:

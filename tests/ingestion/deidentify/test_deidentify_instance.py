@@ -199,7 +199,8 @@ def test_what_is_no_date_is_not_kept(text: str) -> None:
         ("name: x\noptions: [retain_everything]\n", "unknown option"),
         ("name: x\nretain: all\n", "unknown field"),
         ("- x\n", "mapping"),
-        ("name: [\n", "not YAML"),
+        ("name: [\n", "not readable as YAML"),
+        ("name: a\noptions: []\nname: b\n", "line 3: name is given twice, first in line 1"),
     ],
 )
 def test_wrong_policies_are_told(tmp_path, body: str, told: str) -> None:

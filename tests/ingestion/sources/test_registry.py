@@ -69,8 +69,11 @@ def test_a_missing_or_broken_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="does not exist"):
         load_registry(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_text("sources: [")
-    with pytest.raises(RegistryError, match="not valid YAML"):
+    with pytest.raises(RegistryError, match="not readable as YAML, line"):
         load_registry(tmp_path / "bad.yaml")
+    (tmp_path / "twice.yaml").write_text("sources:\n- id: A\n  id: B\n")
+    with pytest.raises(RegistryError, match="line 3: id is given twice"):
+        load_registry(tmp_path / "twice.yaml")
 
 
 def test_an_unknown_source_is_named() -> None:

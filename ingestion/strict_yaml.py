@@ -1,6 +1,6 @@
-"""YAML of settings: PyYAML's safe loader, but a key that is given twice is an error, as YAML 1.2 (3.2.1.3) has it.
+"""YAML of settings, policies, maps and the registry: PyYAML's safe loader, but a key that is given twice is an error.
 
-PyYAML lets the last one win without a word.
+YAML 1.2 (3.2.1.3) has it so; PyYAML lets the last one win without a word.
 """
 
 from __future__ import annotations
@@ -48,17 +48,28 @@ def read_yaml(path: Path) -> Any:
     if path.is_dir():
         raise YamlFileError(f"{path} is a folder; give a YAML file")
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a safe loader
-    except _TwiceError as error:
-        raise YamlFileError(f"{path}: {error}") from None
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise YamlFileError(f"{path}: not readable ({error.strerror}); check the file") from None
     except UnicodeDecodeError:
         raise YamlFileError(f"{path}: not text in UTF-8; give a YAML file") from None
+    return parse_yaml(text, place=str(path))
+
+
+def parse_yaml(text: str, *, place: str) -> Any:
+    """The content of YAML text; ``place`` names it in messages.
+
+    Raises:
+        YamlFileError: not YAML, or a key that is given twice.
+    """
+    try:
+        return yaml.load(text, _Loader)  # a safe loader
+    except _TwiceError as error:
+        raise YamlFileError(f"{place}: {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise YamlFileError(f"{path}: not readable as YAML{where}; check the file") from None
+        raise YamlFileError(f"{place}: not readable as YAML{where}; check the file") from None
     except (ValueError, RecursionError) as error:  # such as a date that there is not
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise YamlFileError(f"{path}: holds a value that cannot be read ({said}); check the file") from None
+        raise YamlFileError(f"{place}: holds a value that cannot be read ({said}); check the file") from None

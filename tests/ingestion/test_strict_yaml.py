@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingestion.features.ibsi import IbsiSettings, SettingsError
 from ingestion.features.settings import FeatureSettings
-from ingestion.features.strict_yaml import YamlFileError, read_yaml
+from ingestion.strict_yaml import YamlFileError, read_yaml
 
 
 @pytest.mark.parametrize(
