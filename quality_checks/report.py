@@ -25,7 +25,7 @@ from quality_checks.rendering import render
 from quality_checks.report_distributions import fullness, histograms
 from quality_checks.report_findings import SERIES_SHOWN, SHOWN, WORST, WorstRule, by_series, left_out_rows, worst_rules
 from quality_checks.report_pictures import pictures
-from quality_checks.suites.source import Tables
+from quality_checks.suites.source import Tables, studies_of
 from quality_checks.tier import TierResult
 
 
@@ -120,7 +120,7 @@ def _totals(tables: Tables, entry: SourceEntry) -> tuple[tuple[str, int, int], .
     """What is counted, how many there are, how many the registry states."""
     return (
         ("patients", len(tables.patient), entry.figures.individuals),
-        ("studies", len(tables.study), entry.figures.studies),
+        ("studies", studies_of(tables), entry.figures.studies),
         ("series", len(tables.series), entry.figures.series),
     )
 

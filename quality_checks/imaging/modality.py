@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from ingestion.features.units import SUVBW, SuvRefusal, unit_of
 from quality_checks.examination import CheckOutcome
+from quality_checks.imaging.content import inverted
 from quality_checks.imaging.declare import imaging_rule
 from quality_checks.imaging.digests import shrink
 from quality_checks.imaging.figures import sample
@@ -48,7 +49,8 @@ HOUNSFIELD = imaging_rule(
     title="CT values are Hounsfield units",
     meaning="Soft tissue lies near 0 HU and air near -1000; elsewhere, the rescale is wrong or lost.",
     fault="values that are no Hounsfield units",
-    remedy="Have Rescale Slope and Intercept restored from the archive.",
+    remedy="Have Rescale Slope and Intercept restored from the archive; of inverted values, the pixel data.",
+    version="2",
 )
 SIGNAL = imaging_rule(
     "mr_has_signal",
@@ -113,7 +115,7 @@ class Modality:
         self._tallies = {rule.id: Tally(rule) for rule in RULES}
         self._each = max(SAMPLED_PIXELS // max(context.frames_announced, 1), FEWEST_SAMPLED)
         self._samples: list[NDArray[np.float32]] = []
-        self._looked = self._noise = 0
+        self._looked = self._noise = self._inverted = 0
         self._factor: float | None = None
         self._highest = 0.0
 
@@ -131,6 +133,9 @@ class Modality:
         match self._context.modality:
             case "CT" if self._hounsfield(frame):
                 self._samples.append(sample(frame, self._each))
+                if frame.picked is not None:
+                    self._looked += 1
+                    self._inverted += inverted(frame)
             case "MR" if frame.picked is not None and not self._context.image_types & MR_OTHER:
                 self._looked += 1
                 self._noise += neighbours_alike(frame.stored) < NEIGHBOURS_ALIKE
@@ -145,7 +150,7 @@ class Modality:
     def outcomes(self) -> Iterable[CheckOutcome]:
         if self._samples:
             self._judge_hounsfield(np.concatenate(self._samples))
-        if self._looked:
+        if self._looked and self._context.modality == "MR":
             self._tallies[SIGNAL.id].check(self._noise < self._looked, f"all {self._looked} frames looked at are noise")
         if self._factor is not None:
             low, high = UPTAKE_SUV
@@ -172,6 +177,8 @@ class Modality:
         tally.judge()
         if lowest > RAW_LOWEST and raw > BODY_SHARE and raw > RAW_RATIO * between:
             tally.fault(f"{raw:.0%} of the values lie near 1,000 and none is air: the intercept is missing")
+        elif self._looked and self._inverted > self._looked / 2:
+            tally.fault(f"air has the highest values in {self._inverted} of {self._looked} frames: they are inverted")
         elif body < BODY_SHARE:
             tally.fault(f"{body:.1%} of what is no air has values of soft tissue")
 
