@@ -26,8 +26,10 @@ from ingestion.storage.folder import FolderStore
 from quality_checks.catalogue_of_checks import OF_THE_REGISTRY
 from quality_checks.causes import Places, places_of
 from quality_checks.certificate import certificate_of
+from quality_checks.changes import Changes
 from quality_checks.crossing.cross import cross_source
 from quality_checks.documents import Document
+from quality_checks.earlier import Earlier, changes_by_rule
 from quality_checks.examination import Examination, examination_key
 from quality_checks.imaging import rules_digest
 from quality_checks.imaging.examine import examine
@@ -47,6 +49,8 @@ class FolderCheck:
     state: SourceState
     tier: TierResult
     series: int
+    changes: Changes
+    """Since the report before, by rule."""
     documents: tuple[Document, ...] = field(repr=False)
     places: Places = field(repr=False)
     """The series of each study and patient."""
@@ -65,6 +69,7 @@ def check_folder(
     fanout: Fanout,
     scratch: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    earlier: Earlier | None = None,
 ) -> FolderCheck:
     """Judge every series below ``source`` as the platform would.
 
@@ -73,8 +78,10 @@ def check_folder(
         linkage: throw-away secret by which people and studies are known again within the folder.
         scratch: an empty folder for de-identified objects, at most those of one series for each worker, and those of
             segmentations and structure sets until all series are known.
+        earlier: the report before, which the new one is compared with.
 
     Raises:
+        EarlierReportError: ``earlier`` is of another source.
         SourceGoneError, StoreError: the folder or the scratch folder failed; run again.
     """
     store = FolderStore(scratch, durable=False)
@@ -103,6 +110,9 @@ def check_folder(
         tables, state, entry=entry, examinations=examinations, crossed=crossed, unjudged=unjudged, folder=True
     )
     tier = tier_of(verdict, tables, entry)
+    changes = Changes(first=True)
+    if earlier is not None:
+        changes = changes_by_rule(earlier, verdict, series=len(tables.series), objects=state.counts.delivered)
     given = ReportInput(
         verdict=verdict,
         tables=tables,
@@ -110,11 +120,13 @@ def check_folder(
         entry=entry,
         generated_from=f"a folder of {state.counts.delivered:,} objects, state {state.digest}",
         examinations=examinations,
+        changes=changes,
         tier=tier,
         certificate=certificate_of(verdict, tables, state, entry, tier=tier),
         registered=registered,
     )
-    return FolderCheck(verdict, state, tier, len(manifests), report_documents(given), places_of(tables.series), outcome)
+    documents, places = report_documents(given), places_of(tables.series)
+    return FolderCheck(verdict, state, tier, len(manifests), changes, documents, places, outcome)
 
 
 def examine_and_forget(task: SeriesTask) -> SeriesOutcome:

@@ -92,10 +92,13 @@ def render_report(
         pictures=pictures(verdict, tables.series, examinations),
         reasons=figures.reasons(state, folder=verdict.folder),
         held=figures.held_back(state),
+        companions=figures.companions(state),
         series_states=figures.series_states(state),
         charts=_charts(frame),
         histograms=() if frame is None else histograms(frame),
-        fullness=() if frame is None else fullness(tables.series, getattr(tables, "details", None)),
+        fullness=()
+        if frame is None
+        else fullness(tables.series, getattr(tables, "details", None), of_a_folder=verdict.folder and not registered),
         matrix=None if frame is None else figures.matrix(frame),
         totals=_totals(tables, entry),
         risk=_risk(tables, entry),

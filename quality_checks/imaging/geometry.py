@@ -229,7 +229,8 @@ class Geometry:
             if multiple < 1 or abs(step - multiple * typical) > tolerance * max(multiple, 1):
                 regular.fault(f"a step of {step:.4g} mm among steps of {typical:.4g} mm", after.where)
             elif multiple > 1 and not self._unplaced and not self._acquired_with_gap(before, after):
-                gaps.fault(f"{multiple - 1} positions of {typical:.4g} mm left out before it", after.where)
+                many = "1 position" if multiple == 2 else f"{multiple - 1} positions"
+                gaps.fault(f"{many} of {typical:.4g} mm left out before it", after.where)
 
     def _acquired_with_gap(self, before: FrameRecord, after: FrameRecord) -> bool:
         """Slabs of MR are numbered without a gap; CT is reconstructed without one."""

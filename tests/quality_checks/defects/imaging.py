@@ -365,7 +365,7 @@ def _other_patient() -> tuple[Stored, list[Stored]]:
 
 
 DEFECTS: tuple[Defect, ...] = (
-    Defect("other bytes in an object", "image_unchanged", _changed),
+    Defect("other bytes in an object", "image_unchanged", _changed, frozenset({"values_readable"})),
     Defect("header cut off", "image_opens", _cut_header, frozenset({"image_unchanged"})),
     Defect("pixel data 400 bytes short", "image_pixels_whole", _short, frozenset({"image_decodes"})),
     Defect("pixel data 64 bytes long", "image_pixels_not_padded", _long),
@@ -418,7 +418,8 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("CT values turned, under MONOCHROME1", "ct_values_are_hounsfield", lambda: _turned_values(
         good.ct_series(), PhotometricInterpretation="MONOCHROME1")),
     Defect("Rescale Slope of 0", "values_rescale_valid", lambda: _set(good.ct_series(), RescaleSlope=0)),
-    Defect("values beyond Bits Stored", "values_readable", lambda: _set(good.ct_series(), BitsStored=10, HighBit=9)),
+    Defect("values beyond Bits Stored", "values_readable", lambda: _set(good.ct_series(), BitsStored=10, HighBit=9),
+           frozenset({"iod_no_stumbling_block", "pixels_not_saturated"})),
     Defect("slices in two units", "values_readable", lambda: _set(good.ct_series(), 3, RescaleType="US")),
     Defect("CT without intercept", "ct_values_are_hounsfield", lambda: _set(good.ct_series(), RescaleIntercept=0)),
     Defect("CT intercept applied twice", "ct_values_are_hounsfield", lambda: _set(
