@@ -38,6 +38,10 @@ SUV_NEEDS = frozenset({
     "RadionuclideTotalDose", "RadionuclideHalfLife", "Units", "DecayCorrection",
 })  # fmt: skip
 SIDE_RATIO = 1.5
+AIR_SHARE = 0.12
+"""Of the range of values: what lies closer to air is air."""
+CORNER_DARK = 0.8
+"""Of a corner of an eighth of the sides: the outline of the breast may cut it."""
 VIEWS = {"R-10242": "CC", "399162004": "CC", "R-10226": "MLO", "399368009": "MLO", "R-10224": "ML", "399260004": "ML"}
 """Codes of mammography views (PS3.16 CID 4014) that have a plain counterpart in View Position."""
 PICTURED = frozenset({"CC", "MLO"})
@@ -85,6 +89,7 @@ SIDE = imaging_rule(
     "Otherwise the image is mirrored or labelled with the other side.",
     fault="a breast on the other side than stated",
     remedy="Have laterality and orientation compared with the archive.",
+    version="2",
 )
 VIEW = imaging_rule(
     "mg_view_agrees",
@@ -258,8 +263,26 @@ def chest_wall(frame: FrameSeen) -> str | None:
         return None
     counts, edges = np.histogram(small, bins=32, range=(float(low), float(high)))
     air = edges[int(np.argmax(counts))] + (edges[1] - edges[0]) / 2
-    breast = np.abs(small - air) > 0.12 * (high - low)
+    near = AIR_SHARE * (high - low)
+    darkest = high if frame.owner.header.get("PhotometricInterpretation") == "MONOCHROME1" else low
+    if abs(air - darkest) > near:  # the most frequent value is no air where a breast fills most of the image
+        far = _side_of_dark_corners(np.abs(small - darkest) <= near)
+        if far is not None:
+            return "right" if far == "left" else "left"
+    breast = np.abs(small - air) > near
     left, right = float(breast[:, :12].mean()), float(breast[:, -12:].mean())
     if max(left, right) < 0.1 or max(left, right) < SIDE_RATIO * min(left, right):
         return None
     return "left" if left > right else "right"
+
+
+def _side_of_dark_corners(dark: NDArray[np.bool_]) -> str | None:
+    """The side both of whose corners are dark, with none of the other's: air beside a breast taller than the image."""
+    rows, columns = (size // 8 for size in dark.shape)
+    left, right = (
+        [float(dark[part, side].mean()) for part in (np.s_[:rows], np.s_[-rows:])]
+        for side in (np.s_[:columns], np.s_[-columns:])
+    )
+    if min(left) > CORNER_DARK and max(right) < 1 - CORNER_DARK:
+        return "left"
+    return "right" if min(right) > CORNER_DARK and max(left) < 1 - CORNER_DARK else None

@@ -44,6 +44,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for dataset in broken:
         dataset.PixelData = bytes(len(dataset.PixelData))
     put(folder / "in", broken)
+    copied = ct_series(series=8)  # its finding names another series
+    for dataset in copied:
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{dataset.SOPInstanceUID}.8"
+    put(folder / "in", copied)
     CliRunner().invoke(
         build_app("check"), ["check", str(folder / "in"), "--report", str(folder / "out"), "--workers", "1"]
     )
@@ -84,7 +88,7 @@ def test_a_page_stands_alone_and_is_accessible(
     found = Axe().run(page).response["violations"]
     assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []
     # the page itself does not scroll sideways; wide tables do within their own box
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth + 1")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.close()
 
 
