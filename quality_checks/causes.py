@@ -69,8 +69,8 @@ FAMILIES: tuple[frozenset[str], ...] = (
         "geometry_one_frame_of_reference", "geometry_volumes_told_apart", "geometry_no_image_twice",
     }),
     # values that mean nothing
-    frozenset({"ct_values_are_hounsfield", "pixels_not_saturated", "pixels_not_inverted",
-               "pixels_photometric_agrees", "mr_has_signal", *_IOD}),
+    frozenset({"values_rescale_valid", "values_readable", "ct_values_are_hounsfield", "pixels_not_saturated",
+               "pixels_not_inverted", "pixels_photometric_agrees", "mr_has_signal", *_IOD}),
     frozenset({"pixels_show_something", "pixels_no_blank_between", "pixels_not_mostly_padding"}),
     # uptake
     frozenset({

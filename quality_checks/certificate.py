@@ -19,7 +19,7 @@ from ingestion.accounting.source_state import SourceState
 from ingestion.sources.registry import SourceEntry
 from quality_checks.catalogue_of_checks import rules_by_id
 from quality_checks.model import Dimension, QualityVerdict, Severity
-from quality_checks.suites.source import Tables
+from quality_checks.suites.source import Tables, studies_of
 from quality_checks.tier import ClinicalSummary, Requirement, TierResult, tier_of
 
 DQV = Namespace("http://www.w3.org/ns/dqv#")
@@ -169,7 +169,7 @@ def certificate_of(
         },
         counts={
             "patients": len(tables.patient),
-            "studies": len(tables.study),
+            "studies": studies_of(tables),
             "series": len(tables.series),
             "series_left_out": len(verdict.excluded),
             "objects_delivered": state.counts.delivered,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from quality_checks.model import Dimension, QualityVerdict, RuleResult, Severity
@@ -46,11 +46,24 @@ class Changes:
     blocked: tuple[bool, bool] = (False, False)
     new_rules: tuple[str, ...] = ()
     """Rules that were not there before: what they find is not new in the data."""
+    by_rule: bool = False
+    """Only how often each rule failed was compared: the pseudonyms differ. Findings are then counts by rule, and the
+    series are not named."""
+    objects: tuple[int, int] = (0, 0)
+    excluded: tuple[int, int] = (0, 0)
+    """Of a comparison by rule: objects delivered, and series left out, before and after."""
 
     @property
     def nothing(self) -> bool:
         """The same findings, on another number of series at most."""
-        return not (self.rules or self.new_findings or self.gone_findings or self.left_out or self.let_in)
+        return not (
+            self.rules
+            or self.new_findings
+            or self.gone_findings
+            or self.left_out
+            or self.let_in
+            or self.excluded[0] != self.excluded[1]
+        )
 
 
 def changes_between(
@@ -65,12 +78,11 @@ def changes_between(
         for result in after.results
         if result.rule_id in old and (change := _changed(old[result.rule_id], result)) is not None
     ]
-    rules.sort(key=lambda one: (not one.worse, -_RANK[one.after], one.failing_before - one.failing_after, one.rule_id))
     found_before = {(finding.rule_id, finding.key) for finding in before.findings}
     found_after = {(finding.rule_id, finding.key) for finding in after.findings}
     return Changes(
         first=False,
-        rules=tuple(rules),
+        rules=ranked(rules),
         scores={
             dimension: (before.scores[dimension], after.scores[dimension])
             for dimension in Dimension
@@ -86,6 +98,15 @@ def changes_between(
         blocked=(before.blocks, after.blocks),
         new_rules=tuple(result.rule_id for result in after.results if result.rule_id not in old),
     )
+
+
+def ranked(rules: Iterable[RuleChange]) -> tuple[RuleChange, ...]:
+    """What got worse first, the gravest of it first."""
+
+    def key(one: RuleChange) -> tuple[bool, int, int, str]:
+        return not one.worse, -_RANK[one.after], one.failing_before - one.failing_after, one.rule_id
+
+    return tuple(sorted(rules, key=key))
 
 
 def _changed(before: RuleResult, after: RuleResult) -> RuleChange | None:

@@ -29,11 +29,13 @@ from ingestion.sources.registry import SourceEntry, UnknownSourceError, load_reg
 from ingestion.stopping import StoppedError, exit_code
 from quality_checks import documents as d
 from quality_checks.causes import one_per_cause
+from quality_checks.changes import Changes
+from quality_checks.earlier import Earlier, EarlierReportError, read_earlier
 from quality_checks.folder_check import FolderCheck, check_folder
 from quality_checks.folder_words import meaning_of, remedy_of
 from quality_checks.model import Severity
 from quality_checks.progress import shown
-from quality_checks.report_figures import held_back
+from quality_checks.report_figures import companions, held_back
 from quality_checks.report_findings import worst_rules
 from quality_checks.scratch import scratch_folder
 
@@ -84,6 +86,7 @@ def check(
     """
     try:
         entry = _entry(source)
+        _apart(folder, report)
         check_folders(folder, report)
         if names is not None and names.resolve().is_relative_to(report.resolve()):
             raise FolderUseError("--names must not lie in the report's folder: it holds file names")
@@ -91,6 +94,7 @@ def check(
         iod = iod_check or IodCheck(Settings().iod_check)
         iod.check_start()
         _can_write(report, names)
+        earlier = _earlier(report, entry.id)
     except (FolderUseError, JudgeMissingError, PolicyError, UnknownSourceError) as error:
         raise cannot_start(error) from None
     key = _key(entry.id, key_file)
@@ -111,6 +115,7 @@ def check(
                 scratch=scratch,
                 iod=iod,
                 progress=progress,
+                earlier=earlier,
             )
     except (KeyboardInterrupt, StoppedError) as stopped:
         errors.print("[bold red]stopped:[/] no report was written, and nothing of the images is kept")
@@ -129,8 +134,9 @@ def check(
 
 def _show(found: FolderCheck, report: Path) -> None:
     verdict, counts = found.verdict, found.state.counts
-    columns = [("delivered", True), ("would be accepted", True), ("duplicate", True), ("held back", True)]
-    row = (counts.delivered, counts.accepted, counts.duplicate, counts.quarantined)
+    held, beside = held_back(found.state), companions(found.state)
+    columns = [(name, True) for name in ("delivered", "would be accepted", "duplicate", "held back", "no images")]
+    row = (counts.delivered, counts.accepted, counts.duplicate, held, beside)
     print_whole(make_table(f"{found.series} series", columns, [row]))
     for reason, number in found.state.reasons.items():
         meaning, remedy = (said(Reason(reason), folder=True) for said in (meaning_of, remedy_of))
@@ -150,7 +156,6 @@ def _show(found: FolderCheck, report: Path) -> None:
     more = sum(one.severity is not Severity.INFO for one in worst) - len(listed)
     if more:
         console.print(f"and {more} more causes; the report has them all", highlight=False)
-    held = held_back(found.state)
     if verdict.blocks:
         said = "[bold red]would be blocked[/]"
     elif held or verdict.excluded:
@@ -158,7 +163,8 @@ def _show(found: FolderCheck, report: Path) -> None:
     else:
         said = "[bold green]would be taken in[/]"
     console.print(
-        f"{said}: {held:,} of {counts.delivered:,} objects would be held back for someone to act on, "
+        f"{said}: {held:,} of {counts.delivered - beside:,} objects would be held back for someone to act on"
+        f"{f' ({beside:,} that are no images not counted)' if beside else ''}, "
         f"{len(verdict.excluded):,} of {found.series:,} series left out of releases; blocking errors: "
         f"{len(verdict.of(Severity.ERROR))}, warnings: {len(verdict.of(Severity.WARNING))}",
         highlight=False,
@@ -169,7 +175,47 @@ def _show(found: FolderCheck, report: Path) -> None:
             ("definitions (IOD)", found.conformance.iod_check), ("within studies", found.conformance.study_check),
         ):  # fmt: skip
             console.print(f"{what}: {told}", highlight=False, soft_wrap=True)
+    if not found.changes.first:
+        console.print(_compared(found.changes), highlight=False, soft_wrap=True)
     console.print(f"report: {report / d.REPORT}", highlight=False, soft_wrap=True)
+
+
+def _compared(changes: Changes) -> str:
+    """One line on what changed since the earlier report."""
+    more, fewer = changes.new_findings, changes.gone_findings
+    said = f"{more:,} findings more, {fewer:,} fewer" if changes.rules else "every rule fails as often as before"
+    anew = f"; {len(changes.new_rules)} rules new or changed, and not compared" if changes.new_rules else ""
+    return (
+        f"since the earlier report there, by rule and count: {said}; objects {changes.objects[0]:,} before, "
+        f"{changes.objects[1]:,} now; series left out {changes.excluded[0]:,} before, {changes.excluded[1]:,} now{anew}"
+    )
+
+
+def _earlier(report: Path, source_id: str) -> Earlier | None:
+    """The report to compare with; one that cannot be compared with is told, and replaced."""
+    try:
+        earlier = read_earlier(report)
+        if earlier is not None and earlier.source_id != source_id:
+            raise EarlierReportError("the report there is of another source")
+    except EarlierReportError as error:
+        errors.print(f"nothing is compared with an earlier report: {error}", highlight=False, soft_wrap=True)
+        return None
+    return earlier
+
+
+def _apart(folder: Path, report: Path) -> None:
+    """The report must not be read as a part of the folder by the next check.
+
+    Raises:
+        FolderUseError: one lies within the other.
+    """
+    checked, place = folder.resolve(), report.resolve()
+    if checked.is_relative_to(place) or place.is_relative_to(checked):
+        beside = checked.parent / f"{checked.name or 'folder'}-check"
+        raise FolderUseError(
+            f"the report's folder ({report}) must not lie in the folder that is checked, nor around it: name another "
+            f"with --report, such as --report {beside}"
+        )
 
 
 def _can_write(report: Path, names: Path | None) -> None:

@@ -27,8 +27,10 @@ from ingestion.storage.folder import FolderStore
 from quality_checks.catalogue_of_checks import OF_THE_REGISTRY
 from quality_checks.causes import Places, places_of
 from quality_checks.certificate import certificate_of
+from quality_checks.changes import Changes
 from quality_checks.crossing.cross import cross_source
 from quality_checks.documents import Document
+from quality_checks.earlier import Earlier, changes_by_rule
 from quality_checks.examination import Examination, examination_key
 from quality_checks.imaging import rules_digest
 from quality_checks.imaging.examine import examine
@@ -49,6 +51,8 @@ class FolderCheck:
     tier: TierResult
     series: int
     conformance: Conformance
+    changes: Changes
+    """Since the report before, by rule."""
     documents: tuple[Document, ...] = field(repr=False)
     places: Places = field(repr=False)
     """The series of each study and patient."""
@@ -68,6 +72,7 @@ def check_folder(
     scratch: Path,
     iod: IodCheck = IodCheck.INSTALLED,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    earlier: Earlier | None = None,
 ) -> FolderCheck:
     """Judge every series below ``source`` as the platform would.
 
@@ -77,8 +82,10 @@ def check_folder(
         linkage: throw-away secret by which people and studies are known again within the folder.
         scratch: an empty folder for de-identified objects, at most those of one series for each worker, and those of
             segmentations and structure sets until all series are known.
+        earlier: the report before, which the new one is compared with.
 
     Raises:
+        EarlierReportError: ``earlier`` is of another source.
         SourceGoneError, StoreError: the folder or the scratch folder failed; run again.
         JudgeMissingError: ``iod`` is required, and a tool is not there.
     """
@@ -112,6 +119,9 @@ def check_folder(
     )
     tier = tier_of(verdict, tables, entry)
     conformance = _conformance(outcome, iod)
+    changes = Changes(first=True)
+    if earlier is not None:
+        changes = changes_by_rule(earlier, verdict, series=len(tables.series), objects=state.counts.delivered)
     given = ReportInput(
         verdict=verdict,
         tables=tables,
@@ -119,6 +129,7 @@ def check_folder(
         entry=entry,
         generated_from=f"a folder of {state.counts.delivered:,} objects, state {state.digest}",
         examinations=examinations,
+        changes=changes,
         tier=tier,
         certificate=certificate_of(verdict, tables, state, entry, tier=tier),
         registered=registered,
@@ -130,6 +141,7 @@ def check_folder(
         tier=tier,
         series=len(manifests),
         conformance=conformance,
+        changes=changes,
         documents=report_documents(given),
         places=places_of(tables.series),
         outcome=outcome,

@@ -93,6 +93,7 @@ _PHRASES = (
      "Export the annotation together with the images that it was drawn on."),
     ("Fill it in at the source and deliver the series again", "Fill it in in the archive and export the series again"),
     (" delivered again", " into the folder again"),
+    ("withdraw it ", "leave it out "),
     ("Withdraw ", "Leave out "),
     ("withdraw ", "leave out "),
     ("at the source", "in the archive"),

@@ -118,13 +118,17 @@ def _with_details(frame: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
     return made
 
 
-def study_frame(study: pd.DataFrame) -> pd.DataFrame:
+def study_frame(study: pd.DataFrame, *, by_patient: bool = False) -> pd.DataFrame:
     """One row per study with the derived columns of the study rules.
+
+    A study under several patients has a row for each in the table, and is one study here: ``NumberOfPatientIDs`` tells.
+    A row that repeats both UID and patient stays. ``by_patient``: the rows of the table as they are.
 
     Raises:
         MissingColumnsError: a column that rules read is not there.
     """
     frame = _clean("study", study, text=_STUDY_TEXT, numbers=_STUDY_NUMBERS, key="StudyInstanceUID")
+    frame = frame if by_patient else _over_patients(frame)
     frame["StudyDay"] = _each(frame["StudyDate"], day_number)
     frame["ImageModalities"] = [
         len({part.strip() for part in text.split(",")} - DERIVED_MODALITIES) if isinstance(text, str) else 0
@@ -134,6 +138,27 @@ def study_frame(study: pd.DataFrame) -> pd.DataFrame:
     likeness = ["/".join(str(part) for part in row) for row in parts.itertuples(index=False)]
     frame["Likeness"] = pd.Series(likeness, index=frame.index, dtype="object").where(frame["StudyDate"].notna(), None)
     return frame
+
+
+def _over_patients(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one study under several patients as one row: the first patient's, with what all of them hold."""
+    known = frame["StudyInstanceUID"].notna()
+    if not frame.loc[known, "StudyInstanceUID"].duplicated().any():
+        return frame
+    rows = frame[known]
+    repeat = rows.groupby(["StudyInstanceUID", "PatientID"], dropna=False).cumcount().rename("repeat")
+    key = [rows["StudyInstanceUID"], repeat]
+    together = rows.groupby(key, sort=False)
+    kinds = [",".join(_parts(group)) or None for group in together["Modalities"].agg(list)]
+    one = rows[~pd.concat(key, axis=1).duplicated()].assign(
+        Modalities=pd.Series(kinds, dtype="object").to_numpy(),
+        NumberOfInstances=together["NumberOfInstances"].sum().to_numpy(),
+    )
+    return pd.concat([one, frame[~known]]).reset_index(drop=True)
+
+
+def _parts(texts: Iterable[str | None]) -> list[str]:
+    return sorted({part.strip() for text in texts if isinstance(text, str) for part in text.split(",")})
 
 
 def patient_frame(patient: pd.DataFrame, studies: pd.DataFrame) -> pd.DataFrame:

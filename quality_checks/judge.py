@@ -105,7 +105,8 @@ def _frames(tables: Tables) -> Iterable[tuple[Level, pd.DataFrame]]:
     nothing = pd.DataFrame()
     series = nothing if tables.series.empty else series_frame(tables.series, getattr(tables, "details", None))
     study = nothing if tables.study.empty else study_frame(tables.study)
-    patient = nothing if tables.patient.empty else patient_frame(tables.patient, study)
+    held = nothing if tables.study.empty else study_frame(tables.study, by_patient=True)
+    patient = nothing if tables.patient.empty else patient_frame(tables.patient, held)
     study = study if study.empty else of_studies(study, series)
     return zip(TABLES, (series, study, patient), strict=True)
 

@@ -25,7 +25,7 @@ from quality_checks.rendering import render
 from quality_checks.report_distributions import fullness, histograms
 from quality_checks.report_findings import SERIES_SHOWN, SHOWN, WORST, WorstRule, by_series, left_out_rows, worst_rules
 from quality_checks.report_pictures import pictures
-from quality_checks.suites.source import Tables
+from quality_checks.suites.source import Tables, studies_of
 from quality_checks.tier import TierResult
 
 
@@ -95,10 +95,13 @@ def render_report(
         pictures=pictures(verdict, tables.series, examinations),
         reasons=figures.reasons(state, folder=verdict.folder),
         held=figures.held_back(state),
+        companions=figures.companions(state),
         series_states=figures.series_states(state),
         charts=_charts(frame),
         histograms=() if frame is None else histograms(frame),
-        fullness=() if frame is None else fullness(tables.series, getattr(tables, "details", None)),
+        fullness=()
+        if frame is None
+        else fullness(tables.series, getattr(tables, "details", None), of_a_folder=verdict.folder and not registered),
         matrix=None if frame is None else figures.matrix(frame),
         totals=_totals(tables, entry),
         risk=_risk(tables, entry),
@@ -123,7 +126,7 @@ def _totals(tables: Tables, entry: SourceEntry) -> tuple[tuple[str, int, int], .
     """What is counted, how many there are, how many the registry states."""
     return (
         ("patients", len(tables.patient), entry.figures.individuals),
-        ("studies", len(tables.study), entry.figures.studies),
+        ("studies", studies_of(tables), entry.figures.studies),
         ("series", len(tables.series), entry.figures.series),
     )
 

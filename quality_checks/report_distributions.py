@@ -27,6 +27,9 @@ _NOT_SHOWN = frozenset({
     "MissingSlices", "DuplicatePositions", "LeftOutBecause",
 })  # fmt: skip
 """Columns that say how a row was made, or are a measure of the geometry."""
+_BY_THE_PLATFORM = ("registry", "releases", "store", "features", "region features")
+"""Where columns come from that no folder can state."""
+_LOOKED_UP = frozenset({"analysis_result_id"})
 _ANY_OBJECT = frozenset({
     "SOPClassUID", "Modality", "StudyDate", "SeriesDate", "SeriesNumber", "SeriesDescription",
 })  # fmt: skip
@@ -99,8 +102,13 @@ def histograms(frame: pd.DataFrame) -> tuple[Histogram, ...]:
     return tuple(one for one in made if one.stated)
 
 
-def fullness(series: pd.DataFrame, details: pd.DataFrame | None = None) -> tuple[Fullness, ...]:
-    """Every column of the series table that may be empty, the emptiest first; only over the series it applies to."""
+def fullness(
+    series: pd.DataFrame, details: pd.DataFrame | None = None, *, of_a_folder: bool = False
+) -> tuple[Fullness, ...]:
+    """Every column of the series table that may be empty, the emptiest first; only over the series it applies to.
+
+    ``of_a_folder``: without the columns that the platform fills, from the registry, its store and its releases.
+    """
     frame = series
     if details is not None and WITHHELD in details.columns:
         said = details.drop_duplicates("SeriesInstanceUID").set_index("SeriesInstanceUID")[WITHHELD]
@@ -109,6 +117,8 @@ def fullness(series: pd.DataFrame, details: pd.DataFrame | None = None) -> tuple
     found = []
     for column in series_table.columns:
         if not column.nullable or column.name not in series.columns or column.name in _NOT_SHOWN:
+            continue
+        if of_a_folder and (str(column.info.get("source")).startswith(_BY_THE_PLATFORM) or column.name in _LOOKED_UP):
             continue
         applies = pd.Series(True, index=series.index) if column.name in _ANY_OBJECT else images
         if column.name in _OF_MODALITIES:

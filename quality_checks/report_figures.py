@@ -152,6 +152,11 @@ def held_back(state: SourceState) -> int:
     return sum(row.count for row in reasons(state) if not row.needs_nobody)
 
 
+def companions(state: SourceState) -> int:
+    """Objects in quarantine that nobody has to act on: they are no images."""
+    return state.counts.quarantined - held_back(state)
+
+
 def series_states(state: SourceState) -> dict[SeriesState, int]:
     """How many series ended in each state."""
     of_series = [entry for entry in state.series if entry.SeriesInstanceUID is not None]

@@ -209,6 +209,7 @@ def _changes(changes: Changes) -> dict[str, Any] | None:
     if changes.first:
         return None
     return {
+        "compared_by": "rule" if changes.by_rule else "finding",
         "new_findings": changes.new_findings,
         "gone_findings": changes.gone_findings,
         "series_before": changes.series[0],

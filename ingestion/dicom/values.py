@@ -151,7 +151,7 @@ def stored_frames(dataset: Dataset) -> Iterator[StoredFrame]:
     frames = _decoded(dataset)
     for stored in frames:
         frame = StoredFrame(stored, _padding(dataset, stored))
-        _check_range(dataset, frame)
+        check_range(dataset, frame)
         yield frame
 
 
@@ -270,7 +270,7 @@ def _as_stored(value: Any, dtype: np.dtype[Any]) -> float:
     return number - span if dtype.kind == "i" and number >= span // 2 else number
 
 
-def _check_range(dataset: Dataset, frame: StoredFrame) -> None:
+def check_range(dataset: Dataset, frame: StoredFrame) -> None:
     """Refuse values that Bits Stored does not allow: overlay bits, or a wrong sign, would change them."""
     bits, stored = dataset.get("BitsStored"), frame.stored
     if stored.dtype.kind not in "iu" or not isinstance(bits, int) or not 0 < bits < 8 * stored.dtype.itemsize:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 
-from quality_checks.imaging import annotation_rules, conformance, content, geometry_rules, integrity, modality
+from quality_checks.imaging import annotation_rules, conformance, content, geometry_rules, integrity, modality, readable
 from quality_checks.model import Rule
 
 RULES: tuple[Rule, ...] = (
     *integrity.RULES,
     *geometry_rules.RULES,
+    *readable.RULES,
     *content.RULES,
     *modality.RULES,
     *annotation_rules.RULES,

@@ -22,6 +22,8 @@ CORNER = 0.08
 TILED = "SM"
 """Tiles of glass without tissue are blank."""
 QUANTITATIVE = frozenset({"CT", "MR", "PT", "NM"})
+MONOCHROME2_KINDS = frozenset({"CT", "MR"})
+"""Where MONOCHROME1 on sound values is a fault; in radiography it is usual."""
 
 NOT_EMPTY = imaging_rule(
     "pixels_show_something",
@@ -29,7 +31,7 @@ NOT_EMPTY = imaging_rule(
     title="The images show something",
     meaning="A series whose every frame has one value holds no measurement.",
     fault="every frame has one value only",
-    remedy="Have the series exported again; withdraw it if the archive's is empty too.",
+    remedy="Have the series exported again; withdraw the series if the archive's is empty too.",
     excludes=True,
 )
 NO_BLANK = imaging_rule(
@@ -68,9 +70,11 @@ INVERTED = imaging_rule(
     "pixels_not_inverted",
     Dimension.ACCURACY,
     title="The surrounding air is dark",
-    meaning="Corners as bright as the brightest tissue mean inverted values.",
-    fault="images whose corners are as bright as their brightest parts",
+    meaning="Corners shown as bright as the brightest tissue mean inverted values, or MONOCHROME1 on values "
+    "that are not.",
+    fault="images shown as a negative: their corners are as bright as their brightest parts",
     remedy="Look at the thumbnail; have the values or PhotometricInterpretation corrected.",
+    version="2",
 )
 RULES = (NOT_EMPTY, NO_BLANK, SATURATED, PADDED, PHOTOMETRIC, INVERTED)
 
@@ -106,7 +110,7 @@ class Content:
             self._see_range(frame, hidden)
             if frame.picked is not None and self._context.modality != "NM" and not self._context.localizer:
                 self._looked += 1
-                self._inverted += inverted(frame)
+                self._inverted += shown_as_negative(frame, self._context.modality)
 
     def _see_range(self, frame: FrameSeen, hidden: int) -> None:
         bits = frame.owner.number("BitsStored")
@@ -153,8 +157,23 @@ class Content:
                 tally.fault("one value only, between frames that show something", one.where)
 
 
-def inverted(frame: FrameSeen) -> bool:
-    """Whether all four corners are brighter than nearly all of the image, and even: air that was turned to white."""
+def shown_as_negative(frame: FrameSeen, modality: str) -> bool:
+    """Whether viewers show air white, by values and PhotometricInterpretation together.
+
+    MONOCHROME1 turns the rescaled values for display (PS3.3 section C.7.6.3.1.2). HU below those of tissue are air, so
+    a CT under it is a negative unless its values are inverted too. PET is often read as a negative: values alone count.
+    """
+    turned = modality in MONOCHROME2_KINDS and frame.owner.header.get("PhotometricInterpretation") == "MONOCHROME1"
+    if turned and modality == "CT" and frame.rescale is not None and frame.rescale.declared:
+        return not inverted(frame)
+    return inverted(frame, turned=turned)
+
+
+def inverted(frame: FrameSeen, *, turned: bool = False) -> bool:
+    """Whether all four corners are brighter than nearly all of the image, and even: air that was turned to white.
+
+    ``turned``: of the values with the other sign.
+    """
     rows, columns = frame.stored.shape
     tall, wide = max(int(rows * CORNER), 1), max(int(columns * CORNER), 1)
     step = max(frame.stored.size // 20_000, 1) | 1
@@ -163,7 +182,7 @@ def inverted(frame: FrameSeen) -> bool:
         if frame.padding[:tall, :wide].any():
             return False  # the corners show nothing
         values = values[~frame.padding.reshape(-1)[::step]]
-    sign = slope_sign(frame.rescale)
+    sign = slope_sign(frame.rescale) * (-1 if turned else 1)
     spread = np.ptp(np.percentile(values, (1, 99)))
     corners = [frame.stored[part] for part in (
         np.s_[:tall, :wide], np.s_[:tall, -wide:], np.s_[-tall:, :wide], np.s_[-tall:, -wide:])]  # fmt: skip

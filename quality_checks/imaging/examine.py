@@ -46,6 +46,8 @@ SIZES = ("Rows", "Columns")
 """One number each; a damaged header can hold several, or a text."""
 
 Read = Callable[[ManifestInstance], bytes]
+Described = tuple[dict[str, Any], Rescale | VolumeRefusedError]
+"""Attributes of a frame, and its rescale or why there is none."""
 
 
 def examine(
@@ -242,17 +244,17 @@ def _frames_announced(item: ManifestInstance) -> int:
     return max(int(as_float(item.attributes.get("NumberOfFrames"), 1)), 1)
 
 
-def _described(stored: StoredObject) -> Iterator[tuple[dict[str, Any], Rescale | None]]:
-    """Attributes and rescale of each frame; where they cannot be told, what the top level says, without rescale."""
+def _described(stored: StoredObject) -> Iterator[Described]:
+    """Attributes and rescale of each frame; where they cannot be told, what the top level says, and why."""
     try:
         yield from [(frame.attributes, frame.rescale) for frame in frames_of(stored.header, instance=0)]
-    except VolumeRefusedError:
+    except VolumeRefusedError as refused:
         base = summarise(stored.header, INSTANCE_KEYWORDS)
         base.pop("NumberOfFrames", None)
-        yield base, None
+        yield base, refused
 
 
-def _ranks(described: Sequence[tuple[dict[str, Any], Rescale | None]]) -> list[int]:
+def _ranks(described: Sequence[Described]) -> list[int]:
     """Of each frame of an object its place in spatial order, the stored order where one has no position."""
     depths = [depth_of(attributes) for attributes, _ in described]
     order = list(range(len(depths)))
@@ -269,7 +271,7 @@ def _frame(
     index: int,
     pixels: NDArray[Any],
     attributes: dict[str, Any],
-    rescale: Rescale | None,
+    rescale: Rescale | VolumeRefusedError,
     *,
     picked: int | None,
 ) -> FrameSeen:
@@ -279,7 +281,8 @@ def _frame(
         index=index,
         stored=pixels,
         attributes=attributes,
-        rescale=rescale,
+        rescale=rescale if isinstance(rescale, Rescale) else None,
+        refused=None if isinstance(rescale, Rescale) else rescale,
         sha256=frame_digest(pixels),
         lowest=float(np.nan if empty else pixels.min()),
         highest=float(np.nan if empty else pixels.max()),

@@ -48,9 +48,10 @@ REFORMATTED = frozenset({"PROJECTION IMAGE", "MIP", "MPR", "RADIAL", "CSA MPR", 
 """Image types that may turn from image to image: rotating projections, curved and radial reformats, captures."""
 SQUARE = 0.02
 """Cosine within which the planes of a three-plane localizer are perpendicular: 1 degree."""
-SCOUTS_AMONG = 2
-"""One or two images of another orientation among at least ``SLICES_AROUND`` others are a scout in a stack."""
 SLICES_AROUND = 5
+"""So many images of one orientation are a stack, not one plane of a three-plane localizer beside few others."""
+FEW_BESIDE = 2
+"""So few images of another orientation than a stack are strays in it."""
 FEWEST_ORDERED = 3
 STATED_TOLERANCE = 0.02
 """SpacingBetweenSlices is rounded, on some scanners to a tenth of a millimetre of 5."""
@@ -124,7 +125,7 @@ class Geometry:
         if len(placed) > 1 and not localizer and not self._reformatted():
             self._judge_grid([one for one in frames if id(one) not in odd])
             one_way = len(groups) < 2 or _three_planes(groups)
-            detail = f"{len(groups)} orientations over {len(sound)} images"
+            detail = _orientations(groups)
             self._tallies[rules.ORIENTATION.id].check(one_way, detail)
             if not one_way:
                 return  # what the stacks show follows from it
@@ -156,16 +157,14 @@ class Geometry:
     def _localizers_inside(
         self, frames: Sequence[FrameRecord], groups: Sequence[Sequence[FrameRecord]]
     ) -> list[FrameRecord]:
-        """Frames that say they are localizers among others that do not, or one or two that lie another way."""
+        """Frames that say they are localizers among others that do not, or the other two planes of three."""
         if len(frames) < SLICES_AROUND:
             return []
         odd = [one for one in frames if "LOCALIZER" in (one.attributes.get("ImageType") or ())]
         if len(odd) == len(frames):
             return []
         if not odd and not self._reformatted():
-            largest = max(groups, key=len)
-            rest = [one for group in groups if group is not largest for one in group]
-            odd = rest if len(rest) <= SCOUTS_AMONG and len(largest) >= SLICES_AROUND else []
+            odd = _two_scouts(groups)
         tally = self._tallies[rules.LOCALIZER.id]
         tally.judge(len(frames))
         for one in odd:
@@ -230,7 +229,8 @@ class Geometry:
             if multiple < 1 or abs(step - multiple * typical) > tolerance * max(multiple, 1):
                 regular.fault(f"a step of {step:.4g} mm among steps of {typical:.4g} mm", after.where)
             elif multiple > 1 and not self._unplaced and not self._acquired_with_gap(before, after):
-                gaps.fault(f"{multiple - 1} positions of {typical:.4g} mm left out before it", after.where)
+                many = "1 position" if multiple == 2 else f"{multiple - 1} positions"
+                gaps.fault(f"{many} of {typical:.4g} mm left out before it", after.where)
 
     def _acquired_with_gap(self, before: FrameRecord, after: FrameRecord) -> bool:
         """Slabs of MR are numbered without a gap; CT is reconstructed without one."""
@@ -269,14 +269,37 @@ def _by_orientation(frames: Sequence[FrameRecord]) -> list[list[FrameRecord]]:
     return [group for _, group in groups]
 
 
+def _orientations(groups: Sequence[Sequence[FrameRecord]]) -> str:
+    said = f"{len(groups)} orientations over {sum(map(len, groups))} images"
+    strays = [one for group in groups if len(group) <= FEW_BESIDE for one in group]
+    return f"{said}, {len(strays)} of them turned against the rest" if _stack_with_few(groups) else said
+
+
+def _two_scouts(groups: Sequence[Sequence[FrameRecord]]) -> list[FrameRecord]:
+    """The two images that with a stack are three planes: scouts that do not say so. One turned image is a fault."""
+    largest = max(groups, key=len)
+    others = [group for group in groups if group is not largest]
+    scouts = len(largest) >= SLICES_AROUND and [len(group) for group in others] == [1, 1] and _perpendicular(groups)
+    return [group[0] for group in others] if scouts else []
+
+
 def _three_planes(groups: Sequence[Sequence[FrameRecord]]) -> bool:
     """Whether all orientations are perpendicular to one another: a localizer that does not say so."""
+    return 2 <= len(groups) <= 3 and _perpendicular(groups) and not _stack_with_few(groups)
+
+
+def _stack_with_few(groups: Sequence[Sequence[FrameRecord]]) -> bool:
+    """A stack and one or two images of another orientation: turned slices, not the planes of a localizer."""
+    sizes = sorted(map(len, groups))
+    return len(sizes) > 1 and sizes[-1] >= SLICES_AROUND and sizes[-2] <= FEW_BESIDE
+
+
+def _perpendicular(groups: Sequence[Sequence[FrameRecord]]) -> bool:
     normals = []
     for group in groups:
         cosines = np.array(group[0].attributes["ImageOrientationPatient"], dtype=float)
         normals.append(np.cross(cosines[:3], cosines[3:]))
-    pairs = itertools.combinations(normals, 2)
-    return 2 <= len(groups) <= 3 and all(abs(float(a @ b)) < SQUARE for a, b in pairs)
+    return all(abs(float(a @ b)) < SQUARE for a, b in itertools.combinations(normals, 2))
 
 
 def _volumes(frames: Sequence[FrameRecord]) -> list[list[FrameRecord]]:

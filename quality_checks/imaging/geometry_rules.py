@@ -28,7 +28,9 @@ ORIENTATION = imaging_rule(
     title="Slices of one series have one orientation",
     meaning="Slices in several directions make no volume; localizers and rotating projections are allowed to.",
     fault="slices in several orientations",
-    remedy="Have the orientations exported as series of their own.",
+    remedy="Compare the series with the archive: a single slice of another orientation has a wrong "
+    "ImageOrientationPatient or belongs to another series. Have true orientations exported as series of their own.",
+    version="2",
 )
 LOCALIZER = imaging_rule(
     "geometry_no_localizer_inside",
@@ -37,6 +39,7 @@ LOCALIZER = imaging_rule(
     meaning="A scout image in a stack is read as a slice, and shifts all others.",
     fault="a localizer among slices",
     remedy="Have the localizer moved to a series of its own.",
+    version="2",
 )
 GRID = imaging_rule(
     "geometry_one_grid",
@@ -66,10 +69,11 @@ EXPLAINED = imaging_rule(
     "geometry_volumes_told_apart",
     Dimension.CONSISTENCY,
     title="Images at one position are told apart",
-    meaning="Different images at one position that no b-value, echo, phase, time or number tells apart are two series "
-    "mixed up, or lost their attributes.",
-    fault="different images at one position that nothing tells apart",
-    remedy="Have the series exported again with its acquisition attributes, or split.",
+    meaning="Different images at one position that no b-value, echo, phase or time tells apart are two series mixed "
+    "up, or lost their positions or attributes. InstanceNumber alone does not tell which.",
+    fault="different images at one position that nothing tells apart but InstanceNumber",
+    remedy="Have the series exported again with its positions and acquisition attributes, or split.",
+    version="2",
 )
 GAPS = imaging_rule(
     "geometry_no_gaps",

@@ -16,6 +16,7 @@ from quality_checks.imaging.conformance import Conformance
 from quality_checks.imaging.content import Content
 from quality_checks.imaging.geometry import Geometry
 from quality_checks.imaging.modality import Modality
+from quality_checks.imaging.readable import Readable
 from quality_checks.imaging.series import Group, SeriesContext
 
 LABEL_MAPS = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -29,4 +30,7 @@ def groups_for(context: SeriesContext, read: Callable[[ManifestInstance], bytes]
     """The groups beside integrity, in the order of their rules. ``read``: for samples of companions."""
     if context.sop_class in NO_PICTURES:
         return (Annotations(context), Conformance(context, read))
-    return (Geometry(context), Content(context), Modality(context), Annotations(context), Conformance(context, read))
+    return (
+        Geometry(context), Readable(context), Content(context), Modality(context), Annotations(context),
+        Conformance(context, read),
+    )  # fmt: skip

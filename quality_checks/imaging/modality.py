@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from ingestion.features.units import SUVBW, SuvRefusal, unit_of
 from quality_checks.examination import CheckOutcome
+from quality_checks.imaging.content import inverted
 from quality_checks.imaging.declare import imaging_rule
 from quality_checks.imaging.digests import shrink
 from quality_checks.imaging.figures import sample
@@ -37,6 +38,10 @@ SUV_NEEDS = frozenset({
     "RadionuclideTotalDose", "RadionuclideHalfLife", "Units", "DecayCorrection",
 })  # fmt: skip
 SIDE_RATIO = 1.5
+AIR_SHARE = 0.12
+"""Of the range of values: what lies closer to air is air."""
+CORNER_DARK = 0.8
+"""Of a corner of an eighth of the sides: the outline of the breast may cut it."""
 VIEWS = {"R-10242": "CC", "399162004": "CC", "R-10226": "MLO", "399368009": "MLO", "R-10224": "ML", "399260004": "ML"}
 """Codes of mammography views (PS3.16 CID 4014) that have a plain counterpart in View Position."""
 PICTURED = frozenset({"CC", "MLO"})
@@ -48,7 +53,8 @@ HOUNSFIELD = imaging_rule(
     title="CT values are Hounsfield units",
     meaning="Soft tissue lies near 0 HU and air near -1000; elsewhere, the rescale is wrong or lost.",
     fault="values that are no Hounsfield units",
-    remedy="Have Rescale Slope and Intercept restored from the archive.",
+    remedy="Have Rescale Slope and Intercept restored from the archive; of inverted values, the pixel data.",
+    version="2",
 )
 SIGNAL = imaging_rule(
     "mr_has_signal",
@@ -83,6 +89,7 @@ SIDE = imaging_rule(
     "Otherwise the image is mirrored or labelled with the other side.",
     fault="a breast on the other side than stated",
     remedy="Have laterality and orientation compared with the archive.",
+    version="2",
 )
 VIEW = imaging_rule(
     "mg_view_agrees",
@@ -113,7 +120,7 @@ class Modality:
         self._tallies = {rule.id: Tally(rule) for rule in RULES}
         self._each = max(SAMPLED_PIXELS // max(context.frames_announced, 1), FEWEST_SAMPLED)
         self._samples: list[NDArray[np.float32]] = []
-        self._looked = self._noise = 0
+        self._looked = self._noise = self._inverted = 0
         self._factor: float | None = None
         self._highest = 0.0
 
@@ -131,6 +138,9 @@ class Modality:
         match self._context.modality:
             case "CT" if self._hounsfield(frame):
                 self._samples.append(sample(frame, self._each))
+                if frame.picked is not None:
+                    self._looked += 1
+                    self._inverted += inverted(frame)
             case "MR" if frame.picked is not None and not self._context.image_types & MR_OTHER:
                 self._looked += 1
                 self._noise += neighbours_alike(frame.stored) < NEIGHBOURS_ALIKE
@@ -145,7 +155,7 @@ class Modality:
     def outcomes(self) -> Iterable[CheckOutcome]:
         if self._samples:
             self._judge_hounsfield(np.concatenate(self._samples))
-        if self._looked:
+        if self._looked and self._context.modality == "MR":
             self._tallies[SIGNAL.id].check(self._noise < self._looked, f"all {self._looked} frames looked at are noise")
         if self._factor is not None:
             low, high = UPTAKE_SUV
@@ -172,6 +182,8 @@ class Modality:
         tally.judge()
         if lowest > RAW_LOWEST and raw > BODY_SHARE and raw > RAW_RATIO * between:
             tally.fault(f"{raw:.0%} of the values lie near 1,000 and none is air: the intercept is missing")
+        elif self._looked and self._inverted > self._looked / 2:
+            tally.fault(f"air has the highest values in {self._inverted} of {self._looked} frames: they are inverted")
         elif body < BODY_SHARE:
             tally.fault(f"{body:.1%} of what is no air has values of soft tissue")
 
@@ -251,8 +263,26 @@ def chest_wall(frame: FrameSeen) -> str | None:
         return None
     counts, edges = np.histogram(small, bins=32, range=(float(low), float(high)))
     air = edges[int(np.argmax(counts))] + (edges[1] - edges[0]) / 2
-    breast = np.abs(small - air) > 0.12 * (high - low)
+    near = AIR_SHARE * (high - low)
+    darkest = high if frame.owner.header.get("PhotometricInterpretation") == "MONOCHROME1" else low
+    if abs(air - darkest) > near:  # the most frequent value is no air where a breast fills most of the image
+        far = _side_of_dark_corners(np.abs(small - darkest) <= near)
+        if far is not None:
+            return "right" if far == "left" else "left"
+    breast = np.abs(small - air) > near
     left, right = float(breast[:, :12].mean()), float(breast[:, -12:].mean())
     if max(left, right) < 0.1 or max(left, right) < SIDE_RATIO * min(left, right):
         return None
     return "left" if left > right else "right"
+
+
+def _side_of_dark_corners(dark: NDArray[np.bool_]) -> str | None:
+    """The side both of whose corners are dark, with none of the other's: air beside a breast taller than the image."""
+    rows, columns = (size // 8 for size in dark.shape)
+    left, right = (
+        [float(dark[part, side].mean()) for part in (np.s_[:rows], np.s_[-rows:])]
+        for side in (np.s_[:columns], np.s_[-columns:])
+    )
+    if min(left) > CORNER_DARK and max(right) < 1 - CORNER_DARK:
+        return "left"
+    return "right" if min(right) > CORNER_DARK and max(left) < 1 - CORNER_DARK else None

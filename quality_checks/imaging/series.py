@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.accounting.manifest import Manifest, ManifestInstance
-from ingestion.dicom.values import Rescale
+from ingestion.dicom.values import Rescale, VolumeRefusedError
 from quality_checks.examination import CheckOutcome
 from quality_checks.imaging.objects import StoredObject
 
@@ -90,13 +90,15 @@ class FrameSeen:
     stored: NDArray[Any] = field(repr=False)
     attributes: Mapping[str, Any]
     rescale: Rescale | None
-    """None: not known for right (missing where the modality needs it, or a look-up table)."""
+    """None: not known for right (``refused`` says why)."""
     sha256: str
     lowest: float
     highest: float
     padding: NDArray[np.bool_] | None
     picked: int | None
     """Its number among the frames that are looked at closely; None: it is not one of them."""
+    refused: VolumeRefusedError | None = None
+    """Why readers refuse its header: no rescale where the modality needs it, a slope of 0, a look-up table."""
 
     @property
     def where(self) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ingestion.dicom.geometry import STEP_TOLERANCE_MM
 from ingestion.dicom.stacks import SPLIT_KEYWORDS
 from quality_checks.imaging.objects import StoredObject
-from quality_checks.imaging.series import FrameRecord, as_float
+from quality_checks.imaging.series import FrameRecord
 
 FURTHER_KEYWORDS: tuple[str, ...] = (
     "InversionTime", "FlipAngle", "RepetitionTime", "NominalCardiacTriggerDelayTime", "FrameReferenceTime",
@@ -19,7 +18,10 @@ FURTHER_KEYWORDS: tuple[str, ...] = (
     "TemporalPositionTimeOffset", "RescaleType", "ComplexImageComponent", "AcquisitionDateTime", "EchoNumbers",
     "ContentTime",
 )  # fmt: skip
-"""Beside those by which volumes are split for reading: what else makes several images at one place legitimate."""
+"""Beside those by which volumes are split for reading: what else makes several images at one place legitimate.
+
+InstanceNumber is none of them: it counts images that lost their positions as readily as those of a dynamic series.
+"""
 PRIVATE_B_VALUES = (
     (0x0019, 0x0C, "SIEMENS MR HEADER"),
     (0x0043, 0x39, "GEMS_PARM_01"),
@@ -62,8 +64,6 @@ def explain(frames: Sequence[FrameRecord], further: Mapping[str, Mapping[str, st
     rest = [[one for one in place if id(one) not in repeated] for place in places]
     rest = [place for place in rest if len(place) > 1]
     by = _telling(rest, further)
-    if by is None and _numbered_volumes(_places(frames)):
-        by = ("InstanceNumber",)
     unexplained = () if by is not None else tuple(one for place in rest for one in place[1:])
     return Shared(tuple(same), unexplained, by or ())
 
@@ -114,28 +114,3 @@ def _telling(
         if apart([name]):
             return (name,)
     return tuple(varying) if varying and apart(varying) else None
-
-
-def _numbered_volumes(places: Sequence[Sequence[FrameRecord]]) -> bool:
-    """Whether the images are volumes one after the other (or positions one after the other) by InstanceNumber alone.
-
-    Functional series of some makers say no more: 600 images of 30 positions, numbered volume by volume.
-    """
-    counts = Counter(len(place) for place in places)
-    (times, _), *others = counts.most_common()
-    if others or times < 2:
-        return False
-    numbers = [
-        [as_float(one.attributes.get("InstanceNumber"), -1) for one in sorted(place, key=_number)] for place in places
-    ]
-    if len({number for place in numbers for number in place}) < len(places) * times or min(map(min, numbers)) < 0:
-        return False
-    volumes = list(zip(*numbers, strict=True))
-    one_after_other = all(max(before) < min(after) for before, after in itertools.pairwise(volumes))
-    ordered = sorted(numbers)
-    place_by_place = all(before[-1] < after[0] for before, after in itertools.pairwise(ordered))
-    return one_after_other or place_by_place
-
-
-def _number(one: FrameRecord) -> float:
-    return one.number

@@ -32,6 +32,11 @@ class Tables(Protocol):
     def series(self) -> pd.DataFrame: ...
 
 
+def studies_of(tables: Tables) -> int:
+    """How many studies: one under several patients has a row for each, and counts once."""
+    return 0 if tables.study.empty else int(tables.study["StudyInstanceUID"].nunique())
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """``passing`` of ``rows``."""
@@ -261,7 +266,7 @@ CHECKS: tuple[SourceCheck, ...] = (
     _figure(
         "source_studies_figure",
         "studies",
-        lambda tables, state, entry: _against(len(tables.study), entry.figures.studies),
+        lambda tables, state, entry: _against(studies_of(tables), entry.figures.studies),
     ),
     _figure(
         "source_series_figure",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
 import signal
@@ -221,11 +222,75 @@ def test_a_report_of_a_folder_that_was_held_against_the_standard_says_how_much(t
     assert "definitions (IOD)" not in said
 
 
+def test_a_second_check_tells_what_changed_by_rule(tmp_path: Path) -> None:
+    put(tmp_path / "in", ct_series(slices=8))
+    run(tmp_path / "in", "--report", tmp_path / "out")
+    first = json.loads((tmp_path / "out" / d.SUMMARY).read_bytes())
+    assert first["changes"] is None
+    assert "no earlier report lay in the report's folder" in html.unescape(
+        (tmp_path / "out" / d.REPORT).read_text(encoding="utf-8")
+    )
+    next(iter(sorted((tmp_path / "in").glob("*.4.dcm")))).unlink()  # a slice of the middle
+    _, said = run(tmp_path / "in", "--report", tmp_path / "out")
+    body = (tmp_path / "out" / d.SUMMARY).read_bytes()
+    jsonschema.validate(json.loads(body), json.loads((tmp_path / "out" / d.SUMMARY_SCHEMA).read_bytes()))
+    changes = json.loads(body)["changes"]
+    gap = {"rule_id": "geometry_no_gaps", "before": None, "after": "warning", "failing_before": 0, "failing_after": 1}
+    assert changes["compared_by"] == "rule" and gap in changes["rules"]
+    assert changes["new_findings"] >= 1 and changes["gone_findings"] == 0
+    assert "since the earlier report there, by rule and count" in said and "objects 8 before, 7 now" in said
+    page = (tmp_path / "out" / d.REPORT).read_text()
+    assert "Compared by rule and count" in page and "8 before" in page
+    for uid in first["series"]["left_out"]:
+        assert uid not in page
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"source_id": "X"}', b'{"source_id": 1, "blocks": 1, "series": 3}'])
+def test_what_is_no_report_is_told_and_replaced(tmp_path: Path, content: bytes) -> None:
+    put(tmp_path / "in", ct_series())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / d.SUMMARY).write_bytes(content)
+    code, said = run(tmp_path / "in", "--report", tmp_path / "out")
+    assert code == 0 and "nothing is compared with an earlier report" in said
+    assert json.loads((tmp_path / "out" / d.SUMMARY).read_bytes())["changes"] is None
+
+
+def test_a_report_of_another_source_is_not_compared_with(tmp_path: Path) -> None:
+    put(tmp_path / "in", ct_series())
+    run(tmp_path / "in", "--report", tmp_path / "out")
+    before = json.loads((tmp_path / "out" / d.SUMMARY).read_bytes()) | {"source_id": "ANOTHER-01"}
+    (tmp_path / "out" / d.SUMMARY).write_text(json.dumps(before))
+    _, said = run(tmp_path / "in", "--report", tmp_path / "out")
+    assert "the report there is of another source" in said
+
+
+def test_companions_are_counted_apart_in_all_places(tmp_path: Path) -> None:
+    put(tmp_path / "in", ct_series())
+    (tmp_path / "in" / "cut.dcm").write_bytes(next((tmp_path / "in").glob("*.dcm")).read_bytes()[:700])
+    (tmp_path / "in" / "notes.txt").write_text("nothing")
+    _, said = run(tmp_path / "in", "--report", tmp_path / "out")
+    words = " ".join(said.split())
+    assert "1 of 8 objects would be held back for someone to act on (1 that are no images not counted)" in words
+    assert "│ 9 │ 7 │ 0 │ 1 │ 1 │" in words
+    assert "1 of 8 objects held back" in (tmp_path / "out" / d.REPORT).read_text()
+
+
+def test_a_folder_is_not_asked_for_what_the_platform_fills_in(tmp_path: Path) -> None:
+    put(tmp_path / "in", ct_series())
+    run(tmp_path / "in", "--report", tmp_path / "out")
+    page = (tmp_path / "out" / d.REPORT).read_text()
+    assert "How full each column is" in page and ">SliceThickness<" in page
+    for column in ("FirstRelease", "LastRelease", "license_short_name", "source_DOI", "bucket", "FeatureRow"):
+        assert f">{column}<" not in page, column
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (["missing"], "is not a folder"),
-        ([".", "--report", "./in/report"], "must not contain one another"),
+        ([".", "--report", "./in/report"], "name another with --report, such as --report"),
+        (["."], "the report's folder (cie-check) must not lie in the folder that is checked"),
+        (["in", "--report", "."], "nor around it"),
         (["in", "--report", "out", "--names", "out/names.csv"], "must not lie in the report"),
         (["in", "--report", "out", "--names", "nowhere/names.csv"], "--names can't be written"),
         (["in", "--report", "out", "--names", "."], "it is a folder"),

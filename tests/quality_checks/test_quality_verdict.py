@@ -98,6 +98,23 @@ def test_one_study_of_two_patients_is_left_out_by_itself(sound: Any) -> None:
     assert by_id(verdict)["study_one_patient"].examples == (tables.study["StudyInstanceUID"].iloc[0],)
 
 
+def test_a_study_of_two_patients_is_one_finding_and_no_fault_of_the_tables(sound: Any) -> None:
+    """As the tables have it: one row for each patient of the study."""
+    tables = sound.tables()
+    mixed, other = tables.study["StudyInstanceUID"].iloc[0], tables.patient["PatientID"].iloc[-1]
+    row = tables.study.iloc[[0]].assign(PatientID=other)
+    study = pd.concat([tables.study, row], ignore_index=True)
+    study.loc[study["StudyInstanceUID"] == mixed, "NumberOfPatientIDs"] = 2
+    verdict = judge(sound.bundle(tables.patient, study, tables.series), sound.state(tables), entry=sound.entry())
+    assert by_id(verdict)["study_uid_unique"].severity is None
+    assert not verdict.blocks
+    result = by_id(verdict)["study_one_patient"]
+    assert (result.rows, result.failing) == (len(tables.study), 1)
+    twice = pd.concat([tables.study, tables.study.iloc[[0]]], ignore_index=True)
+    verdict = judge(sound.bundle(tables.patient, twice, tables.series), sound.state(tables), entry=sound.entry())
+    assert by_id(verdict)["study_uid_unique"].severity is Severity.ERROR
+
+
 def test_an_empty_source_is_an_error_and_passes_nothing_else(sound: Any) -> None:
     empty = sound.bundle(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
     verdict = judge(empty, sound.state(sound.bundle(empty.patient, empty.study, pd.DataFrame(columns=["State"]))),

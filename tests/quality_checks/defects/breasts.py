@@ -26,7 +26,7 @@ class Breast:
     inverted: bool
 
 
-KINDS = ("plain", "oblique", "small", "large", "noisy", "inverted", "label", "framed")
+KINDS = ("plain", "oblique", "small", "large", "noisy", "inverted", "label", "framed", "taller")
 
 
 def made(each: int, *, seed: int = 20261125) -> Iterator[Breast]:
@@ -54,7 +54,7 @@ def _left(kind: str, chance: np.random.Generator) -> NDArray[np.float64]:
     """A left breast, chest wall on the left; (128, 96) of 0 to 4095."""
     rows, columns = 128, 96
     row, column = np.mgrid[0:rows, 0:columns]
-    depth, height = {"small": (0.28, 0.35), "large": (0.92, 1.05)}.get(kind, (0.6, 0.75))
+    depth, height = {"small": (0.28, 0.35), "large": (0.92, 1.05), "taller": (0.8, 1.6)}.get(kind, (0.6, 0.75))
     depth *= chance.uniform(0.85, 1.1)
     height *= chance.uniform(0.85, 1.1)
     middle = rows * chance.uniform(0.42, 0.58)
@@ -63,7 +63,9 @@ def _left(kind: str, chance: np.random.Generator) -> NDArray[np.float64]:
         np.sin(column * chance.uniform(0.05, 0.4) + row * chance.uniform(-0.4, 0.4) + chance.uniform(0, 6))
         for _ in range(6)
     )
-    picture = breast * (1400 + 180 * waves)
+    picture = breast * (
+        1400 + (0 if kind == "taller" else 180) * waves
+    )  # even: the breast's value is the most frequent
     if kind == "oblique":
         muscle = column < (columns * 0.45) * (1 - row / (rows * chance.uniform(0.55, 0.8)))
         picture = np.where(muscle, 2200 + 60 * waves, picture)

@@ -42,7 +42,8 @@ def clean() -> dict[str, Callable[[], Stored | tuple[Stored, list[Stored]]]]:
         "MG left": good.mammogram(), "MG right": good.mammogram("R"), "MG oblique": [views.dataset_of(_breast("MLO"))], "US loop": good.ultrasound(),
         "MR enhanced": good.enhanced(), "CT with slabs at both ends blank": _blank_ends(),
         "MR in two slabs, numbered without a gap": _slabs(), "PT without attenuation correction": _uncorrected(),
-        "CT of one slice": good.ct_series(slices=1),
+        "CT of one slice": good.ct_series(slices=1), "CT in motion at one position": _bolus(),
+        "MR values and MONOCHROME1 both turned": _negative(),
     }  # fmt: skip
     made: dict[str, Callable[[], Stored | tuple[Stored, list[Stored]]]] = {
         name: (lambda datasets=datasets: Stored(encoded(datasets))) for name, datasets in kinds.items()
@@ -64,6 +65,24 @@ def _slabs() -> Series:
     for dataset in made[4:]:
         x, y, z = dataset.ImagePositionPatient
         dataset.ImagePositionPatient = [x, y, round(float(z) + 33, 2)]
+    return made
+
+
+def _bolus() -> Series:
+    """One slice watched while contrast agent arrives: the acquisition time tells the images apart."""
+    made = good.ct_series()
+    for at, dataset in enumerate(made):
+        dataset.ImagePositionPatient, dataset.AcquisitionTime = made[0].ImagePositionPatient, f"1017{at:02}"
+    return made
+
+
+def _negative() -> Series:
+    """Shown right: the values are turned, and MONOCHROME1 turns them back."""
+    made = good.mr_series()
+    for dataset in made:
+        before = _values(dataset)
+        dataset.PixelData = (before.max() - before.astype(int)).astype(before.dtype).tobytes()
+        dataset.PhotometricInterpretation = "MONOCHROME1"
     return made
 
 
@@ -165,6 +184,35 @@ def _scout() -> Stored:
     made = good.ct_series(slices=8)
     made[0].ImageOrientationPatient, made[0].ImageType = [1, 0, 0, 0, 0, -1], ["ORIGINAL", "PRIMARY", "LOCALIZER"]
     return Stored(encoded(made))
+
+
+def _one_turned() -> Stored:
+    made = good.ct_series(slices=9)
+    made[4].ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    return Stored(encoded(made))
+
+
+def _one_position() -> Stored:
+    made = good.ct_series()
+    for dataset in made:
+        dataset.ImagePositionPatient = made[0].ImagePositionPatient
+    return Stored(encoded(made))
+
+
+def _scouts_unsaid() -> Series:
+    """A stack beside a coronal and a sagittal scout that do not say what they are."""
+    made = good.ct_series(slices=9)
+    made[0].ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    made[1].ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
+    return made
+
+
+def _turned_values(made: Series, **values: object) -> Stored:
+    """Values turned over, as a negative has them."""
+    for dataset in made:
+        before = _values(dataset)
+        dataset.PixelData = (before.max() - before.astype(int)).astype(before.dtype).tobytes()
+    return _set(made, **values)
 
 
 def _twice() -> Stored:
@@ -317,7 +365,7 @@ def _other_patient() -> tuple[Stored, list[Stored]]:
 
 
 DEFECTS: tuple[Defect, ...] = (
-    Defect("other bytes in an object", "image_unchanged", _changed),
+    Defect("other bytes in an object", "image_unchanged", _changed, frozenset({"values_readable"})),
     Defect("header cut off", "image_opens", _cut_header, frozenset({"image_unchanged"})),
     Defect("pixel data 400 bytes short", "image_pixels_whole", _short, frozenset({"image_decodes"})),
     Defect("pixel data 64 bytes long", "image_pixels_not_padded", _long),
@@ -331,6 +379,9 @@ DEFECTS: tuple[Defect, ...] = (
         good.mr_series(), ImageOrientationPatient=[1, 0, 0, 0.1, 0.99, 0])),
     Defect("half of the slices tilted", "geometry_one_orientation", _turned),
     Defect("a scout in the stack", "geometry_no_localizer_inside", _scout),
+    Defect("two scouts that do not say so in the stack", "geometry_no_localizer_inside", lambda: Stored(encoded(_scouts_unsaid()))),
+    Defect("one slice turned", "geometry_one_orientation", _one_turned),
+    Defect("all slices at one position", "geometry_volumes_told_apart", _one_position),
     Defect("one slice of another spacing", "geometry_one_grid", lambda: _set(good.ct_series(), 3, PixelSpacing=[0.7, 0.7])),
     Defect("two frames of reference", "geometry_one_frame_of_reference", lambda: _set(
         good.ct_series(), 3, FrameOfReferenceUID=f"{good.ROOT}.406")),
@@ -358,6 +409,18 @@ DEFECTS: tuple[Defect, ...] = (
         good.mammogram(), PresentationLUTShape="INVERSE"), also=frozenset({"iod_no_stumbling_block"})),
     Defect("MR values turned", "pixels_not_inverted", lambda: _pixels(
         good.mr_series(), lambda values, at: values.max() - values.astype(int))),
+    Defect("MR under MONOCHROME1", "pixels_not_inverted", lambda: _set(
+        good.mr_series(), PhotometricInterpretation="MONOCHROME1")),
+    Defect("CT under MONOCHROME1", "pixels_not_inverted", lambda: _set(
+        good.ct_series(), PhotometricInterpretation="MONOCHROME1")),
+    Defect("CT values turned", "pixels_not_inverted", lambda: _turned_values(good.ct_series()),
+           frozenset({"ct_values_are_hounsfield"})),
+    Defect("CT values turned, under MONOCHROME1", "ct_values_are_hounsfield", lambda: _turned_values(
+        good.ct_series(), PhotometricInterpretation="MONOCHROME1")),
+    Defect("Rescale Slope of 0", "values_rescale_valid", lambda: _set(good.ct_series(), RescaleSlope=0)),
+    Defect("values beyond Bits Stored", "values_readable", lambda: _set(good.ct_series(), BitsStored=10, HighBit=9),
+           frozenset({"iod_no_stumbling_block", "pixels_not_saturated"})),
+    Defect("slices in two units", "values_readable", lambda: _set(good.ct_series(), 3, RescaleType="US")),
     Defect("CT without intercept", "ct_values_are_hounsfield", lambda: _set(good.ct_series(), RescaleIntercept=0)),
     Defect("CT intercept applied twice", "ct_values_are_hounsfield", lambda: _set(
         good.ct_series(), RescaleIntercept=-2048)),
@@ -384,7 +447,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("a region without name", "annotation_labelled", _set_of(_unnamed)),
     Defect("RTSTRUCT in another frame of reference", "annotation_same_space", _set_of(_other_space)),
     Defect("CT without Rescale Slope", "iod_required_attributes", lambda: _set(good.ct_series(), RescaleSlope=None),
-           frozenset({"iod_no_stumbling_block"})),
+           frozenset({"iod_no_stumbling_block", "values_rescale_valid"})),
     Defect("PET without Series Type", "iod_no_stumbling_block", lambda: _set(good.pt_series(), SeriesType=None)),
     Defect("two sexes in one study", "study_objects_agree", _other_patient),
 )  # fmt: skip
