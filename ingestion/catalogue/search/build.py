@@ -98,7 +98,7 @@ def _write(folder: Path, schema: SearchSchema, release: str) -> None:
     }
     (folder / META).write_text(json.dumps(meta, ensure_ascii=False))
     index = open_index(folder)
-    np.save(folder / "stated.npy", _stated(index))
+    np.save(folder / "stating.npy", _stating(index))
     for at, one in enumerate(index.fields.values()):
         if one.field.counted:
             found = count_field(index, one, None, kernels=None)
@@ -119,16 +119,19 @@ def _states(rows: Path, schema: SearchSchema) -> dict[str, str]:
         return {str(source): f"{number:032x}" for source, number in found.fetchall() if source is not None}
 
 
-def _stated(index: SearchIndex) -> NDArray[np.bool_]:
-    """(sources, fields): whether any series of the source states the field."""
+def _stating(index: SearchIndex) -> NDArray[np.int32]:
+    """(sources, fields): how many people of the source have a series that states the field."""
     source = index.fields[index.schema.source]
-    code_of_row = np.zeros(index.series, dtype=np.int32)
+    people = index.people
+    code_of_row = np.zeros(index.series, dtype=np.int64)
     for code in range(len(source.terms)):
         code_of_row[source.rows_of(code)] = code
-    stated = np.zeros((len(source.terms), len(index.fields)), dtype=bool)
+    found = np.zeros((len(source.terms), len(index.fields)), dtype=np.int32)
     for at, field in enumerate(index.fields.values()):
-        stated[np.unique(code_of_row[field.postings[field.offsets[1] :]]), at] = True
-    return stated
+        rows = field.postings[field.offsets[1] :]
+        pairs = np.unique(code_of_row[rows] * people + index.person_of_row[rows])
+        found[:, at] = np.bincount(pairs // people, minlength=len(source.terms))
+    return found
 
 
 def _write_keys(folder: Path, schema: SearchSchema) -> int:

@@ -124,10 +124,10 @@ class SearchEngine:
         everything = both(base, *masks.values())
         found = {}
         same = [name for name in wanted if name not in masks]
-        for name, counts in zip(same, self._count(same, everything), strict=True):
+        for name, counts in zip(same, self.count(same, everything), strict=True):
             found[name] = counts
         for name in masks:
-            (found[name],) = self._count([name], both(base, *(mask for own, mask in masks.items() if own != name)))
+            (found[name],) = self.count([name], both(base, *(mask for own, mask in masks.items() if own != name)))
         facets_found = tuple(Facet(name, self.index.fields[name].terms, found[name]) for name in wanted)
         return Answer(count_rows(self.index, everything, self._kernels), facets_found, refused)
 
@@ -136,12 +136,16 @@ class SearchEngine:
         mask = both(Evaluator(self.index).every(query.children), self.answering(self.refused(query)))
         return np.arange(self.index.series) if mask is None else np.flatnonzero(mask)
 
-    def refused(self, query: AllOf) -> tuple[RefusedSource, ...]:
-        """The sources that state a field of the query for none of their series."""
+    def refused(self, query: AllOf, *, stated: NDArray[np.bool_] | None = None) -> tuple[RefusedSource, ...]:
+        """The sources that state a field of the query for none of their series.
+
+        Args:
+            stated: (sources, fields): which are taken to state a field; None: those that do.
+        """
         asked = sorted(set(fields_of(query)) - {self.index.schema.source})
         if not asked:
             return ()
-        stated = self.index.stated
+        stated = self.index.stating >= 1 if stated is None else stated
         columns = [list(self.index.fields).index(name) for name in asked]
         terms = self.index.fields[self.index.schema.source].terms
         refused = []
@@ -161,8 +165,8 @@ class SearchEngine:
             mask[source.rows_of(source.code_of[one.source_id])] = False
         return mask
 
-    def _count(self, names: Sequence[str], mask: NDArray[np.bool_] | None) -> list[FieldCounts]:
-        """The counts of some fields under one mask."""
+    def count(self, names: Sequence[str], mask: NDArray[np.bool_] | None) -> list[FieldCounts]:
+        """The counts of some fields under one mask ((N,); None: all rows)."""
         fields = [self.index.fields[name] for name in names]
         if not fields:
             return []

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingestion.catalogue.search.fields import SearchField, SearchSchema
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the files change their meaning; an index of another format is made anew."""
 META = "index.json"
 ROWS = "rows.parquet"
@@ -124,9 +124,9 @@ class SearchIndex:
         return np.searchsorted(self.person_of_row, np.arange(self.people))
 
     @cached_property
-    def stated(self) -> NDArray[np.bool_]:
-        """(sources, fields): whether any series of the source states the field."""
-        return _mapped(self.folder, "stated")
+    def stating(self) -> NDArray[np.int32]:
+        """(sources, fields): how many people of the source have a series that states the field."""
+        return _mapped(self.folder, "stating")
 
     @cached_property
     def series_uids(self) -> NDArray[np.bytes_]:

@@ -13,14 +13,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingestion.catalogue.search.counting import Counts
 
 HIDDEN_BELOW = 10
 """The least that a visitor learns a number of: what European federations of clinical data use."""
 ROUNDED_TO = 10
+FAR = 3
+"""Bounds that the question answered may be away from the one asked: more, and its number is not shown."""
+EDGE = 0.25
+"""Of a mean, at most: how far a step is moved from where anybody could work it out."""
 BLUR = 0.5
 """Groups of up to 1.5 times the bound are hidden at times, so that the bound itself tells nothing."""
 
@@ -68,12 +75,8 @@ class PerPerson:
 
     studies: int = 1
     series: int = 1
-
-    @classmethod
-    def of(cls, *, people: int, studies: int, series: int) -> PerPerson:
-        """The means over a whole release, up to the next 1, 2 or 5 times a power of ten; of a question's own people
-        they would tell of those."""
-        return cls(studies=_up(studies / max(people, 1)), series=_up(series / max(people, 1)))
+    """The means over a whole release, up to the next 1, 2 or 5 times a power of ten; of a question's own people they
+    would tell of those."""
 
 
 def _up(mean: float) -> int:
@@ -107,9 +110,35 @@ class Protection:
             raise ValueError("the secret of the public counts has at least 32 bytes")
         self._key = hashlib.blake2b(b"public counts", key=secret[:64], digest_size=32).digest()
 
-    def bound(self, policy: CountPolicy, *, question: str) -> float:
-        """How many people a criterion must move to be applied for certain, where it is left out for ``question``."""
-        return policy.fewest_moved * (1 + BLUR * self._uniform(question, "moved"))
+    def bound(self, policy: CountPolicy, *, who: str) -> float:
+        """How many people a part of a question must move to stay. ``who``: digest of those whom it moves.
+
+        Not of the question: of those there are as many as an attacker likes, and the bound would be told by their mean.
+        """
+        return policy.fewest_moved * (1 + BLUR * self._uniform(who, "moved"))
+
+    def far(self, policy: CountPolicy, *, people: int, question: str) -> bool:
+        """Whether a settled question counts so many otherwise than the one asked that its number is no answer."""
+        return people >= FAR * policy.fewest_moved * (1 + BLUR * self._uniform(question, "far"))
+
+    def states(self, people: NDArray[np.int32], among: NDArray[np.int32], names: Sequence[str]) -> NDArray[np.bool_]:
+        """(sources, fields): which sources are taken to state a field, so that nobody shows by being the only one.
+
+        Args:
+            people: (sources, fields) how many people state it.
+            among: (sources,) how many people there are. Of few, one is enough: all their counts are hidden.
+            names: (sources,) of the sources, with their state.
+        """
+        blurred = np.asarray(
+            [[self._uniform(f"{name}|{at}", "states") for at in range(people.shape[1])] for name in names]
+        ).reshape(people.shape)
+        needed = HIDDEN_BELOW * (1 + BLUR * blurred)
+        return np.where((among >= 2 * HIDDEN_BELOW)[:, None], people >= needed, people >= 1)
+
+    def per_person(self, *, people: int, studies: int, series: int) -> PerPerson:
+        """The steps of a release, at edges that nobody knows: else one person more could move all steps."""
+        factor = 1 + EDGE * self._uniform("", "per person")
+        return PerPerson(studies=_up(factor * studies / max(people, 1)), series=_up(factor * series / max(people, 1)))
 
     def public(
         self, exact: Counts, policy: CountPolicy, *, question: str, each: PerPerson = PerPerson()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ingestion.catalogue.search.engine import Facet, RefusedSource, SearchEngine
-from ingestion.catalogue.search.protection import CountPolicy, PerPerson, Protection, PublicCounts, strictest
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest, digests_with
-from ingestion.catalogue.search.settle import settle
+import numpy as np
+
+from ingestion.catalogue.search.counting import Counts, count_rows
+from ingestion.catalogue.search.engine import RefusedSource, SearchEngine
+from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest
+from ingestion.catalogue.search.settle import Trials, by_rows, prepared, settle
+from ingestion.catalogue.search.settle_values import SettledValue, TooManyPanelsError, ValueSettler
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +26,15 @@ class PublicValue:
 
 @dataclass(frozen=True, slots=True)
 class PublicFacet:
-    """The values of one field that anything may be shown of, most people first; ``hidden``: how many others there are.
+    """The values of one field that anything may be shown of, most people first; ``hidden``: there are others.
 
-    Values of the field that nobody has are among the hidden ones: that nobody has them is not told either.
+    How many is not told: it would be one more for a value that one person has. Values of the field that nobody has are
+    among them: that nobody has them is not told either.
     """
 
     name: str
     values: tuple[PublicValue, ...]
-    hidden: int
+    hidden: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,14 @@ class PublicSearch:
         self.engine = engine
         self._protection = protection
         index = engine.index
-        self._each = PerPerson.of(people=index.people, studies=index.studies, series=index.series)
-        source = engine.index.fields[engine.index.schema.source]
+        source = index.fields[index.schema.source]
         self._policies = {term: (policies or {}).get(term, CountPolicy()) for term in source.terms if term}
+        self._each = protection.per_person(people=index.people, studies=index.studies, series=index.series)
+        self._stated = protection.states(
+            index.stating,
+            np.asarray(source.totals[2]),
+            [f"{term}:{index.states.get(term, '')}" for term in source.terms],
+        )
 
     @property
     def policies(self) -> Mapping[str, CountPolicy]:
@@ -95,66 +105,102 @@ class PublicSearch:
             facets: names of the fields whose values are wanted; None: all.
             cross_filtered: values of a field are counted without the query's criteria on that field.
         """
-        refused = self.engine.refused(query)
-        among = self.engine.answering(refused)
+        refused = self.engine.refused(query, stated=self._stated)
         # By the question as it was asked: that of the settled one would tell whether a criterion on sources stayed.
         policy = self._policy(query, refused)
-        settled = settle(
-            self.engine,
-            query,
-            fewest=policy.fewest_moved,
-            bound_of=lambda simpler: self._protection.bound(
-                policy, question=_question(digest(simpler), self._state(simpler, refused))
-            ),
-            among=among,
-        )
-        exact = self.engine.answer(settled, facets=facets, refused=refused, cross_filtered=cross_filtered)
-        question = _question(digest(settled), self._state(settled, refused))
-        total = self._protection.public(exact.total, policy, question=question, each=self._each)
+        asked = prepared(self.engine.index, query)
+        trials = self._trials(policy, refused)
+        settled = settle(trials, asked)
+        question = self._question(trials, settled, refused)
+        away, _ = trials.moved(asked, settled)
+        if self._protection.far(policy, people=away, question=question):
+            # another question than the one asked: its numbers are no answer
+            counts, fields = (
+                Counts(0, 0, 0),
+                tuple(PublicFacet(name, (), hidden=True) for name in self._counted(facets)),
+            )
+        else:
+            counts = count_rows(self.engine.index, trials.mask(settled))
+            fields = self._facets(query, settled, refused, facets, cross_filtered=cross_filtered)
         return PublicAnswer(
             release=self.engine.index.release,
-            total=total,
-            facets=tuple(
-                self._facet(facet, query, settled, refused, cross_filtered=cross_filtered) for facet in exact.facets
-            ),
+            total=self._protection.public(counts, policy, question=question, each=self._each),
+            facets=fields,
             refused=refused,
             policy=policy,
         )
 
-    def _facet(
-        self, facet: Facet, asked: AllOf, settled: AllOf, refused: tuple[RefusedSource, ...], *, cross_filtered: bool
+    def _counted(self, facets: Sequence[str] | None) -> list[str]:
+        counted = [one.field.name for one in self.engine.index.fields.values() if one.field.counted]
+        return [name for name in counted if facets is None or name in facets]
 
+    def _trials(self, policy: CountPolicy, refused: tuple[RefusedSource, ...]) -> Trials:
+        return Trials(
+            self.engine,
+            policy.fewest_moved,
+            lambda who: self._protection.bound(policy, who=who),
+            self.engine.answering(refused),
+        )
+
+    def _facets(
+        self, query: AllOf, settled: AllOf, refused: tuple[RefusedSource, ...], facets: Sequence[str] | None, *,
+        cross_filtered: bool,
+    ) -> tuple[PublicFacet, ...]:  # fmt: skip
+        """Fields under the same criteria are settled together."""
+        wanted = self._counted(facets)
+        groups: dict[tuple[AllOf, AllOf], list[str]] = {}
+        for name in wanted:
+            others, said = (
+                AllOf(tuple(child for child in whole.children if not (cross_filtered and _is_on(child, name))))
+                for whole in (settled, query)
+            )
+            groups.setdefault((others, said), []).append(name)
+        found: dict[str, PublicFacet] = {}
+        for (others, said), names in groups.items():
+            policy = self._policy(said, refused)
+            trials = self._trials(policy, refused)
+            settler = ValueSettler(trials, others, self._too_few(policy))
+            try:
+                values = settler.settled(names)
+            except TooManyPanelsError:
+                found.update({name: PublicFacet(name, (), hidden=True) for name in names})
+                continue
+            for name in names:
+                found[name] = self._facet(name, values[name], policy, trials, refused)
+        return tuple(found[name] for name in wanted)
+
+    def _too_few(self, policy: CountPolicy) -> Callable[[str, str, int], bool]:
+        return lambda name, value, people: people < self._protection.bound(policy, who=f"{name}|{value}|{people}")
+
+    def _facet(
+        self, name: str, settled: Sequence[SettledValue], mixed: CountPolicy, trials: Trials,
+        refused: tuple[RefusedSource, ...],
     ) -> PublicFacet:  # fmt: skip
-        asked_others, others = (
-            tuple(child for child in query.children if not (cross_filtered and _is_on(child, facet.name)))
-            for query in (asked, settled)
-        )
-        mixed = self._policy(AllOf(asked_others), refused)
-        of_source = facet.name == self.engine.index.schema.source
-        codes = [code for code in range(len(facet.terms)) if facet.counts.people[code]]
-        values = [AnyOfValues(facet.name, (facet.terms[code],)) for code in codes]
-        state = self._state(AllOf(others), refused)
-        shown = self._protection.public_facet(
-            [facet.counts.at(code) for code in codes],
-            [self._policies.get(facet.terms[code], mixed) if of_source else mixed for code in codes],
-            each=self._each,
-            questions=[
-                _question(written, self._state(AllOf((*others, value)), refused) if of_source else state)
-                for value, written in zip(values, digests_with(AllOf(others), values), strict=True)
-            ],
-        )
+        terms = self.engine.index.fields[name].terms
+        of_source = name == self.engine.index.schema.source
+        codes = [code for code, one in enumerate(settled) if one.counts.people]
+        rules = [self._policies.get(terms[code], mixed) if of_source else mixed for code in codes]
+        questions = [self._question(trials, settled[code].question, refused) for code in codes]
+        exact = [
+            Counts(0, 0, 0)
+            if self._protection.far(
+                rule, people=abs(settled[code].counts.people - settled[code].asked), question=question
+            )
+            else settled[code].counts
+            for code, rule, question in zip(codes, rules, questions, strict=True)
+        ]
+        shown = self._protection.public_facet(exact, rules, questions=questions, each=self._each)
         seen = [
-            PublicValue(facet.terms[code], counts)
-            for code, counts in zip(codes, shown, strict=True)
-            if not counts.hidden
+            PublicValue(terms[code], counts) for code, counts in zip(codes, shown, strict=True) if not counts.hidden
         ]
         seen.sort(key=lambda one: (-(one.counts.people or 0), one.value))
-        return PublicFacet(facet.name, tuple(seen), hidden=len(facet.terms) - len(seen))
+        return PublicFacet(name, tuple(seen), hidden=len(seen) < len(terms))
+
+    def _question(self, trials: Trials, settled: AllOf, refused: Sequence[RefusedSource]) -> str:
+        """What a number is drawn by."""
+        said = f"{digest(by_rows(trials, settled))}|{self._state(settled, refused)}"
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 def _is_on(node: Node, field: str) -> bool:
     return isinstance(node, (AnyOfValues, Between)) and node.field == field
-
-
-def _question(settled: str, state: str) -> str:
-    return hashlib.sha256(f"{settled}|{state}".encode()).hexdigest()[:32]

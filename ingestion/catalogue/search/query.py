@@ -108,7 +108,7 @@ def trials(query: AllOf) -> int:
 
     By the question alone, so that a refusal tells nothing of the data.
     """
-    parts = sum(1 for _ in _parts(query)) - 1
+    parts = sum(len(one.words) if isinstance(one, Words) else 1 for one in _parts(query)) - 1
     lists = [len(one.values) for one in _parts(query) if isinstance(one, AnyOfValues)]
     return parts * (parts + 1) // 2 + sum(lists)
 

@@ -1,14 +1,15 @@
-"""The question that public counts answer: without criteria that move nobody, or so few people that they could be named.
+"""The question that is answered in place of the one asked: without the parts that move too few people.
 
-Two queries that differ by one person's place in a small group settle to the same question, and so do all ways of
-writing one question with parts that change nothing; the numbers shown depend on the settled question alone. So neither
-the difference of two answers nor the mean of many tells of single people. What is left out moves fewer people than the
-numbers are rounded to. This is a rule of all public counts and stated beside them, not a remark on single answers: to
-say that a criterion was left out would tell what the rule hides.
+A visitor who asks for a group, and again for the group and a cell that holds one person, gets the same question
+answered twice, and so the same numbers. That needs no memory of what was asked before, and no answer gives the cell
+away, whether it holds nobody or a few. What is left out moves fewer people than the bound, a little blurred. This is a
+rule of all public counts and stated beside them, not a remark on single answers: to say that a criterion was left out
+would tell what the rule hides. ``settle_values`` does the same for each value of a field by itself.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -19,31 +20,58 @@ from numpy.typing import NDArray
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.index import SearchIndex
-from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, normal
+from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words, normal
+
+BoundOf: TypeAlias = Callable[[str], float]
+"""How many people a part must move to stay, by the digest of who they are: some above ``fewest``, the same wherever
+they are met, so that it can't be searched for."""
 
 
-def settle(
-    engine: SearchEngine,
-    query: AllOf,
-    *,
-    fewest: int,
-    bound_of: Callable[[AllOf], float] = lambda _: 0.0,
-    among: NDArray[np.bool_] | None = None,
-) -> AllOf:
-    """``query`` without what moves fewer than ``fewest`` people, in normal form.
+@dataclass(slots=True)
+class Trials:
+    """How many people questions on one index count otherwise than each other."""
 
-    Args:
-        bound_of: how many people a criterion or value must have moved to stay, by the question without it; some above
-            ``fewest``, so that this number can't be searched for.
-        among: (N,) the rows that are counted at all, without those of sources that can't answer.
-    """
-    trial = _Trial(engine, Evaluator(engine.index), among)
-    query = normal(_on_edges(engine.index, query))
+    engine: SearchEngine
+    fewest: int
+    bound_of: BoundOf = lambda _: 0.0
+    among: NDArray[np.bool_] | None = None
+    """(N,) the rows that are counted at all, without those of sources that can't answer."""
+    evaluator: Evaluator = field(init=False)
+    _known: dict[tuple[AllOf, AllOf], tuple[int, str]] = field(default_factory=dict)
+    _last: tuple[AllOf, NDArray[np.bool_]] | None = None
+
+    def __post_init__(self) -> None:
+        self.evaluator = Evaluator(self.engine.index)
+
+    def mask(self, query: AllOf) -> NDArray[np.bool_] | None:
+        """(N,) the rows of a question; None: all."""
+        return both(self.evaluator.mask(query), self.among)
+
+    def few(self, query: AllOf, other: AllOf, *, blurred: bool) -> bool:
+        """Whether too few count otherwise in ``other`` than in ``query``."""
+        count, who = self.moved(query, other)
+        return count < self.fewest or (blurred and count < self.bound_of(who))
+
+    def moved(self, query: AllOf, other: AllOf) -> tuple[int, str]:
+        """How many count otherwise, and the digest of who they are."""
+        if (query, other) not in self._known:
+            if self._last is None or self._last[0] != query:
+                self._last = query, self.engine.people(self.mask(query))
+            who = self._last[1] != self.engine.people(self.mask(other))
+            self._known[query, other] = (
+                int(np.count_nonzero(who)),
+                hashlib.sha256(np.packbits(who).tobytes()).hexdigest(),
+            )
+        return self._known[query, other]
+
+
+def settle(trials: Trials, query: AllOf) -> AllOf:
+    """``query`` (as ``prepared``) without what moves too few people, in normal form."""
+    query = _tightened(trials, query)
     # What does too little goes first, and then has no say in the bounds of the rest.
-    bounds: tuple[_Bound, ...] = (lambda _: fewest, lambda simpler: max(fewest, bound_of(simpler)))
     while True:
-        for bound in bounds:
-            simpler = _without_parts(trial, _without_few_values(trial, query, bound), bound)
+        for blurred in (False, True):
+            simpler = _without_parts(trials, _without_few_values(trials, query, blurred=blurred), blurred=blurred)
             if simpler != query:
                 query = simpler
                 break
@@ -51,77 +79,141 @@ def settle(
             return query
 
 
-_Bound: TypeAlias = Callable[[AllOf], float]
-"""Of a question: how many people what was left out for it must have moved to stay."""
+def prepared(index: SearchIndex, query: AllOf) -> AllOf:
+    """``query`` in the form that is settled: ranges on the bins of their fields, values that are known, words apart."""
+    return normal(_prepared(index, query))
 
 
-@dataclass(slots=True)
-class _Trial:
-    """How many people questions count otherwise than each other."""
-
-    engine: SearchEngine
-    evaluator: Evaluator
-    among: NDArray[np.bool_] | None
-    _known: dict[tuple[AllOf, AllOf], int] = field(default_factory=dict)
-    _last: tuple[AllOf, NDArray[np.bool_]] | None = None
-
-    def moved(self, query: AllOf, other: AllOf) -> int:
-        if (query, other) not in self._known:
-            if self._last is None or self._last[0] != query:
-                self._last = query, self._people(query)
-            self._known[query, other] = int(np.count_nonzero(self._last[1] != self._people(other)))
-        return self._known[query, other]
-
-    def _people(self, query: AllOf) -> NDArray[np.bool_]:
-        return self.engine.people(both(self.evaluator.mask(query), self.among))
+def cuts(index: SearchIndex, query: AllOf) -> Iterator[AllOf]:
+    """``query`` with a range by one bin shorter, at either end."""
+    for leaf in dict.fromkeys(_leaves(query)):
+        if isinstance(leaf, Between):
+            for shorter in _shorter(index, leaf):
+                yield normal(_replaced(query, leaf, shorter))
 
 
-def _without_parts(trial: _Trial, query: AllOf, bound: _Bound) -> AllOf:
-    """Without the criteria that move too few, one after the other."""
-    while True:
-        for part in _simpler(query):
-            simpler = normal(part)
-            if trial.moved(query, simpler) < bound(simpler):
-                query = simpler
-                break
-        else:
-            return query
+def parts_left_out(query: AllOf) -> Iterator[AllOf]:
+    """``query`` with one value of a list, or one part, left out, in a fixed order."""
+    for leaf in dict.fromkeys(_leaves(query)):
+        if isinstance(leaf, AnyOfValues) and len(leaf.values) > 1:
+            for value in leaf.values:
+                yield _less(query, leaf, value)
+    for part in _simpler(query):
+        yield normal(part)
 
 
-def _without_few_values(trial: _Trial, query: AllOf, bound: _Bound) -> AllOf:
-    """Lists without the values that are not there or move too few: else one person more in a list would show."""
-    for leaf in list(_leaves(query)):
-        if not isinstance(leaf, AnyOfValues):
+def by_rows(trials: Trials, node: Node) -> Node:
+    """The question with words named by the rows that they match: fragments that match the same are one question."""
+    match node:
+        case Words():
+            mask = trials.evaluator.mask(node)
+            return Words(("rows", "" if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()))
+        case Not(child):
+            return Not(by_rows(trials, child))
+        case AllOf(children) | AnyOf(children):
+            return replace(node, children=tuple(by_rows(trials, child) for child in children))
+        case _:
+            return node
+
+
+def _tightened(trials: Trials, query: AllOf) -> AllOf:
+    """Ranges without the bins at their ends that hold too few together: else each longer range were a new question.
+
+    Together, against the question as it was, so that a range over bins of few people each is not eaten up.
+    """
+    index = trials.engine.index
+    for leaf in dict.fromkeys(_leaves(query)):
+        if not isinstance(leaf, Between):
             continue
-        known = trial.engine.index.fields[leaf.field].code_of
-        kept = AnyOfValues(leaf.field, tuple(value for value in leaf.values if value in known))
-        query = normal(_replaced(query, leaf, kept))
-        for value in kept.values:
-            fewer = AnyOfValues(leaf.field, tuple(one for one in kept.values if one != value))
-            candidate = normal(_replaced(query, kept, fewer))
-            if fewer.values and trial.moved(query, candidate) < bound(candidate):
-                kept, query = fewer, candidate
+        ends = []
+        for at in (0, 1):
+            now = leaf
+            while len(shorter := _shorter(index, now)) == 2:
+                if not trials.few(query, normal(_replaced(query, leaf, shorter[at])), blurred=True):
+                    break
+                now = shorter[at]
+            ends.append(now)
+        low, high = ends[0].low, ends[1].high
+        if low is None or high is None or low < high:
+            query = normal(_replaced(query, leaf, Between(leaf.field, low, high)))
     return query
 
 
-def _on_edges(index: SearchIndex, node: Node) -> Node:
-    """Ranges widened to the bins of their field: ends between them would single people out."""
+def _shorter(index: SearchIndex, leaf: Between) -> tuple[Between, ...]:
+    """The range without its first bin, and without its last; () where it has one only."""
+    edges = index.fields[leaf.field].field.edges
+    inside = [
+        edge for edge in edges
+        if (leaf.low is None or edge > leaf.low) and (leaf.high is None or _below(edge) < leaf.high)
+    ]  # fmt: skip
+    if not inside:
+        return ()
+    # values below the first edge count in the first bin
+    first = next((edge for edge in inside if edge != edges[0]), None)
+    if first is None:
+        return ()
+    return Between(leaf.field, first, leaf.high), Between(leaf.field, leaf.low, _below(inside[-1]))
+
+
+def _without_parts(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf:
+    """Without the criteria that move too few, one after the other: the one that moves fewest first.
+
+    In a fixed order, one that moves a single person could outlast larger ones, and then show.
+    """
+    while True:
+        simpler = [normal(part) for part in _simpler(query)]
+        first = min(simpler, key=lambda one: trials.moved(query, one)[0], default=None)
+        if first is None or not trials.few(query, first, blurred=blurred):
+            return query
+        query = first
+
+
+def _without_few_values(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf:
+    """Lists without the values that move too few: else one person more in a list would show."""
+    for leaf in list(_leaves(query)):
+        if not isinstance(leaf, AnyOfValues):
+            continue
+        kept, whole = leaf, query
+        for value in sorted(leaf.values, key=lambda one: trials.moved(whole, _less(whole, leaf, one))[0]):
+            candidate = _less(query, kept, value)
+            if len(kept.values) > 1 and trials.few(query, candidate, blurred=blurred):
+                kept, query = _fewer(kept, value), candidate
+    return query
+
+
+def _less(query: AllOf, leaf: AnyOfValues, value: str) -> AllOf:
+    return normal(_replaced(query, leaf, _fewer(leaf, value)))
+
+
+def _fewer(leaf: AnyOfValues, value: str) -> AnyOfValues:
+    return AnyOfValues(leaf.field, tuple(one for one in leaf.values if one != value))
+
+
+def _prepared(index: SearchIndex, node: Node) -> Node:
     match node:
-        case Between(field, low, high):
-            edges = index.fields[field].field.edges
+        case Between(name, low, high):
+            edges = index.fields[name].field.edges
             if not edges:
                 return node
+            # ends between the bins would single people out; below the first edge is its bin
             lower = None if low is None else max((edge for edge in edges if edge <= low), default=None)
+            lower = None if lower == edges[0] else lower
             higher = None if high is None else min((edge for edge in edges if edge > high), default=None)
             # the largest number below the next edge: ranges include their ends
-            end = None if higher is None else float(np.nextafter(np.float32(higher), np.float32(-np.inf)))
-            return Between(field, lower, end)
+            return Between(name, lower, None if higher is None else _below(higher))
+        case AnyOfValues(name, values):
+            known = index.fields[name].code_of
+            return AnyOfValues(name, tuple(value for value in values if value in known))
+        case Words(words):
+            return AllOf(tuple(Words((word,)) for word in words))
         case Not(child):
-            return Not(_on_edges(index, child))
+            return Not(_prepared(index, child))
         case AllOf(children) | AnyOf(children):
-            return replace(node, children=tuple(_on_edges(index, child) for child in children))
-        case _:
-            return node
+            return replace(node, children=tuple(_prepared(index, child) for child in children))
+
+
+def _below(edge: float) -> float:
+    return float(np.nextafter(np.float32(edge), np.float32(-np.inf)))
 
 
 def _simpler(node: Node) -> Iterator[Node]:

@@ -30,8 +30,7 @@ def test_shown_numbers_are_multiples_near_the_truth_and_not_biased() -> None:
 
 def test_studies_and_series_are_rounded_by_what_one_person_brings() -> None:
     """A dozen series of one person move a number rounded to 10 for certain."""
-    each = PerPerson.of(people=600, studies=1_000, series=7_300)
-    assert (each.studies, each.series) == (2, 20)
+    each = PerPerson(studies=2, series=20)
     with_and_without = [
         {
             protection().public(Counts(57 + more, 90 + more, 700 + 12 * more), DEFAULT, question=f"{number}", each=each)
@@ -51,9 +50,14 @@ def test_a_group_has_no_fewer_studies_than_people_nor_series_than_studies() -> N
             assert (shown.series or 0) >= (shown.studies or 0) >= (shown.people or 0) > 0
 
 
-@pytest.mark.parametrize(("mean", "step"), [(0.0, 1), (1.0, 1), (1.01, 2), (4.9, 5), (5.1, 10), (13.0, 20), (51, 100)])
-def test_the_steps_are_those_of_ordinary_axes(mean: float, step: int) -> None:
-    assert PerPerson.of(people=100, studies=0, series=round(mean * 100)).series == step
+@pytest.mark.parametrize(("mean", "step"), [(0.0, {1, 2}), (1.01, {2}), (4.9, {5, 10}), (13.0, {20}), (51, {100})])
+def test_the_steps_are_those_of_ordinary_axes(mean: float, step: set[int]) -> None:
+    """An edge between steps lies where nobody knows: else one person's study more would move all of them."""
+    seen = {
+        Protection(secret=bytes([number]) * 32).per_person(people=100, studies=0, series=round(mean * 100)).series
+        for number in range(30)
+    }
+    assert seen <= step
 
 
 def test_the_same_set_gives_the_same_number_however_it_is_asked_for() -> None:
