@@ -57,6 +57,7 @@ CELL: dict[str, Any] = {
 EPSILON = 0.28
 STEP = 10
 PAIRS = (1, 10, 100)
+PANELS = 40
 RESTARTS = 200
 """How often an attacker asks again: over days, or of a service that starts anew."""
 
@@ -149,6 +150,14 @@ class Defences:
         noisy = number + self._rng.laplace(scale=1 / EPSILON)
         return max(STEP * round(noisy / STEP), 0)
 
+    def value(self, ways: str, said: dict[str, Any], field: str, value: str) -> int:
+        """The people of one value in the panel beside a question."""
+        if ways != "ours":
+            ask: Answers = getattr(self, ways)
+            return ask({"all": [said, {"field": field, "in": [value]}]}) or 0
+        (facet,) = self._search.answer(parse_query(said, SCHEMA), facets=(field,)).facets
+        return next((one.counts.people or 0 for one in facet.values if one.value == value), 0)
+
     def panel(self, ways: str) -> tuple[int | None, list[int | None]]:
         """The total and the numbers of all models but the rare one, as ``ways`` shows them."""
         ask: Answers = getattr(self, ways)
@@ -220,6 +229,17 @@ def variants(group: dict[str, Any], number: int) -> list[dict[str, Any]]:
     return ways
 
 
+def beside(group: dict[str, Any], number: int) -> list[dict[str, Any]]:
+    """The group, or another one that has nobody of source A: so that A's value in a panel is the group's of A."""
+    ages = [(low, high) for low in range(30, 70, 5) for high in range(low + 19, 94, 5)]
+    idle = [
+        {"all": [{"field": "source_id", "in": names}, {"field": "AgeAtStudy", "from": low, "to": high}]}
+        for low, high in ages
+        for names in (["B"], ["C"], ["B", "C"])
+    ]
+    return [{"any": [group, one]} for one in idle[:number]]
+
+
 _TELLING: tuple[tuple[str, Callable[[Answers], float]], ...] = (
     ("90 groups, each with and without the cell", moved),
     ("4 groups less the cell, by a negation", taken_out),
@@ -235,6 +255,7 @@ def run(*, rounds: int) -> list[Attack]:
     }
     averaged: dict[str, list[float]] = {name: [] for name in DEFENCES}
     complement: dict[str, list[float]] = {name: [] for name in DEFENCES}
+    panels: dict[str, list[float]] = {name: [] for name in DEFENCES}
     group: dict[str, Any] = {"field": "Modality", "in": ["CT"]}
     with tempfile.TemporaryDirectory(prefix="cie-counts-") as scratch:
         for number in range(rounds):
@@ -249,6 +270,9 @@ def run(*, rounds: int) -> list[Attack]:
                     ask: Answers = getattr(answers, defence)
                     many = [ask(said) or 0 for said in variants(group, RESTARTS // 3)]
                     averaged[defence].append(abs(float(np.mean(many)) - answers.exact(group)))
+                    of_panels = [answers.value(defence, said, "source_id", "A") for said in beside(group, PANELS)]
+                    exact = answers.exact({"all": [group, {"field": "source_id", "in": ["A"]}]})
+                    panels[defence].append(abs(float(np.mean(of_panels)) - exact))
                     total, shown = answers.panel(defence)
                     guess = (total or 0) - sum(value or 0 for value in shown)
                     complement[defence].append(abs(guess - answers.exact({"field": "Model", "in": [RARE]})))
@@ -259,6 +283,8 @@ def run(*, rounds: int) -> list[Attack]:
     ]
     many_ways = f"{RESTARTS // 3 * 3} ways to write one question, averaged"
     found += [Attack(many_ways, one, None, float(np.mean(averaged[one])), "people off") for one in DEFENCES]
+    many_panels = f"a value in {PANELS} panels beside groups that have none of it, averaged"
+    found += [Attack(many_panels, one, None, float(np.mean(panels[one])), "people off") for one in DEFENCES]
     hidden = "total less all values shown, for a hidden value of 3 or 4"
     found += [Attack(hidden, one, None, float(np.mean(complement[one])), "people off") for one in DEFENCES]
     return found

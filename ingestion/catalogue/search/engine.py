@@ -94,6 +94,10 @@ class SearchEngine:
         """(P,) who has a row under the mask (None: everybody)."""
         return people_under(self.index, mask, self._kernels)
 
+    def total(self, mask: NDArray[np.bool_] | None) -> Counts:
+        """The counts of the rows under the mask (None: all)."""
+        return count_rows(self.index, mask, self._kernels)
+
     def answer(
         self,
         query: AllOf = EVERYTHING,
@@ -129,7 +133,7 @@ class SearchEngine:
         for name in masks:
             (found[name],) = self.count([name], both(base, *(mask for own, mask in masks.items() if own != name)))
         facets_found = tuple(Facet(name, self.index.fields[name].terms, found[name]) for name in wanted)
-        return Answer(count_rows(self.index, everything, self._kernels), facets_found, refused)
+        return Answer(self.total(everything), facets_found, refused)
 
     def rows(self, query: AllOf) -> NDArray[np.intp]:
         """The numbers of the rows that match, rising; rows of refused sources are not among them."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from ingestion.catalogue.search.counting import Counts, count_rows
+from ingestion.catalogue.search.counting import Counts
 from ingestion.catalogue.search.engine import RefusedSource, SearchEngine
 from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
 from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest
@@ -94,8 +95,16 @@ class PublicSearch:
         Their rows and not the release, else many releases of unchanged data would average out; and all their rows, not
         only those that match, else a draw that changes would tell that somebody joined or left the group.
         """
+        asked_of = tuple(
+            child for child in query.children
+            if isinstance(child, AnyOfValues) and child.field == self.engine.index.schema.source
+        )  # fmt: skip
+        return self._states_of(asked_of, tuple(refused))
+
+    @lru_cache(maxsize=1_000)  # noqa: B019 - as long as the index is open
+    def _states_of(self, asked_of: tuple[AnyOfValues, ...], refused: tuple[RefusedSource, ...]) -> str:
         states = self.engine.index.states
-        about = ",".join(f"{one}:{states[one]}" for one in self._sources(query, refused))
+        about = ",".join(f"{one}:{states[one]}" for one in self._sources(AllOf(asked_of), refused))
         return f"{about}|{','.join(one.source_id for one in refused)}"
 
     def answer(self, query: AllOf, *, facets: Sequence[str] | None = None, cross_filtered: bool = True) -> PublicAnswer:
@@ -120,7 +129,7 @@ class PublicSearch:
                 tuple(PublicFacet(name, (), hidden=True) for name in self._counted(facets)),
             )
         else:
-            counts = count_rows(self.engine.index, trials.mask(settled))
+            counts = self.engine.total(trials.mask(settled))
             fields = self._facets(query, settled, refused, facets, cross_filtered=cross_filtered)
         return PublicAnswer(
             release=self.engine.index.release,
@@ -180,7 +189,13 @@ class PublicSearch:
         of_source = name == self.engine.index.schema.source
         codes = [code for code, one in enumerate(settled) if one.counts.people]
         rules = [self._policies.get(terms[code], mixed) if of_source else mixed for code in codes]
-        questions = [self._question(trials, settled[code].question, refused) for code in codes]
+        # what is hidden in any case needs no draw
+        questions = [
+            self._question(trials, settled[code].question, refused)
+            if settled[code].counts.people >= rule.hidden_below
+            else ""
+            for code, rule in zip(codes, rules, strict=True)
+        ]
         exact = [
             Counts(0, 0, 0)
             if self._protection.far(

@@ -9,14 +9,14 @@ all values at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.catalogue.search.counting import Counts, FieldCounts, count_rows
+from ingestion.catalogue.search.counting import Counts, FieldCounts
 from ingestion.catalogue.search.query import AllOf, AnyOfValues
 from ingestion.catalogue.search.settle import Trials, cuts, parts_left_out
 
@@ -58,8 +58,10 @@ class ValueSettler:
     def settled(self, names: Sequence[str]) -> dict[str, list[SettledValue]]:
         """By field, one for each of its values, in the order of their codes."""
         fields = self.trials.engine.index.fields
-        every: _Open = {name: np.ones(len(fields[name].terms), dtype=bool) for name in names}
-        self._found = {name: [None] * len(still) for name, still in every.items()}
+        # of whom there are few altogether, nothing can be shown under any question
+        every: _Open = {name: np.asarray(fields[name].totals[2]) >= self.trials.fewest for name in names}
+        nobody = SettledValue(Counts(0, 0, 0), self.asked, 0)
+        self._found = {name: [None if code else nobody for code in still] for name, still in every.items()}
         self._shorten(self.asked, every)
         return {name: [one for one in found if one is not None] for name, found in self._found.items()}
 
@@ -98,14 +100,16 @@ class ValueSettler:
                     still[name] = still[name] & ~codes
                 if any(codes.any() for codes in taken.values()):
                     self._leave_out(simpler, taken)
-        total = self._total(query)
-        for name, code in _each(still):
-            self._found[name][code] = self._value(query, total, name, code)
+        names = [name for name, codes in still.items() if codes.any()]
+        counts, asked = self._panel(query, names), self._panel(self.asked, names)
+        for name in names:
+            for code in np.flatnonzero(still[name]):
+                self._found[name][code] = self._value(
+                    query, name, int(code), counts[name].at(int(code)), int(asked[name].people[code])
+                )
 
-    def _value(self, query: AllOf, total: Counts, name: str, code: int) -> SettledValue:
-        value = self.trials.engine.index.fields[name].terms[code]
-        counts = self._panel(query, [name])[name].at(code)
-        asked = self._panel(self.asked, [name])[name].at(code).people
+    def _value(self, query: AllOf, name: str, code: int, counts: Counts, asked: int) -> SettledValue:
+        value, total = self.trials.engine.index.fields[name].terms[code], self._total(query)
         others = total.people - counts.people
         # all but a few have the value: then it is itself what moves too few
         if counts.people and (others < self.trials.fewest or self.too_few(name, value, others)):
@@ -134,11 +138,5 @@ class ValueSettler:
 
     def _total(self, query: AllOf) -> Counts:
         if query not in self._totals:
-            self._totals[query] = count_rows(self.trials.engine.index, self.trials.mask(query))
+            self._totals[query] = self.trials.engine.total(self.trials.mask(query))
         return self._totals[query]
-
-
-def _each(still: _Open) -> Iterator[tuple[str, int]]:
-    for name, codes in still.items():
-        for code in np.flatnonzero(codes):
-            yield name, int(code)

@@ -16,10 +16,12 @@ import pytest
 from ingestion.benchmarks.small_counts import CELL, RARE, SCHEMA, make_world
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.engine import SearchEngine
+from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
 from ingestion.catalogue.search.query import parse_query
+from ingestion.catalogue.search.settle import prepared, settle
 
 Ask = Callable[[dict[str, Any]], PublicAnswer]
 
@@ -227,3 +229,150 @@ def test_a_source_that_changed_draws_all_its_numbers_anew_and_no_others(
             cell = {"all": [said, {"field": "Model", "in": [f"Model {number}"]}]}
             moved += asked(worlds[0], cell).total != asked(changed, cell).total
     assert moved >= 6
+
+
+def total_of(search: PublicSearch, said: dict[str, Any]) -> object:
+    return search.answer(parse_query(said, search.engine.index.schema), facets=()).total
+
+
+def idle_groups(number: int) -> list[dict[str, Any]]:
+    """Groups of the sources B and C, which move nobody of A."""
+    ages = [(low, high) for low in range(30, 70, 5) for high in range(low + 19, 90, 5)]
+    return [
+        {"all": [{"field": "source_id", "in": ["B", "C"]}, {"field": "AgeAtStudy", "from": low, "to": high}]}
+        for low, high in ages[:number]
+    ]
+
+
+def test_a_value_of_a_panel_has_one_number_whatever_else_is_asked_for(
+    worlds: tuple[PublicSearch, PublicSearch],
+) -> None:
+    """Averaging over panels: what moves nobody of a value gives it no draw of its own."""
+    group = {"all": [{"field": "source_id", "in": ["A"]}, {"field": "Modality", "in": ["CT", "MR"]}]}
+    shown = set()
+    for idle in idle_groups(12):
+        answer = worlds[0].answer(parse_query({"any": [group, idle]}, SCHEMA), facets=("source_id",))
+        (facet,) = answer.facets
+        shown |= {one.counts for one in facet.values if one.value == "A"}
+    assert len(shown) == 1
+
+
+def test_a_longer_range_that_nobody_is_in_changes_no_number(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    rows = pd.DataFrame(
+        {
+            "Person": [f"p{number}" for number in range(300)],
+            "StudyInstanceUID": [f"1.{number}" for number in range(300)],
+            "SeriesInstanceUID": [f"1.{number}.1" for number in range(300)],
+            "source_id": rng.choice(["A", "B"], 300),
+            "AgeAtStudy": rng.integers(40, 65, 300).astype(float),
+            **{name: "x" for name in ("Modality", "Model", "Maker", "PatientSex")},
+        }
+    )
+    rows.to_parquet(tmp_path / "rows.parquet")
+    search = search_of(build_index([tmp_path / "rows.parquet"], tmp_path / "i", schema=SCHEMA, release="1"))
+    ends: list[dict[str, Any]] = [{}, *({"to": high} for high in range(64, 95, 5))]
+    starts: list[dict[str, Any]] = [{}, *({"from": low} for low in range(0, 45, 5))]
+    asked_for = [{"field": "AgeAtStudy", **start, **end} for start in starts for end in ends]
+    named = {"field": "source_id", "in": ["A"]}
+    assert len({total_of(search, {"all": [named, one]}) for one in asked_for if len(one) > 1}) == 1
+
+
+def test_words_that_find_no_other_rows_change_no_number(tmp_path: Path) -> None:
+    texts = ["angio thorax", "t2 tse axial", "localizer"]
+    rows = pd.DataFrame(
+        {
+            "Person": [f"p{number}" for number in range(300)],
+            "StudyInstanceUID": [f"1.{number}" for number in range(300)],
+            "SeriesInstanceUID": [f"1.{number}.1" for number in range(300)],
+            "source_id": np.random.default_rng(4).choice(["A", "B"], 300),
+            "SeriesDescription": np.random.default_rng(5).choice(texts, 300),
+        }
+    )
+    rows.to_parquet(tmp_path / "rows.parquet")
+    schema = SearchSchema(
+        fields=(
+            SearchField("source_id", FieldKind.TERM, "Source"),
+            SearchField("SeriesDescription", FieldKind.TEXT, "Description"),
+        ),
+        person=("Person",),
+    )
+    search = search_of(build_index([tmp_path / "rows.parquet"], tmp_path / "i", schema=schema, release="1"))
+    asked_for = ["angio", "angi", "gio", "thorax", "angio th", "an gio thorax", "gio tho rax", "ax th io"]
+    assert len({total_of(search, {"text": text}) for text in asked_for}) == 1
+    assert total_of(search, {"text": "localizer"}) != total_of(search, {"text": "nowhere"})
+
+
+def test_a_question_of_which_too_much_is_left_out_gets_no_number(tmp_path: Path) -> None:
+    """Sixty models of nine people each: every one of them moves too few, all together are most."""
+    rows = pd.DataFrame(
+        {
+            "Person": [f"p{number}" for number in range(1_200)],
+            "StudyInstanceUID": [f"1.{number}" for number in range(1_200)],
+            "SeriesInstanceUID": [f"1.{number}.1" for number in range(1_200)],
+            "Model": [f"m{number // 9}" if number < 540 else "other" for number in range(1_200)],
+            "source_id": "A",
+            "AgeAtStudy": 50.0,
+            **{name: "x" for name in ("Modality", "Maker", "PatientSex")},
+        }
+    )
+    rows.to_parquet(tmp_path / "rows.parquet")
+    search = search_of(build_index([tmp_path / "rows.parquet"], tmp_path / "i", schema=SCHEMA, release="1"))
+    small = {"field": "Model", "in": [f"m{number}" for number in range(60)]}
+    for said in (small, {"not": small}):
+        answer = asked(search, said)
+        assert answer.total.hidden and all(not facet.values for facet in answer.facets)
+    assert asked(search, {"field": "Model", "in": ["other"]}).total.people in (660, 670, 650)
+
+
+def test_neither_a_value_nor_a_source_shows_by_one_person(tmp_path: Path) -> None:
+    """How many values are hidden is not told, and who alone states a field makes no source answer."""
+    answers = []
+    for secretly in (False, True):
+        rows = pd.read_parquet(world_rows(tmp_path / str(secretly)))
+        in_a = rows["source_id"] == "A"
+        rows.loc[in_a, "PatientSex"] = None
+        first = rows.index[in_a][0]
+        if secretly:
+            rows.loc[first, ["Model", "PatientSex"]] = ["Nobody else's", "F"]
+        rows.to_parquet(tmp_path / f"{secretly}.parquet")
+        index = build_index([tmp_path / f"{secretly}.parquet"], tmp_path / f"i{secretly}", schema=SCHEMA, release="1")
+        search = search_of(index)
+        answers.append((
+            [(facet.name, facet.hidden) for facet in asked(search, {"all": []}).facets],
+            asked(search, {"field": "PatientSex", "in": ["F"]}).refused,
+        ))  # fmt: skip
+    assert answers[0] == answers[1]
+    assert [one.source_id for one in answers[0][1]] == ["A"]
+
+
+def world_rows(folder: Path) -> Path:
+    folder.mkdir()
+    make_world(folder, rare=False, seed=11)
+    return folder / "series.parquet"
+
+
+def test_whether_a_cell_near_the_bound_counts_is_the_same_in_every_question(
+    worlds: tuple[PublicSearch, PublicSearch],
+) -> None:
+    """By whom it moves: else the share of questions in which it counts would tell how many they are."""
+    search = worlds[0]
+    models = (f"Model {number}" for number in range(6))
+    cells = [{"all": [{"field": "source_id", "in": ["A"]}, {"field": "Modality", "in": ["CT"]},
+                      {"field": "Model", "in": [model]}]} for model in models]  # fmt: skip
+    near = [
+        cell for cell in cells if 11 <= search.engine.answer(parse_query(cell, SCHEMA), facets=()).total.people <= 14
+    ]
+    named: dict[str, Any] = {"field": "source_id", "in": ["A"]}
+    assert near
+    for cell in near:
+        same = set()
+        for idle in idle_groups(12):
+            base = {"any": [named, {"all": [idle, {"field": "Modality", "in": ["MR", "PT"]}]}]}
+            trials = search._trials(CountPolicy(), ())
+            with_and_without = [
+                settle(trials, prepared(search.engine.index, parse_query(said, SCHEMA)))
+                for said in (base, {"all": [base, {"not": cell}]})
+            ]
+            same.add(with_and_without[0] == with_and_without[1])
+        assert len(same) == 1

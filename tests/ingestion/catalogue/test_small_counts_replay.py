@@ -49,7 +49,7 @@ def test_the_defaults_of_focus_show_whether_a_cell_is_empty(found: list[Attack])
 
 def test_the_page_has_a_row_for_each_attack(found: list[Attack]) -> None:
     page = as_markdown(found, rounds=ROUNDS)
-    assert page.count("\n| ") == 1 + 5 + len(PAIRS) and "nan" not in page
+    assert page.count("\n| ") == 1 + 6 + len(PAIRS) and "nan" not in page
 
 
 def test_every_number_of_a_panel_stays_the_same_with_the_cell_added(tmp_path_factory: pytest.TempPathFactory) -> None:
