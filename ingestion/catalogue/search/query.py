@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -153,18 +153,6 @@ def to_json(node: Node) -> dict[str, Any]:
 def digest(node: Node) -> str:
     """Digest (24 hex digits) of the normal form."""
     return hashlib.sha256(_text(normal(node)).encode()).hexdigest()[:24]
-
-
-def digests_with(query: AllOf, extras: Iterable[Node]) -> list[str]:
-    """The digests of ``query`` and one more criterion each.
-
-    The same as ``digest`` of both, for a query in normal form and single criteria in it: the question is written once.
-    """
-    written = [_text(child) for child in query.children]
-    return [
-        hashlib.sha256(f'{{"all":[{",".join(sorted({*written, _text(one)}))}]}}'.encode()).hexdigest()[:24]
-        for one in extras
-    ]
 
 
 def fields_of(node: Node) -> Iterator[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -86,18 +87,21 @@ def prepared(index: SearchIndex, query: AllOf) -> AllOf:
 
 def cuts(index: SearchIndex, query: AllOf) -> Iterator[AllOf]:
     """``query`` with a range by one bin shorter, at either end."""
-    for leaf in dict.fromkeys(_leaves(query)):
+    for leaf, put in _places(query):
         if isinstance(leaf, Between):
             for shorter in _shorter(index, leaf):
-                yield normal(_replaced(query, leaf, shorter))
+                yield normal(put(shorter))
 
 
 def parts_left_out(query: AllOf) -> Iterator[AllOf]:
-    """``query`` with one value of a list, or one part, left out, in a fixed order."""
-    for leaf in dict.fromkeys(_leaves(query)):
+    """``query`` with one value of a list, or one part, left out at one place, in a fixed order.
+
+    At one place, so that it either adds rows or takes some away.
+    """
+    for leaf, put in _places(query):
         if isinstance(leaf, AnyOfValues) and len(leaf.values) > 1:
             for value in leaf.values:
-                yield _less(query, leaf, value)
+                yield normal(put(_fewer(leaf, value)))
     for part in _simpler(query):
         yield normal(part)
 
@@ -228,6 +232,31 @@ def _simpler(node: Node) -> Iterator[Node]:
     elif isinstance(node, Not):
         for simpler in _simpler(node.child):
             yield Not(simpler)
+
+
+def _places(node: Node) -> Iterator[tuple[Node, Callable[[Node], Node]]]:
+    """Each criterion, and what puts another one in its place."""
+    if isinstance(node, (AllOf, AnyOf)):
+        for at, child in enumerate(node.children):
+            for leaf, put in _places(child):
+                yield leaf, partial(_put_child, node, at, put)
+    elif isinstance(node, Not):
+        for leaf, put in _places(node.child):
+            yield leaf, partial(_put_within, put)
+    else:
+        yield node, _itself
+
+
+def _put_child(node: AllOf | AnyOf, at: int, put: Callable[[Node], Node], new: Node) -> Node:
+    return replace(node, children=(*node.children[:at], put(new), *node.children[at + 1 :]))
+
+
+def _put_within(put: Callable[[Node], Node], new: Node) -> Node:
+    return Not(put(new))
+
+
+def _itself(new: Node) -> Node:
+    return new
 
 
 def _leaves(node: Node) -> Iterator[Node]:

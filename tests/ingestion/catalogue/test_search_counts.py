@@ -21,7 +21,9 @@ from ingestion.catalogue.search.evaluate import Evaluator
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.index import IndexUnusableError, open_index
 from ingestion.catalogue.search.kernels import count_codes, count_mask, count_postings, mark_people
-from ingestion.catalogue.search.query import AllOf, QueryError, digest, digests_with, normal, parse_query, to_json
+from ingestion.catalogue.search.query import AllOf, QueryError, digest, normal, parse_query, to_json
+from ingestion.catalogue.search.settle import Trials, cuts, parts_left_out, prepared, settle
+from ingestion.catalogue.search.settle_values import ValueSettler
 
 SCHEMA = SearchSchema(
     fields=(
@@ -250,11 +252,36 @@ def test_other_ways_to_write_a_question_have_one_digest(said: dict[str, Any], dr
     assert one == other and digest(one) == digest(other)
 
 
-@settings(max_examples=100, deadline=None)
-@given(said=queries, extra=leaves)
-def test_digests_with_one_more_criterion_are_those_of_both(said: dict[str, Any], extra: dict[str, Any]) -> None:
-    query, more = parse_query(said, SCHEMA), parse_query(extra, SCHEMA).children
-    assert digests_with(query, more) == [digest(AllOf((*query.children, *more)))]
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=queries)
+def test_what_is_left_out_adds_people_or_takes_some_away(engine: SearchEngine, said: dict[str, Any]) -> None:
+    """Of the whole and of each value: then the difference of two counts is how many people it moves."""
+    trials, query = Trials(engine, 10), prepared(engine.index, parse_query(said, SCHEMA))
+    modality = engine.index.fields["Modality"]
+    of_value = np.zeros((len(modality.terms), engine.index.series), dtype=bool)
+    for code in range(len(modality.terms)):
+        of_value[code, modality.rows_of(code)] = True
+    for simpler in [*parts_left_out(query), *cuts(engine.index, query)]:
+        before, after = (
+            np.ones(engine.index.series, dtype=bool) if mask is None else mask
+            for mask in (trials.mask(query), trials.mask(simpler))
+        )
+        for rows in (np.ones_like(before), *of_value):
+            one, other = engine.people(before & rows), engine.people(after & rows)
+            assert np.count_nonzero(one != other) == abs(int(one.sum()) - int(other.sum()))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=queries)
+def test_the_counts_of_a_settled_value_are_those_of_its_question(engine: SearchEngine, said: dict[str, Any]) -> None:
+    trials = Trials(engine, 10)
+    query = settle(trials, prepared(engine.index, parse_query(said, SCHEMA)))
+    found = ValueSettler(trials, query, lambda *_: False).settled(["Modality", "Countries"])
+    for name, values in found.items():
+        assert len(values) == len(engine.index.fields[name].terms)
+        for one in values:
+            if one.counts.people:
+                assert engine.answer(one.question, facets=(), refused=()).total == one.counts
 
 
 def test_order_and_repeats_do_not_make_another_query() -> None:
