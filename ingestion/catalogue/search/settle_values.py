@@ -30,6 +30,9 @@ MAX_PANELS = 1_500
 """Counts of a field that one panel may take: a second or two on a million series. Beyond, nothing of it is shown."""
 
 
+NOBODY = Counts(0, 0, 0)
+
+
 class TooManyPanelsError(RuntimeError):
     """The question has so many parts that its values can't be settled one by one."""
 
@@ -57,11 +60,16 @@ class ValueSettler:
 
     def settled(self, names: Sequence[str]) -> dict[str, list[SettledValue]]:
         """By field, one for each of its values, in the order of their codes."""
-        fields = self.trials.engine.index.fields
-        # of whom there are few altogether, nothing can be shown under any question
-        every: _Open = {name: np.asarray(fields[name].totals[2]) >= self.trials.fewest for name in names}
-        nobody = SettledValue(Counts(0, 0, 0), self.asked, 0)
-        self._found = {name: [None if code else nobody for code in still] for name, still in every.items()}
+        counts = self._panel(self.asked, names)
+        # Few are hidden as they are, by a bound of which there is one draw only.
+        every: _Open = {
+            name: ~self._few(name, np.ones(len(found.people), dtype=bool), found.people, limit=self.trials.fewest)
+            for name, found in counts.items()
+        }
+        self._found = {
+            name: [None if code else SettledValue(NOBODY, self.asked, 0) for code in still]
+            for name, still in every.items()
+        }
         self._shorten(self.asked, every)
         return {name: [one for one in found if one is not None] for name, found in self._found.items()}
 
@@ -72,11 +80,8 @@ class ValueSettler:
             names = [name for name, codes in still.items() if codes.any()]
             start, now = self._panel(self.asked, names), self._panel(shorter, names)
             for name in names:
-                # what is hidden as it is needs no shorter range
-                enough = still[name] & (start[name].people >= self.trials.fewest)
-                taken[name] = self._moved_few(
-                    name, enough, start[name], now[name], limit=self.trials.fewest, blurred=True
-                )
+                moved = np.abs(now[name].people - start[name].people)
+                taken[name] = self._few(name, still[name], moved, limit=self.trials.fewest)
                 still[name] = still[name] & ~taken[name]
             if any(codes.any() for codes in taken.values()):
                 self._shorten(shorter, taken)
@@ -85,15 +90,14 @@ class ValueSettler:
 
     def _leave_out(self, query: AllOf, still: _Open) -> None:
         # what moves fewest goes first
-        for limit in range(1, self.trials.fewest + 2):
-            blurred = limit > self.trials.fewest
+        for limit in range(1, self.trials.fewest + 1):
             for simpler in parts_left_out(query):
                 names = [name for name, codes in still.items() if codes.any()]
                 if not names:
                     return
                 start, now = self._panel(query, names), self._panel(simpler, names)
                 taken = {
-                    name: self._moved_few(name, still[name], start[name], now[name], limit=limit, blurred=blurred)
+                    name: self._few(name, still[name], np.abs(now[name].people - start[name].people), limit=limit)
                     for name in names
                 }
                 for name, codes in taken.items():
@@ -116,16 +120,14 @@ class ValueSettler:
             return SettledValue(total, query, asked)
         return SettledValue(counts, AllOf((*query.children, AnyOfValues(name, (value,)))), asked)
 
-    def _moved_few(
-        self, name: str, codes: NDArray[np.bool_], before: FieldCounts, after: FieldCounts, *, limit: int, blurred: bool
-    ) -> NDArray[np.bool_]:
-        moved = np.abs(after.people - before.people)
-        taken = codes & (moved < min(limit, self.trials.fewest))
-        if blurred:
+    def _few(self, name: str, codes: NDArray[np.bool_], people: NDArray[np.int64], *, limit: int) -> NDArray[np.bool_]:
+        """Which of the values have fewer people than ``limit``; at the highest limit, than the blurred bound."""
+        found = codes & (people < limit)
+        if limit == self.trials.fewest:
             terms = self.trials.engine.index.fields[name].terms
-            for code in np.flatnonzero(codes & ~taken & (moved < 2 * self.trials.fewest)):
-                taken[code] = self.too_few(name, terms[code], int(moved[code]))
-        return taken
+            for code in np.flatnonzero(codes & ~found & (people < 2 * limit)):
+                found[code] = self.too_few(name, terms[code], int(people[code]))
+        return found
 
     def _panel(self, query: AllOf, names: Sequence[str]) -> dict[str, FieldCounts]:
         missing = [name for name in names if (query, name) not in self._counts]
