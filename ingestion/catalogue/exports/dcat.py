@@ -51,34 +51,23 @@ def build_graph(view: ReleaseView) -> Graph:
     return graph
 
 
-def visitors_record(view: ReleaseView, source_id: str, *, people: int | None, studies: int | None) -> Graph | None:
-    """The record of one source with counts that were protected elsewhere, such as by the search; it conforms too.
+def visitors_record(view: ReleaseView, row: Row) -> Graph:
+    """The record of one source as a visitor may know it; it conforms too.
 
-    So a visitor gets one number for one question, not two with different rounding. Other counts and sizes are left out.
+    So a visitor gets one number for one question, not two with different rounding.
 
     Args:
-        people, studies: as the visitor is told; None: hidden, and what describes the people with them.
-
-    Returns:
-        None where the release has no such source.
+        row: of ``visitors_row``, in place of the release's own.
     """
-    found = next((row for row in view.rows if row["source_id"] == source_id), None)
-    if found is None:
-        return None
-    told = {"NumberOfPatients": people, "NumberOfStudies": studies, "Bytes": None, "SegmentedStudies": None}
-    if people is None:
-        told |= dict.fromkeys(
-            ("AgeMinimum", "AgeMaximum", "Sexes", "SmallestSpacing", "FirstStudyDate", "LastStudyDate")
-        )
-    about = str(dataset_uri(source_id))
+    about = str(dataset_uri(row["source_id"]))
     quality = Graph()
     tier = URIRef(f"{about}#quality-tier")
     for triple in view.quality:
-        if people is None and triple[1] == n.DQV.value and triple[0] != tier:
+        if row["NumberOfPatients"] is None and triple[1] == n.DQV.value and triple[0] != tier:
             continue  # shares of a few people
         if str(triple[0]) == about or str(triple[0]).startswith((f"{about}#", f"{BASE}metric:", f"{BASE}dimension:")):
             quality.add(triple)
-    return build_graph(replace(view, rows=({**found, **told},), quality=quality))
+    return build_graph(replace(view, rows=(row,), quality=quality))
 
 
 def to_turtle(graph: Graph) -> bytes:
