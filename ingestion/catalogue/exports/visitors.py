@@ -43,7 +43,7 @@ def visitors_row(row: Row, answer: PublicAnswer | None, schema: SearchSchema | N
     """
     told: dict[str, Any] = dict.fromkeys(row) | {name: row.get(name) for name in DECLARED}
     told["Modalities"] = told["ModalitiesDeclared"]
-    told["BodyParts"] = CancerType(row["CancerType"]).body_parts[0]
+    told["BodyParts"] = CancerType(row["CancerType"]).organ
     if answer is None or schema is None or answer.total.hidden:
         return told
     facets = {facet.name: facet for facet in answer.facets}

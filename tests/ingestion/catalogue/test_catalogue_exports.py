@@ -232,7 +232,7 @@ def test_schema_org_tells_no_hidden_figure(view: ReleaseView) -> None:
     names = [one["name"] for one in datasets[LARGE]["variableMeasured"]]
     assert "individuals (rounded)" in names
     assert "age at study" in names
-    assert [one["name"] for one in datasets[SMALL]["variableMeasured"]] == ["body part", "manufacturer"]
+    assert [one["name"] for one in datasets[SMALL]["variableMeasured"]] == ["body part"]
     assert datasets[LARGE]["temporalCoverage"] == "2020-01-01/2020-12-31"
 
 
