@@ -70,7 +70,7 @@ def _fields(asked: list[str]) -> dict[str, Any]:
         base, dot, end = name.partition(".")
         if not equals or (dot and end not in ("from", "to")):
             raise typer.BadParameter(f"{said!r}: write FIELD=VALUE, FIELD.from=NUMBER or FIELD.to=NUMBER")
-        if name == "text":
+        if base == "text":
             raise typer.BadParameter(f"{said!r}: words of the series description are asked for with --text")
         if not dot:
             values.setdefault(name, []).append("" if value == "not-stated" else value)
