@@ -14,10 +14,11 @@ from ingestion.accounting.source_state import Counts, SourceState
 from ingestion.catalogue.publication import Publication
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage.numbered import read_last
-from portal.failed_runs import LOOKED_BACK_DAYS, FailedRuns
+from portal.failed_runs import LOOKED_BACK_DAYS, Failed, FailedRuns
 from portal.reports import ReportFacts, latest_report
+from portal.site.kept import Kept
 from portal.site.rendering import Pages
-from portal.site.shelf import Shelf
+from portal.site.shelf import KEPT_SECONDS, Shelf
 from quality_checks.overview import STALE_DAYS
 
 NAMED_REASONS = 3
@@ -61,18 +62,31 @@ class SourceStatus:
         return self.report is not None and self.report.blocks
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was found ``at`` a time."""
+
+    at: dt.datetime
+    sources: list[SourceStatus]
+    runs: Mapping[str, Failed] | None
+
+
 class Status:
-    """The page at ``/status``. ``failed``: tells the failed runs, where there is a Dagster to ask."""
+    """The page at ``/status``, looked for at most every half a minute: that takes some reads of the store a source.
+
+    ``failed``: tells the failed runs, where there is a Dagster to ask.
+    """
 
     def __init__(
         self, shelf: Shelf, pages: Pages, *, failed: FailedRuns | None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:  # fmt: skip
         self._shelf, self._pages, self._failed, self._now = shelf, pages, failed, now
+        self._kept: Kept[_Looked] = Kept(seconds=KEPT_SECONDS, most=1)
 
     def page(self, request: Request) -> Response:
-        found = statuses(self._shelf, now=self._now())
-        runs = None if self._failed is None else self._failed.by_source()
+        looked = self._kept.get("", self._look)
+        found, runs = looked.sources, looked.runs
         newest = self._shelf.newest()
         rows = {} if newest is None else self._shelf.rows(newest)
         return self._pages.respond(
@@ -89,8 +103,13 @@ class Status:
             release=newest,
             # of a collection whose people are too few, or not released, no share of its objects is told
             counted={source_id for source_id, row in rows.items() if row["NumberOfPatients"] is not None},
-            now=self._now(),
+            now=looked.at,
         )
+
+    def _look(self) -> _Looked:
+        now = self._now()
+        runs = None if self._failed is None else self._failed.by_source()
+        return _Looked(now, statuses(self._shelf, now=now), runs)
 
 
 def statuses(shelf: Shelf, *, now: dt.datetime) -> list[SourceStatus]:

@@ -234,17 +234,37 @@ def test_exports_of_records_are_refused_by_a_named_rule(client: TestClient) -> N
     assert few.status_code == 403 and "of a selection of so few people" in few.text
 
 
-def test_exported_counts_are_those_of_the_pages(client: TestClient) -> None:
-    answer = client.get("/api/v1/search?Modality=CT").json()
-    expected = {("", "", answer["total"]["people"])}
+def test_exported_counts_are_those_of_the_selection(client: TestClient) -> None:
+    answer = client.get("/api/v1/search?PatientSex=F").json()
+    expected = {("", "", answer["total"]["people"]), ("PatientSex", "F", answer["total"]["people"])}
     expected |= {(facet["field"], one["value"], one["counts"]["people"])
-                 for facet in answer["facets"] for one in facet["values"]}  # fmt: skip
-    response = client.get("/cohort/export?Modality=CT&format=counts.parquet")
+                 for facet in answer["facets"] for one in facet["values"]
+                 if facet["field"] != "PatientSex"}  # fmt: skip
+    response = client.get("/cohort/export?PatientSex=F&format=counts.parquet")
     assert "attachment" in response.headers["content-disposition"]
     table = parquet.read_table(io.BytesIO(response.content)).to_pylist()
     assert {(row["field"], row["value"], row["people"]) for row in table} == expected
-    lines = client.get("/cohort/export?Modality=CT&format=counts.csv").text.splitlines()
+    lines = client.get("/cohort/export?PatientSex=F&format=counts.csv").text.splitlines()
     assert len(lines) == len(table) + 1
+
+
+def test_a_selection_without_terms_to_show_says_so(client: TestClient) -> None:
+    for address in (f"/cohort?source_id={FEW}", "/cohort?BodyPart=Nowhere"):
+        page = client.get(address).text
+        assert page.count('id="terms"') == 1 and "Of no collection may it be shown" in page
+        assert f"/collections/{FEW}" not in page
+    assert "Of no collection" not in client.get("/cohort").text
+
+
+def test_terms_are_those_of_the_collections_asked_for(client: TestClient) -> None:
+    page = client.get(f"/cohort?source_id={OPEN}").text
+    terms = page[page.index('id="terms"') : page.index("BibTeX")]
+    assert f"/collections/{OPEN}" in terms and f"/collections/{CLOSED}" not in terms
+
+
+def test_the_number_of_a_term_of_use_is_in_one_piece(client: TestClient) -> None:
+    page = client.get("/explore").text
+    assert "(DUO:<wbr>0000006)" in page and "<wbr>" not in unescape(page).replace("DUO:<wbr>", "")
 
 
 def test_citations_name_release_and_identifier(client: TestClient) -> None:
