@@ -34,7 +34,7 @@ def main() -> None:
         try:
             only = app.search_only(arguments.index)
         except IndexUnusableError as error:
-            parser.error(f"--index: {error}")
+            parser.error(f"--index: {error}; docs/portal.md says how to make one")
         serve_all([Served(only, arguments.host, arguments.port, settings.trusted_proxies)])
         return
     stores, entries = open_stores(settings), load_registry(settings.registry).sources
