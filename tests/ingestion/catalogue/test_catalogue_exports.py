@@ -8,7 +8,7 @@ import sys
 import jsonschema
 import pytest
 from made_sources import make_source
-from made_views import LARGE, SMALL, made_view
+from made_views import LARGE, SMALL, made_collection, made_view
 from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, DCTERMS, XSD
 
@@ -185,6 +185,19 @@ def test_no_exact_count_is_in_any_public_document(view: ReleaseView) -> None:
     for document in public_documents(view):
         for figure in (b" 24 ", b'"24"', b": 24,", b": 48,", b'"48"'):
             assert figure not in document.body, (document.path, figure)
+
+
+def test_no_public_document_describes_a_few_people() -> None:
+    exact = made_collection(make_source(SMALL, patients=3)).iloc[0]
+    view = made_view(make_source(SMALL, patients=3))
+    rare = [exact[name] for name in ("Manufacturers", "InstancesSHA256", "SegmentLabels")]
+    rare += [str(EUCAIM["IMG1000047"]), str(EUCAIM["IMG1016402"])]  # the maker and the label as classes
+    assert all(rare)
+    for document in public_documents(view):
+        said = document.body.decode()
+        assert [one for one in rare if one in said or one.replace(str(EUCAIM), "eucaim:") in said] == [], document.path
+    assert [view.rows[0][name] for name in ("Modalities", "BodyParts")] == [exact["ModalitiesDeclared"], "Lung"]
+    assert violations(validate_record(build_graph(view))) == ()
 
 
 def test_both_forms_of_dcat_are_one_graph(view: ReleaseView, graph: Graph) -> None:
