@@ -23,6 +23,8 @@ from typer.testing import CliRunner
 from ingestion.catalogue.exports.names import EUCAIM, HEALTHDCATAP
 from ingestion.catalogue.exports.validation import validate_record, violations
 from ingestion.catalogue.release_manifest import UnknownReleaseError, read_release
+from ingestion.catalogue.search.protection import CountPolicy
+from ingestion.catalogue.search.release_index import open_release
 from ingestion.commands import release as release_command
 from ingestion.storage.folder import FolderStore
 from ingestion.storage.open import Stores
@@ -445,3 +447,18 @@ def test_the_status_gives_no_share_of_a_hidden_collection(client: TestClient) ->
     told = {source_id: cells for source_id, cells in rows}
     assert "up to 10 % of objects quarantined" in told[OPEN]
     assert "objects quarantined:" in told[FEW] and "%" not in told[FEW]
+
+
+def test_the_status_gives_a_share_only_where_the_search_shows_people(platform: Platform, tmp_path: Path) -> None:
+    """Twelve people are counted by a release, and at times not by the search: that rule is kept everywhere."""
+    secret = bytes(32)
+    limits = Limits(secret=secret, now=lambda: dt.datetime(2026, 11, 25, tzinfo=dt.UTC), rate=1e6, burst=10_000)
+    research = platform.stores.research
+    index = open_release(research, read_release(research, platform.versions[-1]), tmp_path)
+    hidden = {OPEN: CountPolicy(hidden_below=1_000, rounded_to=1_000), CLOSED: CountPolicy()}
+    service = SearchService(lambda: index.release, lambda _: index, secret=secret, policies=lambda _: hidden)
+    app = build_app(platform.stores, platform.entries, search=(service, limits))
+    page = TestClient(app, headers={"accept-language": "en"}).get("/status").text
+    told = dict(re.findall(r'<th scope="row" role="rowheader">([^<]+)</th>(.*?)</tr>', page, re.DOTALL))
+    assert "%" not in told[OPEN] and "objects quarantined:" in told[OPEN]
+    assert "up to 10 % of objects quarantined" in told[CLOSED]
