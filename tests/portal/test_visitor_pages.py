@@ -253,9 +253,9 @@ def test_exported_counts_are_those_of_the_selection(client: TestClient) -> None:
 def test_a_selection_without_terms_to_show_says_so(client: TestClient) -> None:
     for address in (f"/cohort?source_id={FEW}", "/cohort?BodyPart=Nowhere"):
         page = client.get(address).text
-        assert page.count('id="terms"') == 1 and "Of no collection may it be shown" in page
+        assert page.count('id="terms"') == 1 and "No collection can be named here" in page
         assert f"/collections/{FEW}" not in page
-    assert "Of no collection" not in client.get("/cohort").text
+    assert "No collection can be named" not in client.get("/cohort").text
 
 
 def test_terms_are_those_of_the_collections_asked_for(client: TestClient) -> None:
@@ -287,6 +287,8 @@ def test_citations_name_release_and_identifier(client: TestClient) -> None:
 def test_two_releases_are_compared_by_public_numbers(client: TestClient) -> None:
     page = client.get("/cohort?Modality=CT&with=2026.10.1").text
     assert "In total" in page and "2026.10.1" in page and "too few to show" in page
+    compared = page[page.index("In total") :]
+    assert ">CT<" in compared and ">MR<" not in compared  # nobody who is not in the selection
     assert client.get("/cohort?with=1999.01.1").status_code == 404
 
 
