@@ -20,7 +20,7 @@ from ingestion.catalogue.exports.odrl import add_policy
 from ingestion.catalogue.exports.variables import add_variables
 from ingestion.catalogue.exports.view import BASE, ReleaseView, Row, dataset_uri, parts
 from ingestion.catalogue.exports.words import describe, keywords, period, title
-from ingestion.catalogue.suppression import SMALL_COUNT
+from ingestion.catalogue.suppression import DEFAULT_RULE, SMALL_COUNT
 from ingestion.sources.registry import AccessMode
 from ingestion.vocabulary.cancer import CancerType
 from ingestion.vocabulary.data_use import data_use_terms
@@ -110,7 +110,7 @@ def _add_dataset(graph: Graph, view: ReleaseView, row: Row, variables: URIRef) -
     add(n.HEALTHDCATAP.hasVariables, variables)
     add(n.EUCAIM.hasCondition, URIRef(cancer.eucaim_code.uri))
     add(n.EUCAIM.collectionMethod, n.DISEASE_SPECIFIC)
-    if (row["NumberOfStudies"] or 0) > (row["NumberOfPatients"] or 0) > 0:
+    if _longitudinal(row):
         add(n.EUCAIM.collectionMethod, n.LONGITUDINAL)
     add(DCAT.keyword, *(Literal(word, lang="en") for word in keywords(row)))
     add(DCTERMS.provenance, _provenance(graph, dataset, row))
@@ -128,6 +128,13 @@ def _add_dataset(graph: Graph, view: ReleaseView, row: Row, variables: URIRef) -
         graph.add((other, RDF.type, n.ADMS.Identifier))
         graph.add((other, URIRef("http://www.w3.org/2004/02/skos/core#notation"), Literal(row["source_DOI"])))
     return dataset
+
+
+def _longitudinal(row: Row) -> bool:
+    """Whether there are more studies than people for certain: each count may be off by what it is rounded to."""
+    people, studies = row["NumberOfPatients"], row["NumberOfStudies"]
+    rounded_to = int(row.get("CountsRoundedTo") or DEFAULT_RULE.rounded_to)
+    return bool(people and studies) and studies - people >= 2 * rounded_to
 
 
 def _add_figures(graph: Graph, dataset: URIRef, row: Row) -> None:

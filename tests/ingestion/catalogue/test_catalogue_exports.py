@@ -16,7 +16,7 @@ from ingestion.catalogue import tables as t
 from ingestion.catalogue.exports.croissant import describe_release
 from ingestion.catalogue.exports.datacite import release_record, source_record
 from ingestion.catalogue.exports.dcat import build_graph, visitors_record
-from ingestion.catalogue.exports.names import ACCESS_CONDITION, EUCAIM, HEALTHDCATAP, ODRL, SPDX
+from ingestion.catalogue.exports.names import ACCESS_CONDITION, EUCAIM, HEALTHDCATAP, LONGITUDINAL, ODRL, SPDX
 from ingestion.catalogue.exports.odrl import policies_graph
 from ingestion.catalogue.exports.public import public_documents
 from ingestion.catalogue.exports.schema_org import catalogue
@@ -150,6 +150,12 @@ def test_a_record_with_counts_of_the_search_conforms(view: ReleaseView, people: 
     distribution = URIRef(f"{dataset}#distribution")
     assert record.value(distribution, DCAT.byteSize) is None and record.value(distribution, SPDX.checksum) is None
     assert not list(record.triples((dataset_uri(SMALL), None, None)))
+
+
+@pytest.mark.parametrize(("people", "studies", "more"), [(50, 60, False), (50, 70, True), (50, 50, False)])
+def test_studies_are_more_than_people_only_beyond_the_rounding(people: int, studies: int, more: bool) -> None:
+    graph = build_graph(made_view(NumberOfPatients=people, NumberOfStudies=studies))
+    assert ((dataset_uri(LARGE), EUCAIM.collectionMethod, LONGITUDINAL) in graph) is more
 
 
 def test_unknown_makers_and_parts_still_conform() -> None:
