@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -30,6 +32,10 @@ class CatalogueError(RuntimeError):
     """The catalogue did not answer, or not as its description says."""
 
 
+class QuestionError(CatalogueError, ValueError):
+    """A question that can't be put to a catalogue: nothing was sent."""
+
+
 class RefusedError(CatalogueError):
     """The catalogue refuses the question. ``problems``: each with its place; ``status``: of HTTP."""
 
@@ -39,17 +45,36 @@ class RefusedError(CatalogueError):
 
 
 def criteria(*, text: str | None = None, **fields: Criterion) -> dict[str, Any]:
-    """A query in JSON form: a string or strings are values, of which one must hold; a pair of numbers is a range."""
+    """A query in JSON form: a string or strings are values, of which one must hold; a pair of numbers is a range.
+
+    Raises:
+        QuestionError: it is neither, or an end of the range is not a finite number.
+    """
     children: list[dict[str, Any]] = []
     for name, said in fields.items():
         if isinstance(said, tuple) and len(said) == 2 and not any(isinstance(end, str) for end in said):
-            ends = {key: end for key, end in zip(("from", "to"), said, strict=True) if end is not None}
-            children.append({"field": name, **ends})
-        else:
-            children.append({"field": name, "in": [said] if isinstance(said, str) else list(said)})
+            children.append({"field": name, **_ends(name, said)})
+            continue
+        values = [said] if isinstance(said, str) else list(said) if isinstance(said, Iterable) else [None]
+        if not all(isinstance(value, str) for value in values):
+            raise QuestionError(
+                f"{name}: give a value such as 'CT', a list of values, or a range as a pair of numbers such as "
+                "(40, 69), None for an open end"
+            )
+        children.append({"field": name, "in": values})
     if text:
         children.append({"text": text})
     return {"all": children}
+
+
+def _ends(name: str, said: tuple[Any, Any]) -> dict[str, float]:
+    ends = {key: end for key, end in zip(("from", "to"), said, strict=True) if end is not None}
+    for end in ends.values():
+        if not isinstance(end, Real) or isinstance(end, bool) or not math.isfinite(end):
+            raise QuestionError(f"{name}: the ends of a range are finite numbers or None, not {end!r}")
+    if not ends:
+        raise QuestionError(f"{name}: a range has one end at least")
+    return {key: end if isinstance(end, int) else float(end) for key, end in ends.items()}
 
 
 class Client:
@@ -92,6 +117,7 @@ class Client:
         """Counts of people, studies and series, in all and for the values of ``facets`` (None: of every field).
 
         Raises:
+            QuestionError: the query can't be sent.
             RefusedError: the query is not understood, or too much was asked.
             CatalogueError: there is no answer.
         """
@@ -173,6 +199,8 @@ class Client:
         for attempt in range(TRIES):
             try:
                 response = self._session.request(method, self._url + path, timeout=self._timeout, **how)
+            except requests.exceptions.InvalidJSONError:
+                raise QuestionError("the query holds what JSON can't say, such as NaN or infinity") from None
             except requests.RequestException as error:
                 raise CatalogueError(f"{self._url} does not answer ({type(error).__name__})") from None
             wait = _wait(response)

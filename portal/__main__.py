@@ -20,6 +20,7 @@ parser.add_argument("--index", type=Path, help="serve the search over this index
 
 def main() -> None:
     """Serve until told to stop."""
+    from ingestion.catalogue.search.index import IndexUnusableError
     from ingestion.settings import Settings  # the imports take a second, which --help need not wait for
     from ingestion.sources.registry import load_registry
     from ingestion.storage.open import open_stores
@@ -30,7 +31,10 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = Settings()
     if arguments.index:
-        only = app.search_only(arguments.index)
+        try:
+            only = app.search_only(arguments.index)
+        except IndexUnusableError as error:
+            parser.error(f"--index: {error}; docs/portal.md says how to make one")
         serve_all([Served(only, arguments.host, arguments.port, settings.trusted_proxies)])
         return
     stores, entries = open_stores(settings), load_registry(settings.registry).sources

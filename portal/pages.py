@@ -32,7 +32,8 @@ def page(title: str, body: str) -> str:
     """A whole page. ``title`` is text, ``body`` is HTML."""
     style = files("portal").joinpath("style.css").read_text(encoding="utf-8")
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
         '<link rel="icon" href="/favicon.ico" type="image/svg+xml">'
         f'<style>{style}</style><nav><a href="/status">Sources</a> · <a href="/reports">Quality</a> · '
         f'<a href="/releases">Releases</a></nav>'
@@ -76,7 +77,7 @@ def status_page(
         else f"Failed runs are those of the last {LOOKED_BACK_DAYS} days."
     )
     names = ("source", "project", "last sync with a change (UTC)", "behind", "quality", "delivered", "accepted",
-             "duplicate", "quarantined", "why", "failed runs", "more")  # fmt: skip
+             "duplicate", "quarantined", "failed runs", "more")  # fmt: skip
     head = "".join(f'<th scope="col">{name}' for name in names)
     return page(
         "Sources, for operators",
@@ -101,8 +102,11 @@ def _status_row(one: SourceStatus, runs: Mapping[str, Failed] | None) -> str:
         f'<a href="/accounting/{source_id}">accounting</a> · <a href="/measures/{source_id}">measures</a>'
     )  # fmt: skip
     synced = "never" if one.synced is None else f"{one.synced:%Y-%m-%d %H:%M}"
-    cells = "".join(map(_cell, (one.entry.project, synced, one.behind or "no", verdict, *counts, why or "–", told)))
-    return f'<tr><th scope="row">{name}{cells}<td>{links}'
+    shown = (one.entry.project, synced, one.behind or "no", verdict, *counts, told)
+    row = f'<th scope="row"{" rowspan=2" if why else ""}>{name}{"".join(map(_cell, shown))}<td>{links}'
+    # the reasons in a line of their own: in a column they would be a dozen words high
+    more = f'<tr><td class="why" colspan="{len(shown) + 1}">Quarantined: {escape(why)}' if why else ""
+    return f"<tr>{row}{more}"
 
 
 def accounting_page(state: SourceState, number: int) -> str:

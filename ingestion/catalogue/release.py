@@ -46,7 +46,7 @@ from ingestion.catalogue.release_manifest import (
     taken,
 )
 from ingestion.catalogue.release_tables import RIGHTS, released_bytes, released_schema
-from ingestion.catalogue.suppression import SMALL_COUNT, frequent_sexes, public_collections
+from ingestion.catalogue.suppression import SMALL_COUNT, frequent_values, public_collections, with_frequent_values
 from ingestion.catalogue.writer import read_rows
 from ingestion.sources.registry import Registry
 from ingestion.storage import ObjectStore
@@ -179,7 +179,7 @@ def _draft(connection: Connection, registry: Registry, folder: Path, *, today: d
     sources, excluded = _choose(exact, registry, today)
     counted: list[pd.DataFrame] = []
     patients: dict[str, pd.DataFrame] = {}
-    sexes: dict[str, str | None] = {}
+    frequent: dict[str, Mapping[str, str | None]] = {}
     making: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {}
     rules = {source_id: registry.get(source_id).counts for source_id in sources}
     of_sources: list[ReleaseFile] = []
@@ -190,7 +190,9 @@ def _draft(connection: Connection, registry: Registry, folder: Path, *, today: d
         found = with_rights(source_release(connection, row, source_id), registry.get(source_id))
         counted.append(found.collection)
         patients[source_id] = found.tables[t.patient.name][["PatientID", "PersonKey"]]
-        sexes[source_id] = frequent_sexes(found.tables[t.patient.name], rules[source_id])
+        frequent[source_id] = frequent_values(
+            found.tables[t.patient.name], found.tables[t.series.name], rules[source_id]
+        )
         rights, provenance = _made(connection, source_id, found.collection)
         making[source_id] = rights, provenance
         found.tables[t.series.name] = unstamped(found.tables[t.series.name])
@@ -208,10 +210,7 @@ def _draft(connection: Connection, registry: Registry, folder: Path, *, today: d
             for table in BY_SOURCE
         ]
     exact = pd.concat(counted, ignore_index=True) if counted else exact.head(0)
-    public = public_collections(exact, rules)
-    public["Sexes"] = [
-        sexes[row] if pd.notna(told) else None for row, told in public[["source_id", "Sexes"]].to_numpy()
-    ]
+    public = with_frequent_values(public_collections(exact, rules), frequent)
     files = [_write_table(folder, t.collection, public, path=_COLLECTION, rights={}, provenance={}), *of_sources]
     manifest = ReleaseManifest(
         version="",

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ingestion.sources.registry import CountRule
+from ingestion.vocabulary.cancer import CancerType
 
 DEFAULT_RULE = CountRule()
 SMALL_COUNT = DEFAULT_RULE.hidden_below
@@ -30,9 +31,13 @@ _INTEGERS = (*COUNT_COLUMNS, "Bytes")
 _DESCRIBING_COLUMNS = (
     "AgeMinimum", "AgeMaximum", "Sexes", "FirstStudyDate", "LastStudyDate", "SmallestSpacing", "Bytes",
     "NumberOfSeries", "NumberOfStudies", "NumberOfInstances", "SegmentedStudies", "Accepted", "Delivered",
-    "SeriesPartial", "SeriesQuarantined", "Duplicate", "Quarantined",
+    "SeriesPartial", "SeriesQuarantined", "Duplicate", "Quarantined", "Manufacturers", "SegmentLabels",
+    "TransferSyntaxes", "InstancesSHA256",
 )  # fmt: skip
 """What describes the people of a source; left empty where these are few."""
+_FREQUENT = {"Sexes": ("PatientSex", ","), "Modalities": ("Modality", ","), "BodyParts": ("BodyPart", "; "),
+             "Manufacturers": ("ManufacturerName", ",")}  # fmt: skip
+"""Columns of ``collection`` that list values: the column that they are of, and what joins them."""
 
 
 def is_small(count: int, rule: CountRule = DEFAULT_RULE) -> bool:
@@ -79,13 +84,39 @@ def public_collections(exact: pd.DataFrame, rules: Mapping[str, CountRule] | Non
     for name in _DESCRIBING_COLUMNS:
         if name in public.columns:
             public[name] = public[name].mask(few, pd.NA if name in _INTEGERS else None)
+    # what the registry says of it, since some formats demand a value
+    if "Modalities" in exact.columns:
+        public["Modalities"] = public["Modalities"].mask(few, public["ModalitiesDeclared"])
+    if "BodyParts" in exact.columns:
+        organs = pd.Series([CancerType(one).organ for one in exact["CancerType"]], index=exact.index, dtype=object)
+        public["BodyParts"] = public["BodyParts"].mask(few, organs)
     return public
 
 
-def frequent_sexes(patients: pd.DataFrame, rule: CountRule = DEFAULT_RULE) -> str | None:
-    """The sexes that are not those of a few, comma-joined; None where there is none."""
-    counts = patients["PatientSex"].value_counts()
-    return ",".join(sorted(str(sex) for sex, count in counts.items() if not is_small(int(count), rule))) or None
+def with_frequent_values(public: pd.DataFrame, frequent: Mapping[str, Mapping[str, str | None]]) -> pd.DataFrame:
+    """The public rows without values of single people. ``frequent``: by source, of ``frequent_values``."""
+    told = public.copy()
+    for name in _FREQUENT:
+        told[name] = [
+            value if hidden or pd.isna(value) else frequent[source_id][name]
+            for source_id, value, hidden in zip(
+                public["source_id"], public[name], public["NumberOfPatients"].isna(), strict=True
+            )
+        ]
+    return told
+
+
+def frequent_values(
+    patients: pd.DataFrame, series: pd.DataFrame, rule: CountRule = DEFAULT_RULE
+) -> dict[str, str | None]:
+    """By column of ``collection`` that lists values: those that are not of a few people; None where there is none."""
+    found = {}
+    for name, (column, joined_by) in _FREQUENT.items():
+        rows = patients if column in patients.columns else series
+        people = rows.dropna(subset=[column]).groupby(column)["PatientID"].nunique()
+        kept = sorted(str(value) for value, count in people.items() if not is_small(int(count), rule))
+        found[name] = joined_by.join(kept) or None
+    return found
 
 
 def _count(value: Any) -> int | None:

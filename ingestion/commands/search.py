@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import typer
 
-from cie.client import CatalogueError, Client, RefusedError, criteria
+from cie.client import CatalogueError, Client, QuestionError, RefusedError, criteria
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
 
@@ -38,19 +39,20 @@ def search(
 
     Example: cie search -w Modality=CT -w Modality=MR -w AgeAtStudy.from=40 --facet BodyPart
     """
-    query = criteria(text=text, **_fields(asked or []))
+    fields = _fields(asked or [])
     address = url or Settings().portal_url
     if address is None:
         errors.print("no portal runs here: start it with `cie up`, or give its address with --url", style="bold red")
         raise typer.Exit(WRONG_USE)
     try:
+        query = criteria(text=text, **fields)
         with Client(address) as client:
             ask = client.federated if federated else client.search
             answer = ask(query, facets=list(facet or []))
     except CatalogueError as error:
         for problem in error.problems if isinstance(error, RefusedError) else (str(error),):
             errors.print(problem, style="bold red", markup=False, highlight=False)
-        wrong = isinstance(error, RefusedError) and error.status in (400, 422)
+        wrong = isinstance(error, QuestionError) or (isinstance(error, RefusedError) and error.status in (400, 422))
         raise typer.Exit(WRONG_USE if wrong else NO_ANSWER) from None
     if as_json:
         print_json(answer)
@@ -68,6 +70,8 @@ def _fields(asked: list[str]) -> dict[str, Any]:
         base, dot, end = name.partition(".")
         if not equals or (dot and end not in ("from", "to")):
             raise typer.BadParameter(f"{said!r}: write FIELD=VALUE, FIELD.from=NUMBER or FIELD.to=NUMBER")
+        if base == "text":
+            raise typer.BadParameter(f"{said!r}: words of the series description are asked for with --text")
         if not dot:
             values.setdefault(name, []).append("" if value == "not-stated" else value)
             continue
@@ -75,6 +79,8 @@ def _fields(asked: list[str]) -> dict[str, Any]:
             number = float(value)
         except ValueError:
             raise typer.BadParameter(f"{said!r}: {value!r} is no number") from None
+        if not math.isfinite(number):
+            raise typer.BadParameter(f"{said!r}: {value!r} is no finite number")
         if ends.setdefault(base, {}).setdefault(end, number) != number:
             raise typer.BadParameter(f"{name} is given twice, as {ends[base][end]:g} and {number:g}")
     both = sorted(set(values) & set(ends))
@@ -99,7 +105,7 @@ def _print_counts(answer: dict[str, Any]) -> None:
         columns = [(facet["field"], False), ("people", True), ("studies", True), ("series", True)]
         print_whole(make_table("", columns, rows))
         if facet["hidden"]:
-            console.print(f"{facet['hidden']} further value(s) of too few people to be shown, or of nobody")
+            console.print("further values are not shown: too few people, or nobody")
     for one in answer["refused"]:
         errors.print(f"not counted: {one['source_id']} {one['reason']}", markup=False, highlight=False)
     console.print(answer["rule"], style="dim", highlight=False)

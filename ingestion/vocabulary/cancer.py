@@ -43,6 +43,11 @@ class CancerType(StrEnum):
         """
         return _BODY_PARTS[self]
 
+    @property
+    def organ(self) -> str:
+        """The normalised body part that it mostly begins in: what can be said of a source without looking at it."""
+        return _BODY_PARTS[self][0]
+
 
 _SNOMED_CT = {
     CancerType.BREAST: ("254837009", "Malignant neoplasm of breast"),

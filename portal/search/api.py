@@ -25,6 +25,7 @@ from ingestion.catalogue.search.query import MAX_TEXT, AllOf, QueryError, digest
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
 from portal.search.access import Access, AccessFileError, NotGrantedError, Terms
+from portal.search.bodies import StrictRoute
 from portal.search.clients import client_of
 from portal.search.federated_api import NoNodesError, federated_router
 from portal.search.journal import NotRecordedError
@@ -62,7 +63,7 @@ class ValueOut(BaseModel):
 class FacetOut(BaseModel):
     field: str
     values: list[ValueOut]
-    hidden: int = Field(description="further values of which no count may be shown")
+    hidden: bool = Field(description="whether there are further values, of which no count may be shown")
 
 
 class RefusedOut(BaseModel):
@@ -151,6 +152,7 @@ def build_api(
         redoc_url=None,
         responses={status: {"model": Problem} for status in (400, 401, 404, 405, 409, 413, 415, 422, 429, 503)},
     )
+    api.router.route_class = StrictRoute
     for kind, status in _STATUS.items():
         api.add_exception_handler(kind, _problem(status))
     api.add_exception_handler(RequestValidationError, _invalid)
@@ -260,7 +262,7 @@ def answer_out(query: AllOf, answer: PublicAnswer) -> AnswerOut:
             FacetOut(
                 field=facet.name,
                 values=[ValueOut(value=one.value, counts=_counts(one.counts)) for one in facet.values],
-                hidden=facet.hidden,
+                hidden=bool(facet.hidden),
             )
             for facet in answer.facets
         ],

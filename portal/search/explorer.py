@@ -34,7 +34,7 @@ class FacetBox:
     label: str
     first: tuple[Line, ...]
     more: tuple[Line, ...]
-    hidden: int
+    hidden: bool
     low: str
     high: str
     find: str
@@ -135,7 +135,7 @@ def _box(
         label=words.field(field.name, field.label),
         first=first,
         more=tuple(line for line in lines if line not in first),
-        hidden=facet.hidden,
+        hidden=bool(facet.hidden),
         low=given.get(f"{field.name}.from", ""),
         high=given.get(f"{field.name}.to", ""),
         find=find,

@@ -20,6 +20,7 @@ from ingestion.catalogue.federation.fan_out import (
 from ingestion.catalogue.federation.merged import MergedFacet, merge_facets
 from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query, to_json
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
+from portal.search.bodies import StrictRoute
 from portal.search.limits import Limits
 from portal.search.state import query_of
 
@@ -78,7 +79,7 @@ class NoNodesError(LookupError):
 def federated_router(
     nodes: tuple[NodeAddress, ...], limits: Limits, *, client_of: Callable[[Request], str]
 ) -> APIRouter:
-    router = APIRouter(tags=["federation"])
+    router = APIRouter(tags=["federation"], route_class=StrictRoute)
 
     def answered(request: Request, query: AllOf, facets: list[str]) -> FederatedOut:
         unknown = uncounted(facets)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingestion.catalogue.search.fields import FieldKind, SearchSchema
+from ingestion.catalogue.search.json_text import NoJSONError, read_json
+from ingestion.catalogue.search.query import QueryError
 from portal.search.state import NOT_STATED_WORD, Pairs, address
 
 MODES = ("any", "all", "none")
@@ -109,8 +111,8 @@ def _criterion(name: str, value: str, schema: SearchSchema) -> dict[str, Any]:
 def _read(text: str) -> tuple[str, list[dict[str, Any]]]:
     """Mode and criteria of a group; no criteria where the query has another form."""
     try:
-        said = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+        said = read_json(text)
+    except (NoJSONError, QueryError):
         return "query", []
     mode, inner = "all", said
     if isinstance(said, dict) and set(said) == {"not"}:

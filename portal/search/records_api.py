@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query
 from ingestion.catalogue.search.records import RecordFormat
 from portal.search.access import Access, Grant, Terms
+from portal.search.bodies import StrictRoute
 from portal.search.limits import Limits
 from portal.search.service import Current, SearchService
 from portal.search.state import query_of
@@ -60,7 +61,7 @@ def records_router(
         address: where the objects of a series are, with {columns} to fill in; None: nowhere that is known.
         terms: what the registry says of downloads; None: the release alone says.
     """
-    router = APIRouter(tags=["records"])
+    router = APIRouter(tags=["records"], route_class=StrictRoute)
     ignored = {"after", "limit", "release", "format"}
 
     def granted(request: Request) -> Grant:

@@ -13,7 +13,7 @@ from functools import cached_property
 from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
-from ingestion.catalogue.search.protection import CountPolicy, Protection
+from ingestion.catalogue.search.protection import CountPolicy, PerPerson, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
 from ingestion.catalogue.search.query import AllOf, digest
 from ingestion.catalogue.search.records import Records
@@ -63,7 +63,7 @@ class SearchService:
         self._lock = threading.Lock()
         self._current: Current | None = None
         self._looked = float("-inf")
-        self._answers: OrderedDict[tuple[str, str, str], PublicAnswer] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str, str, bool], PublicAnswer] = OrderedDict()
 
     def current(self) -> Current:
         """Raises ``NothingReleasedError`` where there is no release, and what opening it raises."""
@@ -78,20 +78,44 @@ class SearchService:
                 self._looked = now
             return self._current
 
-    def answer(self, query: AllOf, *, facets: tuple[str, ...] | None = None) -> PublicAnswer:
-        """The public answer of the newest release."""
+    def answer(
+        self, query: AllOf, *, facets: tuple[str, ...] | None = None, cross_filtered: bool = True
+    ) -> PublicAnswer:
+        """The public answer of the newest release.
+
+        Args:
+            cross_filtered: values of a field are counted without the query's criteria on that field, as a panel has
+                them to choose others; False: every number is of the selection itself.
+        """
         current = self.current()
-        key = (current.index.release, digest(query), "*" if facets is None else ",".join(sorted(facets)))
+        wanted = "*" if facets is None else ",".join(sorted(facets))
+        key = (current.index.release, digest(query), wanted, cross_filtered)
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
                 return self._answers[key]
-        answer = current.search.answer(query, facets=facets)
+        answer = current.search.answer(query, facets=facets, cross_filtered=cross_filtered)
         with self._lock:
             self._answers[key] = answer
             while len(self._answers) > KEPT_ANSWERS:
                 self._answers.popitem(last=False)
         return answer
+
+    def size(self, source_id: str, size: int, *, held: int, policy: CountPolicy) -> int:
+        """The size of a source's images as it may be shown, in bytes: up or down to a step, in proportion.
+
+        The step is what as many people bring on average as counts of people are rounded to, and the draw hangs on the
+        secret and the source's state, as those of the counts do.
+
+        Args:
+            held: bytes of the whole release.
+        """
+        index = self.current().index
+        step = policy.rounded_to * PerPerson.of(people=index.people, studies=held, series=held).studies
+        said = f"size|{source_id}:{index.states[source_id]}".encode()
+        drawn = int.from_bytes(hashlib.blake2b(said, key=self._secret[:64], digest_size=8).digest(), "little") / 2**64
+        low = size // step
+        return max((low + (drawn < size / step - low)) * step, step)
 
     def _open(self, version: str) -> Current:
         engine = SearchEngine(self._opened(version))

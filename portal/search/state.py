@@ -6,13 +6,14 @@ alternatives, different names are all required, a range has one of each end; ``q
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
 from ingestion.catalogue.search.fields import FieldKind, SearchSchema
-from ingestion.catalogue.search.query import MAX_DEPTH, AllOf, QueryError, parse_query
+from ingestion.catalogue.search.json_text import NoJSONError, read_json
+from ingestion.catalogue.search.query import AllOf, QueryError, parse_query
 
 NOT_STATED_WORD = "not-stated"
 """How a missing value is written in an address, where an empty one would vanish."""
@@ -40,10 +41,10 @@ def query_of(pairs: Iterable[tuple[str, str]], schema: SearchSchema) -> AllOf:
                 children.append({"text": value})
         elif name == "q":
             try:
-                children.append(json.loads(value))
-            except RecursionError:
-                problems.append(f"q: groups nested deeper than {MAX_DEPTH}: write the query flatter")
-            except json.JSONDecodeError:
+                children.append(read_json(value))
+            except QueryError as error:
+                problems += [f"q: {problem}" for problem in error.problems]
+            except NoJSONError:
                 problems.append('q: is no JSON; write it as {"field": "Modality", "in": ["CT"]}')
         elif field is None or (end and field.kind is not FieldKind.NUMBER):
             problems.append(f"{name[:40]}: no such field; see the list of fields")
@@ -75,6 +76,9 @@ def _end(found: dict[str, float], end: str, value: str, problems: list[str], nam
         number = float(value)
     except ValueError:
         problems.append(f"{name[:40]}: {value[:20]!r} is no number")
+        return
+    if not math.isfinite(number):
+        problems.append(f"{name[:40]}: {value[:20]!r} is no finite number")
         return
     if end not in ("from", "to"):
         problems.append(f"{name[:40]}: write it with .from or .to")

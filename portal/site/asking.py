@@ -32,11 +32,13 @@ class Asker:
         """``release``: of an older one, since the same question about another release is another question."""
         self.service, self._limits, self._release = service, limits, release
 
-    def ask(self, request: Request, query: AllOf, *, facets: tuple[str, ...] | None = None) -> PublicAnswer:
+    def ask(
+        self, request: Request, query: AllOf, *, facets: tuple[str, ...] | None = None, cross_filtered: bool = True
+    ) -> PublicAnswer:
         """Raises ``TooManyError``, ``NothingReleasedError`` and what opening the release raises."""
         client = client_of(request)
         self._limits.allow(client, f"{self._release} {digest(query)}".strip())
-        return self.service.answer(query, facets=facets)
+        return self.service.answer(query, facets=facets, cross_filtered=cross_filtered)
 
 
 def page(pages: Pages) -> Callable[[Callable[[Request], Response]], Callable[[Request], Any]]:

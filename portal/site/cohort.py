@@ -1,4 +1,8 @@
-"""A selection: its counts, terms and citation, what of it may be taken away, and what it was in another release."""
+"""A selection: its counts, terms and citation, what of it may be taken away, and what it was in another release.
+
+Every number here is of the selection itself: values that a criterion leaves out are not counted beside it, as the
+explorer does to offer them.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +68,7 @@ class Cohort:
     def page(self, request: Request) -> Response:
         pairs, of_page = parts(request)
         query = self._query(pairs)
-        answer = self._asker.ask(request, query)
+        answer = self._asker.ask(request, query, cross_filtered=False)
         words = wording_of(request)
         schema = self._asker.service.current().index.schema
         sources = [(entry, counts) for entry, counts in self._sources(answer)]
@@ -102,7 +106,7 @@ class Cohort:
         if name not in COUNTS and name not in RECORDS:
             raise HTTPException(404, f"exports are {', '.join((*COUNTS, *RECORDS))}")
         query = self._query(pairs)
-        answer = self._asker.ask(request, query)
+        answer = self._asker.ask(request, query, cross_filtered=False)
         if name in RECORDS:
             if self._open:
                 target = f"/api/v1/export{address([*pairs, ('format', name)])}"
@@ -130,7 +134,7 @@ class Cohort:
         if ending not in TEXT:
             raise HTTPException(404, "citations are there as .txt, .bib and .json")
         query = self._query(pairs)
-        citation = self._citation(query, self._asker.ask(request, query))
+        citation = self._citation(query, self._asker.ask(request, query, cross_filtered=False))
         body = {"txt": lambda: citation.apa() + "\n", "bib": citation.bibtex, "json": citation.csl_json}[ending]()
         return Response(body, headers={**security_headers(), "Content-Type": TEXT[ending]})
 
@@ -171,7 +175,8 @@ class Cohort:
         if self._other is None or version not in versions:
             raise HTTPException(404, f"there is no release {version[:20]!r} to compare with")
         try:
-            before = Asker(self._other(version), self._limits, release=version).ask(request, query)
+            earlier_asker = Asker(self._other(version), self._limits, release=version)
+            before = earlier_asker.ask(request, query, cross_filtered=False)
         except QueryError as error:
             raise HTTPException(400, "; ".join(error.problems)) from None
         words = wording_of(request)

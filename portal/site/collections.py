@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ingestion.catalogue.exports.visitors import visitors_row
 from ingestion.catalogue.release_manifest import ReleaseManifest
 from ingestion.catalogue.search.protection import PublicCounts
 from ingestion.catalogue.search.public import PublicAnswer
@@ -20,11 +21,12 @@ from ingestion.sources.registry import SourceEntry
 from portal.site import exports
 from portal.site.asking import Asker
 from portal.site.citation import Citation
+from portal.site.kept import Kept
 from portal.site.messages import Wording, wording_of
 from portal.site.rendering import Pages, script_json, security_headers
 from portal.site.schema_org import dataset
 from portal.site.shelf import Row, Shelf
-from portal.site.shown import in_bytes, lines_of, stated_percent, two_digits
+from portal.site.shown import in_bytes, lines_of, stated_percent
 from portal.site.thumbnails import Thumbnails
 
 COMPLETENESS = (
@@ -35,7 +37,8 @@ COMPLETENESS = (
 CHARTS = ("Modality", "BodyPart", "ManufacturerName", "PatientSex", "AgeAtStudy", "StudyYear")
 TEXT = {"txt": "text/plain; charset=utf-8", "bib": "application/x-bibtex; charset=utf-8",
         "json": "application/vnd.citationstyles.csl+json; charset=utf-8"}  # fmt: skip
-RECORDS = {"dcat.ttl": "text/turtle; charset=utf-8", "dcat.jsonld": "application/ld+json"}
+KEPT_DOCUMENTS = 500
+"""Of some 50 kB each; to make one takes up to a quarter of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Collections:
     def __init__(self, shelf: Shelf, asker: Asker | None, pages: Pages, place: Place) -> None:
         self._shelf, self._asker, self._pages, self._place = shelf, asker, pages, place
         self._thumbnails = Thumbnails(shelf)
+        self._documents: Kept[bytes] = Kept(seconds=None, most=KEPT_DOCUMENTS)
 
     def listing(self, request: Request) -> Response:
         """All sources of the registry: those in the newest release, and why others are not."""
@@ -72,7 +76,7 @@ class Collections:
     def page(self, request: Request) -> Response:
         entry, release, row = self._found(request)
         words = wording_of(request)
-        answer = None if self._asker is None else self._asker.ask(request, _only(entry.id))
+        answer = self._answer(request, entry)
         counts = _counts(answer)
         citation = self.citation(entry, release)
         certified = self._shelf.certified(entry.id)
@@ -87,14 +91,17 @@ class Collections:
             release=release,
             row=row,
             counts=counts,
-            size=None if counts.hidden else in_bytes(two_digits(int(row["Bytes"] or 0))),
+            size=self._size(release, row, answer),
             charts=[] if answer is None or counts.hidden else self._charts(answer, entry.id, words),
             completeness=[] if answer is None or counts.hidden else self._completeness(answer, words),
             certified=certified,
             policy=policy,
             versions=self._shelf.holding(entry.id),
             citation=citation,
-            pictures=() if counts.hidden else self._thumbnails.of(entry, release),
+            # a picture of a kind that only a few have would tell of it
+            pictures=()
+            if counts.hidden
+            else [one for one in self._thumbnails.of(entry, release) if one.modality in _values(answer, "Modality")],
             structured=script_json(dataset(entry, row, citation, counts, modalities=_values(answer, "Modality"))),
         )
 
@@ -115,19 +122,16 @@ class Collections:
         return Response(body, headers={**security_headers(), "Content-Type": TEXT[ending]})
 
     def record(self, request: Request) -> Response:
-        entry, release, _ = self._found(request)
+        entry, release, row = self._found(request)
         name = request.path_params["name"]
-        kinds = {**RECORDS, **exports.OF_COLLECTION}
-        if name not in kinds:
-            raise HTTPException(404, f"records are {', '.join(kinds)}")
-        counts = _counts(None if self._asker is None else self._asker.ask(request, _only(entry.id)))
-        if name in exports.OF_COLLECTION:
-            made = exports.of_collection(self._shelf.view(release), entry.id, counts, name)
-            return Response(made, headers={**security_headers(), "Content-Type": kinds[name]})
-        body = self._shelf.record(release, entry.id, counts, json_ld=name.endswith("jsonld"))
-        if body is None:
-            raise HTTPException(404, f"release {release.version} has no DCAT record")
-        return Response(body, headers={**security_headers(), "Content-Type": RECORDS[name]})
+        if name not in exports.OF_COLLECTION:
+            raise HTTPException(404, f"records are {', '.join(exports.OF_COLLECTION)}")
+        told = self._told(row, self._answer(request, entry))
+        made = self._documents.get(
+            (release.version, name, tuple(told.items())),
+            lambda: exports.of_collection(self._shelf.view(release), told, name),
+        )
+        return Response(made, headers={**security_headers(), "Content-Type": exports.OF_COLLECTION[name]})
 
     def citation(self, entry: SourceEntry, release: ReleaseManifest) -> Citation:
         """By the newest release that holds the collection."""
@@ -140,6 +144,21 @@ class Collections:
             identifier=f"urn:cie:collection:{entry.id}",
             url=self._place.url(f"/collections/{entry.id}"),
         )
+
+    def _answer(self, request: Request, entry: SourceEntry) -> PublicAnswer | None:
+        return None if self._asker is None else self._asker.ask(request, _only(entry.id))
+
+    def _told(self, row: Row, answer: PublicAnswer | None) -> dict[str, Any]:
+        schema = None if self._asker is None else self._asker.service.current().index.schema
+        return visitors_row(row, answer, schema)
+
+    def _size(self, release: ReleaseManifest, row: Row, answer: PublicAnswer | None) -> str | None:
+        """The size of the images, rounded by draw as the people are: in steps of what some of them bring."""
+        size = row["Bytes"]
+        if self._asker is None or answer is None or answer.total.hidden or size is None:
+            return None
+        held = sum(one["Bytes"] or 0 for one in self._shelf.rows(release).values())
+        return in_bytes(self._asker.service.size(str(row["source_id"]), size, held=held, policy=answer.policy))
 
     def _found(self, request: Request) -> tuple[SourceEntry, ReleaseManifest, Row]:
         """The collection of the address, as the newest release has it."""
@@ -164,7 +183,7 @@ class Collections:
                 lines = [one for one in lines_of(facet, field, words, href=href) if one.value]
                 if lines:
                     title = words.field(facet.name, field.label)
-                    charts.append({"name": facet.name, "title": title, "lines": lines, "hidden": facet.hidden})
+                    charts.append({"name": facet.name, "title": title, "lines": lines, "hidden": bool(facet.hidden)})
         return charts
 
     def _completeness(self, answer: PublicAnswer, words: Wording) -> list[tuple[str, int]]:

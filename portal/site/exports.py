@@ -1,7 +1,7 @@
 """Descriptions of a release and its collections for machines, with the numbers that visitors get and no others.
 
 A release's own files hold counts that are rounded otherwise. To give both would be two draws of one count, which tell
-more than one does (decision 0007): so each document is made here, from rows whose counts are those of the search.
+more than one does (decision 0007): so each document is made here, from rows that hold what the search shows.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 from rdflib import Graph
 
 from ingestion.catalogue.exports import croissant, datacite, schema_org
-from ingestion.catalogue.exports.dcat import to_json_ld
+from ingestion.catalogue.exports.dcat import to_json_ld, to_turtle, visitors_record
 from ingestion.catalogue.exports.names import bind
 from ingestion.catalogue.exports.odrl import add_policy, policies_graph
 from ingestion.catalogue.exports.view import ReleaseView, Row
-from ingestion.catalogue.search.protection import PublicCounts
 
 JSON, JSON_LD = "application/json", "application/ld+json"
-OF_COLLECTION = {"datacite.json": JSON, "policy.jsonld": JSON_LD}
+RECORDS = {"dcat.ttl": "text/turtle; charset=utf-8", "dcat.jsonld": JSON_LD}
+OF_COLLECTION = {**RECORDS, "datacite.json": JSON, "policy.jsonld": JSON_LD}
 OF_RELEASE = {"croissant.jsonld": JSON_LD, "datacite.json": JSON, "policies.jsonld": JSON_LD}
 TABLE = "collection.parquet"
 COLUMNS = {
@@ -38,13 +38,13 @@ COLUMNS = {
 }
 """Of the public table of collections."""
 COUNTED = ("people", "studies", "series")
-_DESCRIBING = ("AgeMinimum", "AgeMaximum", "Sexes", "SmallestSpacing", "FirstStudyDate", "LastStudyDate")
-"""What describes the people of a collection; left out where these are too few to be counted."""
 
 
-def of_collection(view: ReleaseView, source_id: str, counts: PublicCounts, name: str) -> bytes:
-    """One document of ``OF_COLLECTION``."""
-    [row] = [told(one, counts) for one in view.rows if one["source_id"] == source_id]
+def of_collection(view: ReleaseView, row: Row, name: str) -> bytes:
+    """One document of ``OF_COLLECTION``; ``row``: of ``visitors_row``."""
+    if name in RECORDS:
+        graph = visitors_record(view, row)
+        return to_json_ld(graph) if name.endswith("jsonld") else to_turtle(graph)
     if name == "datacite.json":
         return schema_org.to_bytes(datacite.source_record(view, row))
     graph = bind(Graph())
@@ -59,20 +59,6 @@ def of_release(view: ReleaseView, name: str, *, table: bytes) -> bytes:
     if name == "datacite.json":
         return schema_org.to_bytes(datacite.release_record(view))
     return schema_org.to_bytes(croissant.describe_release(view) | _public_table(table))
-
-
-def told(row: Row, counts: PublicCounts) -> dict[str, Any]:
-    """A row of the release with a visitor's counts in the place of its own; sizes and other counts are left out."""
-    hidden = dict.fromkeys(_DESCRIBING) if counts.hidden else {}
-    return {
-        **row,
-        **hidden,
-        "NumberOfPatients": counts.people,
-        "NumberOfStudies": counts.studies,
-        "NumberOfSeries": counts.series,
-        "Bytes": None,
-        "SegmentedStudies": None,
-    }
 
 
 def _public_table(body: bytes) -> dict[str, Any]:

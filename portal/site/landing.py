@@ -44,7 +44,7 @@ class Landing:
 
                 lines = lines_of(facet, field, words, href=href)
                 charts.append({"name": facet.name, "title": words.field(facet.name, field.label), "lines": lines,
-                               "hidden": facet.hidden})  # fmt: skip
+                               "hidden": bool(facet.hidden)})  # fmt: skip
         charts.sort(key=lambda one: CHARTS.index(one["name"]))
         return self._pages.respond(
             request,

@@ -65,7 +65,7 @@ def visitor_routes(
             Route("/collections/{source_id}/{name}", guarded(collections.record)),
             Route("/rules", guarded(rules.listing)),
             Route("/rules/{name}", guarded(rules.page)),
-            Route("/status", guarded(Status(shelf, pages, failed=failed).page)),
+            Route("/status", guarded(Status(shelf, pages, failed=failed, asker=asker).page)),
         ]
     if search is not None and asker is not None:
         cohort = Cohort(*search, pages, place, shelf=shelf, other=other, open_records=open_records)

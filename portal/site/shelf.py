@@ -14,21 +14,22 @@ from typing import Any
 
 from pyarrow import parquet
 
-from ingestion.catalogue.exports.dcat import to_json_ld, to_turtle, visitors_record
 from ingestion.catalogue.exports.view import ReleaseView
 from ingestion.catalogue.publication import read_latest_publication
 from ingestion.catalogue.release_manifest import MANIFEST, ReleaseManifest, list_releases, release_key
-from ingestion.catalogue.search.protection import PublicCounts
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage import ObjectMissingError, ObjectStore
 from ingestion.storage.numbered import read_last
 from ingestion.storage.open import Stores
+from portal.site.kept import Kept
 from quality_checks import documents as d
 from quality_checks.store import Judgement
 
 KEPT_SECONDS = 30.0
 """As long as the search looks for a newer release."""
+KEPT_CERTIFICATES = 1_000
+"""More than there are sources."""
 LOOKED_BACK = 50
 """Judgements of a source that are searched for the one that the catalogue shows."""
 Row = Mapping[str, Any]
@@ -62,6 +63,7 @@ class Shelf:
         self._looked = float("-inf")
         self._rows: dict[str, Mapping[str, Row]] = {}
         self._view: ReleaseView | None = None
+        self._certified: Kept[Certified | None] = Kept(seconds=KEPT_SECONDS, most=KEPT_CERTIFICATES, clock=clock)
 
     def releases(self) -> tuple[ReleaseManifest, ...]:
         """All, oldest first."""
@@ -113,7 +115,10 @@ class Shelf:
         return tuple(one for one in reversed(self.releases()) if source_id in one.sources)
 
     def certified(self, source_id: str) -> Certified | None:
-        """What is certified of the state that the catalogue shows; None where nothing is."""
+        """What is certified of the state that the catalogue shows; None where nothing is. Kept for half a minute."""
+        return self._certified.get(source_id, lambda: self._certified_now(source_id))
+
+    def _certified_now(self, source_id: str) -> Certified | None:
         judgement = self.judgement(source_id)
         if judgement is None or judgement.tier is None:
             return None
@@ -140,15 +145,6 @@ class Shelf:
             if key is not None and judgement.results_key == key:
                 return judgement
         return None
-
-    def record(self, release: ReleaseManifest, source_id: str, counts: PublicCounts, *, json_ld: bool) -> bytes | None:
-        """The DCAT record of one collection, with the numbers that visitors get; None where the release has none."""
-        view = ReleaseView.read(self._research, release.version)
-        people, studies = (None, None) if counts.hidden else (counts.people, counts.studies)
-        graph = visitors_record(view, source_id, people=people, studies=studies)
-        if graph is None:
-            return None
-        return to_json_ld(graph) if json_ld else to_turtle(graph)
 
     @property
     def internal(self) -> ObjectStore:

@@ -61,14 +61,6 @@ def stated_percent(facet: PublicFacet, total: int | None) -> int | None:
     return max(0, min(100, round(100 * (1 - missing / total))))
 
 
-def two_digits(number: int) -> int:
-    """Rounded to two digits: a size tells no exact number of files."""
-    if number < 100:
-        return number
-    step = 10 ** (len(str(number)) - 2)
-    return round(number / step) * step
-
-
 def in_bytes(number: int) -> str:
     """A size for people."""
     size = float(number)

@@ -12,12 +12,15 @@ from starlette.responses import Response
 
 from ingestion.accounting.source_state import Counts, SourceState
 from ingestion.catalogue.publication import Publication
+from ingestion.catalogue.search.query import EVERYTHING
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage.numbered import read_last
-from portal.failed_runs import LOOKED_BACK_DAYS, FailedRuns
+from portal.failed_runs import LOOKED_BACK_DAYS, Failed, FailedRuns
 from portal.reports import ReportFacts, latest_report
+from portal.site.asking import NOTHING_TO_SEARCH, Asker
+from portal.site.kept import Kept
 from portal.site.rendering import Pages
-from portal.site.shelf import Shelf
+from portal.site.shelf import KEPT_SECONDS, Shelf
 from quality_checks.overview import STALE_DAYS
 
 NAMED_REASONS = 3
@@ -61,20 +64,32 @@ class SourceStatus:
         return self.report is not None and self.report.blocks
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was found ``at`` a time."""
+
+    at: dt.datetime
+    sources: list[SourceStatus]
+    runs: Mapping[str, Failed] | None
+
+
 class Status:
-    """The page at ``/status``. ``failed``: tells the failed runs, where there is a Dagster to ask."""
+    """The page at ``/status``, looked for at most every half a minute: that takes some reads of the store a source.
+
+    ``failed``: tells the failed runs, where there is a Dagster to ask; ``asker``: what may be shown, None: nothing.
+    """
 
     def __init__(
-        self, shelf: Shelf, pages: Pages, *, failed: FailedRuns | None,
+        self, shelf: Shelf, pages: Pages, *, failed: FailedRuns | None, asker: Asker | None = None,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:  # fmt: skip
-        self._shelf, self._pages, self._failed, self._now = shelf, pages, failed, now
+        self._shelf, self._pages, self._failed, self._asker, self._now = shelf, pages, failed, asker, now
+        self._kept: Kept[_Looked] = Kept(seconds=KEPT_SECONDS, most=1)
 
     def page(self, request: Request) -> Response:
-        found = statuses(self._shelf, now=self._now())
-        runs = None if self._failed is None else self._failed.by_source()
+        looked = self._kept.get("", self._look)
+        found, runs = looked.sources, looked.runs
         newest = self._shelf.newest()
-        rows = {} if newest is None else self._shelf.rows(newest)
         return self._pages.respond(
             request,
             "status.html.j2",
@@ -87,10 +102,24 @@ class Status:
             runs=runs,
             run_days=LOOKED_BACK_DAYS,
             release=newest,
-            # of a collection whose people are too few, or not released, no share of its objects is told
-            counted={source_id for source_id, row in rows.items() if row["NumberOfPatients"] is not None},
-            now=self._now(),
+            # of a collection whose people are not shown, or not released, no share of its objects is told
+            counted=self._counted(request),
+            now=looked.at,
         )
+
+    def _counted(self, request: Request) -> frozenset[str]:
+        """The collections of which the search shows a count: that a release's own table has one tells of the bound."""
+        try:
+            answer = None if self._asker is None else self._asker.ask(request, EVERYTHING)
+        except NOTHING_TO_SEARCH:  # the page says what is wrong with the sources; no share is told meanwhile
+            answer = None
+        facets = () if answer is None else answer.facets
+        return frozenset(one.value for facet in facets if facet.name == "source_id" for one in facet.values)
+
+    def _look(self) -> _Looked:
+        now = self._now()
+        runs = None if self._failed is None else self._failed.by_source()
+        return _Looked(now, statuses(self._shelf, now=now), runs)
 
 
 def statuses(shelf: Shelf, *, now: dt.datetime) -> list[SourceStatus]:

@@ -23,6 +23,8 @@ from typer.testing import CliRunner
 from ingestion.catalogue.exports.names import EUCAIM, HEALTHDCATAP
 from ingestion.catalogue.exports.validation import validate_record, violations
 from ingestion.catalogue.release_manifest import UnknownReleaseError, read_release
+from ingestion.catalogue.search.protection import CountPolicy
+from ingestion.catalogue.search.release_index import open_release
 from ingestion.commands import release as release_command
 from ingestion.storage.folder import FolderStore
 from ingestion.storage.open import Stores
@@ -234,17 +236,37 @@ def test_exports_of_records_are_refused_by_a_named_rule(client: TestClient) -> N
     assert few.status_code == 403 and "of a selection of so few people" in few.text
 
 
-def test_exported_counts_are_those_of_the_pages(client: TestClient) -> None:
-    answer = client.get("/api/v1/search?Modality=CT").json()
-    expected = {("", "", answer["total"]["people"])}
+def test_exported_counts_are_those_of_the_selection(client: TestClient) -> None:
+    answer = client.get("/api/v1/search?PatientSex=F").json()
+    expected = {("", "", answer["total"]["people"]), ("PatientSex", "F", answer["total"]["people"])}
     expected |= {(facet["field"], one["value"], one["counts"]["people"])
-                 for facet in answer["facets"] for one in facet["values"]}  # fmt: skip
-    response = client.get("/cohort/export?Modality=CT&format=counts.parquet")
+                 for facet in answer["facets"] for one in facet["values"]
+                 if facet["field"] != "PatientSex"}  # fmt: skip
+    response = client.get("/cohort/export?PatientSex=F&format=counts.parquet")
     assert "attachment" in response.headers["content-disposition"]
     table = parquet.read_table(io.BytesIO(response.content)).to_pylist()
     assert {(row["field"], row["value"], row["people"]) for row in table} == expected
-    lines = client.get("/cohort/export?Modality=CT&format=counts.csv").text.splitlines()
+    lines = client.get("/cohort/export?PatientSex=F&format=counts.csv").text.splitlines()
     assert len(lines) == len(table) + 1
+
+
+def test_a_selection_without_terms_to_show_says_so(client: TestClient) -> None:
+    for address in (f"/cohort?source_id={FEW}", "/cohort?BodyPart=Nowhere"):
+        page = client.get(address).text
+        assert page.count('id="terms"') == 1 and "No collection can be named here" in page
+        assert f"/collections/{FEW}" not in page
+    assert "No collection can be named" not in client.get("/cohort").text
+
+
+def test_terms_are_those_of_the_collections_asked_for(client: TestClient) -> None:
+    page = client.get(f"/cohort?source_id={OPEN}").text
+    terms = page[page.index('id="terms"') : page.index("BibTeX")]
+    assert f"/collections/{OPEN}" in terms and f"/collections/{CLOSED}" not in terms
+
+
+def test_the_number_of_a_term_of_use_is_in_one_piece(client: TestClient) -> None:
+    page = client.get("/explore").text
+    assert "(DUO:<wbr>0000006)" in page and "<wbr>" not in unescape(page).replace("DUO:<wbr>", "")
 
 
 def test_citations_name_release_and_identifier(client: TestClient) -> None:
@@ -265,6 +287,8 @@ def test_citations_name_release_and_identifier(client: TestClient) -> None:
 def test_two_releases_are_compared_by_public_numbers(client: TestClient) -> None:
     page = client.get("/cohort?Modality=CT&with=2026.10.1").text
     assert "In total" in page and "2026.10.1" in page and "too few to show" in page
+    compared = page[page.index("In total") :]
+    assert ">CT<" in compared and ">MR<" not in compared  # nobody who is not in the selection
     assert client.get("/cohort?with=1999.01.1").status_code == 404
 
 
@@ -425,3 +449,18 @@ def test_the_status_gives_no_share_of_a_hidden_collection(client: TestClient) ->
     told = {source_id: cells for source_id, cells in rows}
     assert "up to 10 % of objects quarantined" in told[OPEN]
     assert "objects quarantined:" in told[FEW] and "%" not in told[FEW]
+
+
+def test_the_status_gives_a_share_only_where_the_search_shows_people(platform: Platform, tmp_path: Path) -> None:
+    """Twelve people are counted by a release, and at times not by the search: that rule is kept everywhere."""
+    secret = bytes(32)
+    limits = Limits(secret=secret, now=lambda: dt.datetime(2026, 11, 25, tzinfo=dt.UTC), rate=1e6, burst=10_000)
+    research = platform.stores.research
+    index = open_release(research, read_release(research, platform.versions[-1]), tmp_path)
+    hidden = {OPEN: CountPolicy(hidden_below=1_000, rounded_to=1_000), CLOSED: CountPolicy()}
+    service = SearchService(lambda: index.release, lambda _: index, secret=secret, policies=lambda _: hidden)
+    app = build_app(platform.stores, platform.entries, search=(service, limits))
+    page = TestClient(app, headers={"accept-language": "en"}).get("/status").text
+    told = dict(re.findall(r'<th scope="row" role="rowheader">([^<]+)</th>(.*?)</tr>', page, re.DOTALL))
+    assert "%" not in told[OPEN] and "objects quarantined:" in told[OPEN]
+    assert "up to 10 % of objects quarantined" in told[CLOSED]

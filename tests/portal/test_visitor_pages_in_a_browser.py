@@ -101,6 +101,21 @@ def test_a_table_of_many_columns_is_whole_on_a_narrow_screen(browser: Any, serve
         assert visit.page.get_by_role("columnheader").count() >= 7 and visit.page.get_by_role("rowheader").count() >= 3
 
 
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_number_of_a_term_of_use_is_not_broken(browser: Any, served: str, width: int) -> None:
+    with Visit(browser, served, viewport={"width": width, "height": 900}) as visit:
+        visit.page.goto("/explore")
+        lines = visit.page.locator("#b-DataUse .name").evaluate_all(
+            """names => names.map(name => {
+                 const number = name.lastChild, range = document.createRange();
+                 range.selectNodeContents(number);
+                 return [number.textContent, range.getClientRects().length];
+               })"""
+        )
+        numbers = [(text, count) for text, count in lines if text.startswith("00000")]
+        assert numbers and all(count == 1 for _, count in numbers), lines
+
+
 def test_a_slider_says_what_it_moves_and_where_it_stands(browser: Any, served: str) -> None:
     with Visit(browser, served) as visit:
         visit.page.goto("/explore?AgeAtStudy.from=40")

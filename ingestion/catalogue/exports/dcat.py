@@ -20,7 +20,7 @@ from ingestion.catalogue.exports.odrl import add_policy
 from ingestion.catalogue.exports.variables import add_variables
 from ingestion.catalogue.exports.view import BASE, ReleaseView, Row, dataset_uri, parts
 from ingestion.catalogue.exports.words import describe, keywords, period, title
-from ingestion.catalogue.suppression import SMALL_COUNT
+from ingestion.catalogue.suppression import DEFAULT_RULE, SMALL_COUNT
 from ingestion.sources.registry import AccessMode
 from ingestion.vocabulary.cancer import CancerType
 from ingestion.vocabulary.data_use import data_use_terms
@@ -51,34 +51,23 @@ def build_graph(view: ReleaseView) -> Graph:
     return graph
 
 
-def visitors_record(view: ReleaseView, source_id: str, *, people: int | None, studies: int | None) -> Graph | None:
-    """The record of one source with counts that were protected elsewhere, such as by the search; it conforms too.
+def visitors_record(view: ReleaseView, row: Row) -> Graph:
+    """The record of one source as a visitor may know it; it conforms too.
 
-    So a visitor gets one number for one question, not two with different rounding. Other counts and sizes are left out.
+    So a visitor gets one number for one question, not two with different rounding.
 
     Args:
-        people, studies: as the visitor is told; None: hidden, and what describes the people with them.
-
-    Returns:
-        None where the release has no such source.
+        row: of ``visitors_row``, in place of the release's own.
     """
-    found = next((row for row in view.rows if row["source_id"] == source_id), None)
-    if found is None:
-        return None
-    told = {"NumberOfPatients": people, "NumberOfStudies": studies, "Bytes": None, "SegmentedStudies": None}
-    if people is None:
-        told |= dict.fromkeys(
-            ("AgeMinimum", "AgeMaximum", "Sexes", "SmallestSpacing", "FirstStudyDate", "LastStudyDate")
-        )
-    about = str(dataset_uri(source_id))
+    about = str(dataset_uri(row["source_id"]))
     quality = Graph()
     tier = URIRef(f"{about}#quality-tier")
     for triple in view.quality:
-        if people is None and triple[1] == n.DQV.value and triple[0] != tier:
+        if row["NumberOfPatients"] is None and triple[1] == n.DQV.value and triple[0] != tier:
             continue  # shares of a few people
         if str(triple[0]) == about or str(triple[0]).startswith((f"{about}#", f"{BASE}metric:", f"{BASE}dimension:")):
             quality.add(triple)
-    return build_graph(replace(view, rows=({**found, **told},), quality=quality))
+    return build_graph(replace(view, rows=(row,), quality=quality))
 
 
 def to_turtle(graph: Graph) -> bytes:
@@ -121,7 +110,7 @@ def _add_dataset(graph: Graph, view: ReleaseView, row: Row, variables: URIRef) -
     add(n.HEALTHDCATAP.hasVariables, variables)
     add(n.EUCAIM.hasCondition, URIRef(cancer.eucaim_code.uri))
     add(n.EUCAIM.collectionMethod, n.DISEASE_SPECIFIC)
-    if (row["NumberOfStudies"] or 0) > (row["NumberOfPatients"] or 0) > 0:
+    if _longitudinal(row):
         add(n.EUCAIM.collectionMethod, n.LONGITUDINAL)
     add(DCAT.keyword, *(Literal(word, lang="en") for word in keywords(row)))
     add(DCTERMS.provenance, _provenance(graph, dataset, row))
@@ -139,6 +128,13 @@ def _add_dataset(graph: Graph, view: ReleaseView, row: Row, variables: URIRef) -
         graph.add((other, RDF.type, n.ADMS.Identifier))
         graph.add((other, URIRef("http://www.w3.org/2004/02/skos/core#notation"), Literal(row["source_DOI"])))
     return dataset
+
+
+def _longitudinal(row: Row) -> bool:
+    """Whether there are more studies than people for certain: each count may be off by what it is rounded to."""
+    people, studies = row["NumberOfPatients"], row["NumberOfStudies"]
+    rounded_to = int(row.get("CountsRoundedTo") or DEFAULT_RULE.rounded_to)
+    return bool(people and studies) and studies - people >= 2 * rounded_to
 
 
 def _add_figures(graph: Graph, dataset: URIRef, row: Row) -> None:

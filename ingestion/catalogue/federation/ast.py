@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingestion.catalogue.federation.terms import CATEGORIES, FIELDS, values_of
 from ingestion.catalogue.search.fields import FieldKind
+from ingestion.catalogue.search.json_text import TOO_DEEP, NoJSONError, read_json, short
 from ingestion.catalogue.search.query import EVERYTHING, MAX_DEPTH, MAX_NODES, AllOf, QueryError, parse_query
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 
@@ -25,7 +25,6 @@ OWN_KEY = "cie:"
 for. ``IN`` takes values, ``BETWEEN`` an object of min and max, ``CONTAINS`` words (``cie:text``)."""
 WRAPPING = 2
 """Groups that every tree has around its question; what is left of them is bounded again as a query."""
-TOO_DEEP = f"groups nested deeper than {MAX_DEPTH}: write the query flatter"
 MAX_FACETS = 50
 """More than there are fields."""
 TOP = frozenset({"ast", "id", "facets"})
@@ -99,28 +98,10 @@ def _json(body: bytes) -> Any:
     for text in (body, _unpacked(body)):
         if text is not None:
             try:
-                return json.loads(text, object_pairs_hook=_once)
-            except RecursionError:
-                raise QueryError([TOO_DEEP]) from None
-            except QueryError:  # a ValueError too
-                raise
-            except ValueError:
+                return read_json(text)
+            except NoJSONError:
                 continue
     raise QueryError(["the body is neither JSON nor JSON in base64"])
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a name that is there twice, JSON's readers would take one and leave the other out."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
-        raise QueryError([f"an object has the member {_shown(twice)} twice"])
-    return found
-
-
-def _shown(name: object) -> str:
-    """What was said, short and in ASCII."""
-    return repr(str(name)[:40]).encode("ascii", "backslashreplace").decode()
 
 
 def _unpacked(body: bytes) -> bytes | None:
@@ -202,7 +183,7 @@ class _Reader:
 
     def known(self, said: Mapping[str, Any], allowed: frozenset[str], place: str) -> None:
         """A member that is not known here may narrow the question: it is refused, not left out."""
-        unknown = sorted(map(_shown, set(said) - allowed))
+        unknown = sorted(map(short, set(said) - allowed))
         if unknown:
             self._wrong(place, f"unknown member {', '.join(unknown[:10])}; allowed: {', '.join(sorted(allowed))}")
 

@@ -17,7 +17,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import requests
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from ingestion.catalogue.federation.ast import MAX_FACETS, UnsupportedError
@@ -78,13 +78,19 @@ class NodeValue(BaseModel):
 
 
 class NodeFacet(BaseModel):
-    """The values of one field; ``hidden``: how many others there are, of few or nobody."""
+    """The values of one field; ``hidden``: whether there are others, of few people or nobody."""
 
     model_config = ConfigDict(frozen=True)
 
     field: Text
     values: list[NodeValue] = Field(max_length=20_000)
-    hidden: Count
+    hidden: bool
+
+    @field_validator("hidden", mode="before")
+    @classmethod
+    def _any(cls, said: object) -> object:
+        """Nodes of before say how many."""
+        return said > 0 if isinstance(said, int) else said
 
 
 class NodeReply(BaseModel):

@@ -88,7 +88,7 @@ def _facets(answer: PublicAnswer) -> list[dict[str, Any]]:
                 }
                 for one in facet.values
             ],
-            "hidden": facet.hidden,
+            "hidden": bool(facet.hidden),
         }
         for facet in answer.facets
     ]

@@ -8,7 +8,7 @@ import sys
 import jsonschema
 import pytest
 from made_sources import make_source
-from made_views import LARGE, SMALL, made_view
+from made_views import LARGE, SMALL, made_collection, made_view
 from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import DCAT, DCTERMS, XSD
 
@@ -16,14 +16,18 @@ from ingestion.catalogue import tables as t
 from ingestion.catalogue.exports.croissant import describe_release
 from ingestion.catalogue.exports.datacite import release_record, source_record
 from ingestion.catalogue.exports.dcat import build_graph, visitors_record
-from ingestion.catalogue.exports.names import ACCESS_CONDITION, EUCAIM, HEALTHDCATAP, ODRL, SPDX
+from ingestion.catalogue.exports.names import ACCESS_CONDITION, EUCAIM, HEALTHDCATAP, LONGITUDINAL, ODRL, SPDX
 from ingestion.catalogue.exports.odrl import policies_graph
 from ingestion.catalogue.exports.public import public_documents
 from ingestion.catalogue.exports.schema_org import catalogue
 from ingestion.catalogue.exports.validation import validate_record, violations
 from ingestion.catalogue.exports.view import ReleaseView, dataset_uri
+from ingestion.catalogue.exports.visitors import visitors_row
 from ingestion.catalogue.json_schema import DIALECT
 from ingestion.catalogue.release_tables import released_schema
+from ingestion.catalogue.search.protection import CountPolicy, PublicCounts
+from ingestion.catalogue.search.public import PublicAnswer
+from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 from ingestion.sources.registry import AccessMode
 from ingestion.vocabulary.cancer import CancerType
 from ingestion.vocabulary.data_use import RuleKind, data_use_terms
@@ -135,15 +139,23 @@ def test_figures_are_those_of_the_public_rows(graph: Graph, view: ReleaseView) -
 
 @pytest.mark.parametrize(("people", "told"), [(30, 30), (None, 10)])
 def test_a_record_with_counts_of_the_search_conforms(view: ReleaseView, people: int | None, told: int) -> None:
-    record = visitors_record(view, LARGE, people=people, studies=people)
-    assert record is not None
+    counts = PublicCounts(people, people, people)
+    answer = PublicAnswer(view.version, counts, facets=(), refused=(), policy=CountPolicy())
+    record = visitors_record(view, visitors_row(view.rows[0], answer, RELEASE_SCHEMA))
     assert violations(validate_record(record)) == ()
     dataset = dataset_uri(LARGE)
     assert record.value(dataset, HEALTHDCATAP.numberOfUniqueIndividuals).toPython() == told
-    assert (record.value(dataset, HEALTHDCATAP.minTypicalAge) is None) is (people is None)
-    assert record.value(URIRef(f"{dataset}#distribution"), DCAT.byteSize) is None
+    for left_out in (HEALTHDCATAP.minTypicalAge, EUCAIM.hasAnnotationLabel, DCAT.spatialResolutionInMeters):
+        assert record.value(dataset, left_out) is None
+    distribution = URIRef(f"{dataset}#distribution")
+    assert record.value(distribution, DCAT.byteSize) is None and record.value(distribution, SPDX.checksum) is None
     assert not list(record.triples((dataset_uri(SMALL), None, None)))
-    assert visitors_record(view, "NOBODY-01", people=1, studies=1) is None
+
+
+@pytest.mark.parametrize(("people", "studies", "more"), [(50, 60, False), (50, 70, True), (50, 50, False)])
+def test_studies_are_more_than_people_only_beyond_the_rounding(people: int, studies: int, more: bool) -> None:
+    graph = build_graph(made_view(NumberOfPatients=people, NumberOfStudies=studies))
+    assert ((dataset_uri(LARGE), EUCAIM.collectionMethod, LONGITUDINAL) in graph) is more
 
 
 def test_unknown_makers_and_parts_still_conform() -> None:
@@ -179,6 +191,19 @@ def test_no_exact_count_is_in_any_public_document(view: ReleaseView) -> None:
     for document in public_documents(view):
         for figure in (b" 24 ", b'"24"', b": 24,", b": 48,", b'"48"'):
             assert figure not in document.body, (document.path, figure)
+
+
+def test_no_public_document_describes_a_few_people() -> None:
+    exact = made_collection(make_source(SMALL, patients=3)).iloc[0]
+    view = made_view(make_source(SMALL, patients=3))
+    rare = [exact[name] for name in ("Manufacturers", "InstancesSHA256", "SegmentLabels")]
+    rare += [str(EUCAIM["IMG1000047"]), str(EUCAIM["IMG1016402"])]  # the maker and the label as classes
+    assert all(rare)
+    for document in public_documents(view):
+        said = document.body.decode()
+        assert [one for one in rare if one in said or one.replace(str(EUCAIM), "eucaim:") in said] == [], document.path
+    assert [view.rows[0][name] for name in ("Modalities", "BodyParts")] == [exact["ModalitiesDeclared"], "Lung"]
+    assert violations(validate_record(build_graph(view))) == ()
 
 
 def test_both_forms_of_dcat_are_one_graph(view: ReleaseView, graph: Graph) -> None:
@@ -226,7 +251,7 @@ def test_schema_org_tells_no_hidden_figure(view: ReleaseView) -> None:
     names = [one["name"] for one in datasets[LARGE]["variableMeasured"]]
     assert "individuals (rounded)" in names
     assert "age at study" in names
-    assert [one["name"] for one in datasets[SMALL]["variableMeasured"]] == ["body part", "manufacturer"]
+    assert [one["name"] for one in datasets[SMALL]["variableMeasured"]] == ["body part"]
     assert datasets[LARGE]["temporalCoverage"] == "2020-01-01/2020-12-31"
 
 

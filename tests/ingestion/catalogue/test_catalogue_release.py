@@ -24,7 +24,7 @@ from ingestion.catalogue.release_manifest import (
     parse_version,
     read_release,
 )
-from ingestion.catalogue.suppression import SMALL_COUNT, public_collections
+from ingestion.catalogue.suppression import SMALL_COUNT, frequent_values, public_collections
 from ingestion.catalogue.writer import read
 from ingestion.sources.registry import Registry
 from ingestion.storage.numbered import append
@@ -163,6 +163,32 @@ def test_suppression_threshold() -> None:
     assert public["NumberOfPatients"].isna().tolist() == [False, True, True, False]
     assert public["Sexes"].isna().tolist() == [False, True, True, False]
     assert public["AgeMaximum"].iloc[3] == 35.0
+
+
+def test_values_of_a_few_people_are_not_in_the_public_row() -> None:
+    many = SMALL_COUNT + 2
+    patients = pd.DataFrame({"PatientID": [f"p{at}" for at in range(many)], "PatientSex": ["F"] * (many - 1) + ["O"]})
+    series = patients[["PatientID"]].assign(
+        Modality=["CT"] * (many - 1) + ["PT"], BodyPart="Chest, Abdomen and Pelvis", ManufacturerName=None
+    )
+    twice = pd.concat([series, series[series["Modality"] == "PT"]] * SMALL_COUNT)  # many series of one person
+    assert frequent_values(patients, twice) == {
+        "Sexes": "F", "Modalities": "CT", "BodyParts": "Chest, Abdomen and Pelvis", "Manufacturers": None,
+    }  # fmt: skip
+
+
+def test_of_a_few_people_the_public_row_says_what_is_declared() -> None:
+    exact = pd.DataFrame(
+        {"source_id": ["A", "B"], "NumberOfPatients": [3, 50], "CancerType": "colon", "ModalitiesDeclared": "MR",
+         "Modalities": "CT,SEG", "BodyParts": "Chest", "Manufacturers": "Canon", "SegmentLabels": "Tumour",
+         "TransferSyntaxes": "1.2.840.10008.1.2", "InstancesSHA256": "a" * 64, "AgeMinimum": 40.0, "AgeMaximum": 60.0,
+         "Sexes": "F", "FirstStudyDate": "20200101", "LastStudyDate": "20200101"}
+    )  # fmt: skip
+    few, many = public_collections(exact).to_dict("records")
+    assert (few["Modalities"], few["BodyParts"]) == ("MR", "Colon")
+    hidden = ("Manufacturers", "SegmentLabels", "TransferSyntaxes", "InstancesSHA256", "Sexes", "AgeMinimum")
+    assert all(pd.isna(few[name]) and not pd.isna(many[name]) for name in hidden)
+    assert (many["Modalities"], many["BodyParts"]) == ("CT,SEG", "Chest")
 
 
 def test_dcat_describes_each_collection(published: World, registry: Registry) -> None:
