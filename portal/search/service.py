@@ -13,7 +13,7 @@ from functools import cached_property
 from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
-from ingestion.catalogue.search.protection import CountPolicy, PerPerson, Protection
+from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
 from ingestion.catalogue.search.query import AllOf, digest
 from ingestion.catalogue.search.records import Records
@@ -111,7 +111,8 @@ class SearchService:
             held: bytes of the whole release.
         """
         index = self.current().index
-        step = policy.rounded_to * PerPerson.of(people=index.people, studies=held, series=held).studies
+        each = Protection(secret=self._secret).per_person(people=index.people, studies=held, series=held)
+        step = policy.rounded_to * each.studies
         said = f"size|{source_id}:{index.states[source_id]}".encode()
         drawn = int.from_bytes(hashlib.blake2b(said, key=self._secret[:64], digest_size=8).digest(), "little") / 2**64
         low = size // step
