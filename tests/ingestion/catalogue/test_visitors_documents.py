@@ -119,9 +119,14 @@ def test_a_size_is_drawn_as_the_people_are(tmp_path: Path) -> None:
     service = make_service(make_index(tmp_path, make_rows({LARGE: 100})))
     policy = service.answer(AllOf(())).policy
     each = 1_000_000
-    shown = {service.size(LARGE, size, held=100 * each, policy=policy) for size in range(45 * each, 46 * each, 50_000)}
-    assert shown <= {40 * each, 50 * each}  # a step is what ten people bring
-    assert service.size(LARGE, 45 * each, held=100 * each, policy=policy) == service.size(
-        LARGE, 45 * each, held=100 * each, policy=policy
-    )
-    assert service.size(LARGE, 1, held=100 * each, policy=policy) == 10 * each
+    held = 150 * each  # 1.5 MB a person, so 2 up to the next step, and 20 for the ten that people are rounded to
+
+    def shown(size: int) -> int:
+        return service.size(LARGE, size, held=held, policy=policy)
+
+    assert {shown(size) for size in range(45 * each, 46 * each, 50_000)} <= {40 * each, 60 * each}
+    assert shown(45 * each) == shown(45 * each)
+    assert shown(1) == 20 * each
+    # by the proportion, with one draw for the source: from some size on it is the upper step
+    steps = [shown(size) for size in range(40 * each, 60 * each + 1, each)]
+    assert steps == sorted(steps) and {steps[0], steps[-1]} == {40 * each, 60 * each}
