@@ -151,6 +151,7 @@ def test_reading_and_searching_need_no_script(browser: Any, served: str) -> None
         page.click("#b-AgeAtStudy button")
         assert parse_qs(urlsplit(page.url).query)["AgeAtStudy.from"] == ["50"]
         # a bar of a chart is a link that filters
+        page.goto("/explore?Modality=CT")
         page.locator("#b-StudyYear svg.columns a").first.click()
         assert "StudyYear.from" in page.url
         page.click("a[aria-label='Take out: Modality: CT']")
