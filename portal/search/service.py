@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -18,6 +19,8 @@ from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
 from ingestion.catalogue.search.query import AllOf, digest
 from ingestion.catalogue.search.records import Records
 
+SHARE_STEP = 0.05
+"""Of shares that visitors see: 0.91 of a collection of 60 people would tell of each of them."""
 KEPT_ANSWERS = 2_000
 """Of a panel some 20 kB each: the questions of a busy day."""
 LOOK_AGAIN_SECONDS = 30.0
@@ -113,10 +116,19 @@ class SearchService:
         index = self.current().index
         each = Protection(secret=self._secret).per_person(people=index.people, studies=held, series=held)
         step = policy.rounded_to * each.studies
-        said = f"size|{source_id}:{index.states[source_id]}".encode()
-        drawn = int.from_bytes(hashlib.blake2b(said, key=self._secret[:64], digest_size=8).digest(), "little") / 2**64
         low = size // step
-        return max((low + (drawn < size / step - low)) * step, step)
+        return max((low + (self._drawn("size", source_id) < size / step - low)) * step, step)
+
+    def share(self, source_id: str, what: str, share: float) -> float:
+        """A share of a source's people, studies or series as it may be shown: a step up or down, in proportion."""
+        low = math.floor(share / SHARE_STEP)
+        up = self._drawn(f"share of {what}", source_id) < share / SHARE_STEP - low
+        return round(min((low + up) * SHARE_STEP, 1.0), 2)
+
+    def _drawn(self, what: str, source_id: str) -> float:
+        """In [0, 1), by the secret and the source's state, as the draws of the counts are."""
+        said = f"{what}|{source_id}:{self.current().index.states[source_id]}".encode()
+        return int.from_bytes(hashlib.blake2b(said, key=self._secret[:64], digest_size=8).digest(), "little") / 2**64
 
     def _open(self, version: str) -> Current:
         engine = SearchEngine(self._opened(version))

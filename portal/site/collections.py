@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -95,6 +96,9 @@ class Collections:
             charts=[] if answer is None or counts.hidden else self._charts(answer, entry.id, words),
             completeness=[] if answer is None or counts.hidden else self._completeness(answer, words),
             certified=certified,
+            scores={}
+            if certified is None or counts.hidden
+            else {name: self._share(entry.id, name, share) for name, share in certified.scores.items()},
             policy=policy,
             versions=self._shelf.holding(entry.id),
             citation=citation,
@@ -129,7 +133,7 @@ class Collections:
         told = self._told(row, self._answer(request, entry))
         made = self._documents.get(
             (release.version, name, tuple(told.items())),
-            lambda: exports.of_collection(self._shelf.view(release), told, name),
+            lambda: exports.of_collection(self._shelf.view(release), told, name, partial(self._share, entry.id)),
         )
         return Response(made, headers={**security_headers(), "Content-Type": exports.OF_COLLECTION[name]})
 
@@ -151,6 +155,11 @@ class Collections:
     def _told(self, row: Row, answer: PublicAnswer | None) -> dict[str, Any]:
         schema = None if self._asker is None else self._asker.service.current().index.schema
         return visitors_row(row, answer, schema)
+
+    def _share(self, source_id: str, what: str, share: float) -> float:
+        if self._asker is None:
+            raise HTTPException(404, "shares are shown with the search's numbers, and there is no search")
+        return self._asker.service.share(source_id, what, share)
 
     def _size(self, release: ReleaseManifest, row: Row, answer: PublicAnswer | None) -> str | None:
         """The size of the images, rounded by draw as the people are: in steps of what some of them bring."""

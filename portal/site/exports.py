@@ -7,13 +7,14 @@ more than one does (decision 0007): so each document is made here, from rows tha
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
-from rdflib import Graph
+from rdflib import XSD, Graph, Literal
 
 from ingestion.catalogue.exports import croissant, datacite, schema_org
 from ingestion.catalogue.exports.dcat import to_json_ld, to_turtle, visitors_record
-from ingestion.catalogue.exports.names import bind
+from ingestion.catalogue.exports.names import DQV, bind
 from ingestion.catalogue.exports.odrl import add_policy, policies_graph
 from ingestion.catalogue.exports.view import ReleaseView, Row
 
@@ -40,10 +41,20 @@ COLUMNS = {
 COUNTED = ("people", "studies", "series")
 
 
-def of_collection(view: ReleaseView, row: Row, name: str) -> bytes:
-    """One document of ``OF_COLLECTION``; ``row``: of ``visitors_row``."""
+def of_collection(view: ReleaseView, row: Row, name: str, share: Callable[[str, float], float]) -> bytes:
+    """One document of ``OF_COLLECTION``.
+
+    Args:
+        row: of ``visitors_row``.
+        share: what may be shown of a measured share of the source, by its name.
+    """
     if name in RECORDS:
         graph = visitors_record(view, row)
+        for measured, value in list(graph.subject_objects(DQV.value)):
+            _, _, what = str(measured).partition("#quality-")
+            if what != "tier":
+                shown = Literal(f"{share(what, float(str(value))):.2f}", datatype=XSD.decimal)
+                graph.set((measured, DQV.value, shown))
         return to_json_ld(graph) if name.endswith("jsonld") else to_turtle(graph)
     if name == "datacite.json":
         return schema_org.to_bytes(datacite.source_record(view, row))

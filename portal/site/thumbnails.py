@@ -18,7 +18,7 @@ MOST = 24
 """Pictures of a page."""
 LOOKED_AT = 120
 """Examinations that are read for them: not every one has a picture."""
-_COLUMNS = ("SeriesInstanceUID", "ManifestVersion", "Modality", "QualityStatus", "BurnedInAnnotation")
+_COLUMNS = ("SeriesInstanceUID", "ManifestVersion", "Modality", "QualityStatus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,6 @@ class Thumbnail:
     png: str
     modality: str
     status: str
-    masked: bool
 
 
 def may_show(entry: SourceEntry) -> bool:
@@ -74,7 +73,6 @@ class Thumbnails:
                         png=seen.thumbnail,
                         modality=row["Modality"] or "",
                         status=row["QualityStatus"] or "unjudged",
-                        masked=row["BurnedInAnnotation"] == "NO",
                     )
                 )
         return tuple(found)

@@ -69,7 +69,9 @@ def same_numbers(answer: PublicAnswer) -> PublicAnswer:
 def documents(view: ReleaseView, answer: PublicAnswer | None) -> Mapping[str, Any]:
     [row] = [one for one in view.rows if one["source_id"] == LARGE]
     told = visitors_row(row, answer, RELEASE_SCHEMA)
-    made: dict[str, Any] = {name: exports.of_collection(view, told, name) for name in exports.OF_COLLECTION}
+    made: dict[str, Any] = {
+        name: exports.of_collection(view, told, name, lambda what, share: 0.9) for name in exports.OF_COLLECTION
+    }
     made["schema-org"] = json.dumps(dataset(view, told), sort_keys=True).encode()
     return made
 
@@ -130,3 +132,14 @@ def test_a_size_is_drawn_as_the_people_are(tmp_path: Path) -> None:
     # by the proportion, with one draw for the source: from some size on it is the upper step
     steps = [shown(size) for size in range(40 * each, 60 * each + 1, each)]
     assert steps == sorted(steps) and {steps[0], steps[-1]} == {40 * each, 60 * each}
+
+
+def test_a_share_is_drawn_by_the_source_and_its_state(tmp_path: Path) -> None:
+    """0.91 of 57 people would be 52 of them; a step up or down, in proportion, the same at each look."""
+    service = make_service(make_index(tmp_path, make_rows({LARGE: 100})))
+    assert len({service.share(LARGE, "completeness", 0.91) for _ in range(20)}) == 1
+    shown = [service.share(LARGE, f"measure {number}", 0.91) for number in range(400)]
+    assert set(shown) == {0.9, 0.95}
+    assert sum(shown) / len(shown) == pytest.approx(0.91, abs=0.005)
+    assert {service.share(LARGE, f"measure {number}", 1.0) for number in range(40)} == {1.0}
+    assert {service.share(LARGE, f"measure {number}", 0.0) for number in range(40)} == {0.0}
