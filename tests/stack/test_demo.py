@@ -206,7 +206,7 @@ def test_failed_runs_stand_on_both_status_pages(demo: DemoStack) -> None:
     assert failed.count(BLOCKED) > 0
     exact = requests.get(f"{demo.settings.operator_url}/status", timeout=30).text
     public = requests.get(f"{demo.settings.portal_url}/status?lang=en", timeout=30).text
-    row = public[public.index(f'"row">{BLOCKED}<') :].partition("</tr>")[0]
+    row = public[public.index(f'role="rowheader">{BLOCKED}<') :].partition("</tr>")[0]
     assert re.search(rf">{failed.count(BLOCKED)}, (the last )?at \d{{4}}-", row)
     row = exact[exact.index(f'/reports/{BLOCKED}"') :].partition("<tr>")[0]
     assert f"<td>{failed.count(BLOCKED)}, last 2" in row
