@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -86,6 +87,19 @@ def _shallow(said: Manifest | ManifestInstance) -> dict[str, Any]:
 
 def manifest_key(source_id: str, series_instance_uid: str, version: str) -> str:
     return f"manifests/{source_id}/{series_instance_uid}/{version}.json"
+
+
+_RESULT = re.compile(
+    r"(dicom/[^/]+/[0-9.]{1,64}/[0-9.]{1,64}\.[0-9a-f]{16}\.dcm|manifests/[^/]+/[0-9.]{1,64}/[0-9a-f]{24}\.json)"
+)
+
+
+def is_result_key(key: str) -> bool:
+    """Whether ``manifest_key`` or ``instance_key`` makes such a key.
+
+    What else lies there somebody put there, and it can have any name, a patient's too.
+    """
+    return _RESULT.fullmatch(key) is not None
 
 
 def instance_key(source_id: str, series_instance_uid: str, sop_instance_uid: str, sha256: str) -> str:

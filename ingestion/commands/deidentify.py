@@ -79,7 +79,7 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print the accounting as JSON.")] = False,
     ) -> None:
         """De-identify a folder or a clinical table. Exit code 1 when something is quarantined that someone must act on,
-        or OUT holds results that are of no delivered file (see --prune); 130 or 143 when it was stopped.
+        or OUT holds results of no delivered file (see --prune) or files that are no results; 130 or 143 when stopped.
 
         Example: cie deidentify delivery/ clean/ --source PRCI-PROST-01 --key-file prost.key --report accounting.json
 
@@ -162,7 +162,8 @@ def register(app: typer.Typer) -> None:
             )
             raise typer.Exit(exit_code(outcome.stopped))
         waits = any(Reason(reason).group is not ReasonGroup.COMPANION for reason in outcome.reasons)
-        if waits or (outcome.left is not None and outcome.left.keys and not prune_left):
+        left = outcome.left
+        if waits or (left is not None and (left.foreign or (left.keys and not prune_left))):
             raise typer.Exit(1)
 
 
@@ -190,6 +191,7 @@ def _account(
         "work": asdict(outcome.work),
         "iod_check": iod.told(judged=outcome.work.iod_judged, unjudged=outcome.work.iod_unjudged),
         "study_check": iod.told_of_studies(judged=outcome.work.studies_judged, unjudged=outcome.work.studies_unjudged),
+        "foreign_files": None if outcome.left is None else outcome.left.foreign,
         "not_delivered_now": None if outcome.left is None else list(outcome.left.keys),
         "pruned": pruned,
         "quarantined": [
@@ -213,6 +215,13 @@ def _show_left(outcome: FolderOutcome, pruned: int) -> None:
     if left is None and outcome.stopped is None:
         console.print(
             "OUT was not searched for results of files that are delivered no more: some could not be read for now",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if left is not None and left.foreign:
+        console.print(
+            f"[bold yellow]{left.foreign} files[/] in OUT/dicom or OUT/manifests are no results: somebody put them "
+            "there. They are neither named here nor deleted: look at them before OUT is sent",
             highlight=False,
             soft_wrap=True,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingestion.accounting.inventory import NO_SERIES, refusals_by_series, study_companions
-from ingestion.accounting.manifest import Manifest
+from ingestion.accounting.manifest import Manifest, is_result_key
 from ingestion.accounting.outcomes import SeriesOutcome, Work
 from ingestion.accounting.source_state import Counts
 from ingestion.accounting.states import InstanceState, SeriesState
@@ -150,11 +150,19 @@ def _check_earlier(target: ObjectStore, key: SourceKey, policy: Policy) -> None:
     """
     looked_at: set[str] = set()
     for stored in target.list("manifests/"):
+        if not is_result_key(stored.key):
+            continue  # somebody's file, told with the leftovers
         source_id = stored.key.split("/")[1]
         if source_id != key.source_id and source_id in looked_at:
             continue  # all of a source have one key
         looked_at.add(source_id)
-        known = Manifest.from_json(target.read(stored.key))
+        try:
+            known = Manifest.from_json(target.read(stored.key))
+        except (ValueError, KeyError, TypeError) as error:
+            raise FolderUseError(
+                f"OUT holds a manifest that cannot be read ({type(error).__name__}): {stored.key}. Delete that file "
+                "and run again, or use another folder."
+            ) from None
         if source_id != key.source_id:
             if known.key_id == key.key_id:
                 raise FolderUseError(f"OUT holds results of {source_id}: {shared_key(key.source_id, [source_id])}")

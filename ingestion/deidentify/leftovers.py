@@ -10,17 +10,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingestion.accounting.manifest import manifest_key
+from ingestion.accounting.manifest import is_result_key, manifest_key
 from ingestion.accounting.outcomes import SeriesOutcome
 from ingestion.storage import ObjectStore, StoreError
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Keys of objects and of manifests, sorted; they hold pseudonyms only."""
+    """Keys of objects and of manifests, sorted; they hold pseudonyms only.
+
+    ``foreign``: how many files lie among them that are no results. They can be named after a patient, so that they are
+    told by number only, and never deleted: they are not ours.
+    """
 
     objects: tuple[str, ...] = ()
     manifests: tuple[str, ...] = ()
+    foreign: int = 0
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -38,11 +43,15 @@ def leftovers(target: ObjectStore, source_id: str, outcomes: Iterable[SeriesOutc
         results |= {item.store_key for item in outcome.instances if item.store_key is not None}
         if outcome.manifest_version is not None:
             results.add(manifest_key(source_id, outcome.series_uid, outcome.manifest_version))
-    objects, manifests = (
-        tuple(stored.key for stored in target.list(f"{folder}/{source_id}/") if stored.key not in results)
-        for folder in ("dicom", "manifests")
-    )
-    return Leftovers(objects, manifests)
+    left: dict[str, list[str]] = {"dicom": [], "manifests": []}
+    foreign = 0
+    for folder, found in left.items():
+        for stored in target.list(f"{folder}/"):
+            if not is_result_key(stored.key):
+                foreign += 1
+            elif stored.key.startswith(f"{folder}/{source_id}/") and stored.key not in results:
+                found.append(stored.key)
+    return Leftovers(tuple(left["dicom"]), tuple(left["manifests"]), foreign)
 
 
 def prune(root: Path, left: Leftovers) -> int:

@@ -24,12 +24,8 @@ Few: TypeAlias = Callable[[str, str, int], bool]
 """Of a field, a value and a number of people from ``fewest`` up: whether they are too few to move it, by secret."""
 _Open: TypeAlias = dict[str, NDArray[np.bool_]]
 """(V,) by field: the values that are still to be settled."""
-
-
 MAX_PANELS = 1_500
 """Counts of a field that one panel may take: a second or two on a million series. Beyond, nothing of it is shown."""
-
-
 NOBODY = Counts(0, 0, 0)
 
 

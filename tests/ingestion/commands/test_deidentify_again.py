@@ -9,7 +9,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pydicom
@@ -19,9 +18,9 @@ from typer.testing import CliRunner
 
 from ingestion.accounting.manifest import Manifest
 from ingestion.cli import build_app
-from ingestion.commands import deidentify as commands
-from ingestion.fanout import Done, Fanout, Result, Task
 from ingestion.storage.folder import FolderStore
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 ROOT = "1.2.826.0.1.3680043.9"
 STOPPED = """
@@ -47,21 +46,6 @@ deidentify.Fanout = Here
 sys.argv[0] = "cie"
 build_app("deidentify")()
 """
-
-
-class Here(Fanout):
-    """Series are worked on in this process: starting workers takes longer than the work."""
-
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        return map(function, tasks)
-
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Done[Task, Result]]:
-        return (Done(task, function(task)) for task in tasks)
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "Fanout", Here)
 
 
 def write(folder: Path, series: int, *, number: int = 1, **changes: object) -> Path:
@@ -92,6 +76,35 @@ def run(tmp_path: Path, *options: str, out: str = "clean") -> tuple[int, str]:
 def tree(folder: Path) -> dict[str, str]:
     found = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def test_a_file_that_somebody_put_among_the_results_is_told_without_its_name_and_kept(tmp_path: Path) -> None:
+    write(tmp_path / "raw", 1)
+    assert run(tmp_path)[0] == 0
+    clean, report = tmp_path / "clean", tmp_path / "report.json"
+    (series,) = (clean / "dicom" / "MADE-UP").iterdir()
+    foreign = [
+        series / "Doe^Jane 1952.dcm", clean / "dicom" / "Doe^Jane.dcm", clean / "manifests" / "Doe^Jane.json",
+        clean / "manifests" / "MADE-UP" / series.name / "Doe^Jane.json",
+    ]  # fmt: skip
+    for path in foreign:
+        path.write_text("not a result")
+    code, said = run(tmp_path, "--report", str(report))
+    assert code == 1 and "4 files in OUT/dicom or OUT/manifests are no results" in " ".join(said.split())
+    code, pruned = run(tmp_path, "--prune", "--json", "--report", str(report))
+    account = json.loads(report.read_bytes())
+    assert (code, account["foreign_files"], account["not_delivered_now"], account["pruned"]) == (1, 4, [], 0)
+    assert "Doe" not in said + pruned + report.read_text()
+    assert all(path.read_text() == "not a result" for path in foreign)
+
+
+def test_a_damaged_manifest_of_an_earlier_run_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "raw", 1)
+    assert run(tmp_path)[0] == 0
+    (manifest,) = (tmp_path / "clean" / "manifests").rglob("*.json")
+    manifest.write_text("{")
+    code, said = run(tmp_path)
+    assert code == 2 and "a manifest that cannot be read" in said and manifest.name in said.replace("\n", "")
 
 
 def test_results_of_a_withdrawn_file_are_told_and_deleted_only_when_asked(tmp_path: Path) -> None:
@@ -143,10 +156,10 @@ def test_what_cannot_be_read_for_now_is_not_taken_as_withdrawn(tmp_path: Path) -
 
 def test_results_of_another_source_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "raw", 1)
-    other = FolderStore(tmp_path / "clean")
-    other.create("dicom/OTHER/1/1.dcm", b"x")
+    other, key = FolderStore(tmp_path / "clean"), "dicom/OTHER/1.2/1.2.0123456789abcdef.dcm"
+    other.create(key, b"x")
     assert run(tmp_path, "--prune")[0] == 0
-    assert other.exists("dicom/OTHER/1/1.dcm")
+    assert other.exists(key)
 
 
 def test_results_of_another_source_under_the_same_key_are_not_joined(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -19,29 +18,14 @@ from typer.testing import CliRunner
 from ingestion.accounting.refusal import InstanceRefusedError
 from ingestion.accounting.states import Reason
 from ingestion.cli import build_app
-from ingestion.commands import deidentify as commands
 from ingestion.deidentify.instance import deidentify_instance
 from ingestion.deidentify.policy import load_policy
-from ingestion.fanout import Done, Fanout, Result, Task
 from ingestion.identity.keys import SourceKey
 from ingestion.identity.pseudonyms import Pseudonyms
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 POLICY, PSEUDONYMS = load_policy("platform-default"), Pseudonyms(SourceKey("MADE-UP", bytes(range(32))))
-
-
-class Here(Fanout):
-    """Series are worked on in this process: starting workers takes longer than the work."""
-
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        return map(function, tasks)
-
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Done[Task, Result]]:
-        return (Done(task, function(task)) for task in tasks)
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "Fanout", Here)
 
 
 def whole(name: str = "CT_small.dcm", *, implicit: bool = False, **changes: object) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pydicom
@@ -12,7 +12,6 @@ from pydicom.data import get_testdata_file
 from typer.testing import CliRunner
 
 from ingestion.cli import build_app
-from ingestion.commands import deidentify as commands
 from ingestion.deidentify import study_check
 from ingestion.deidentify.conformance_check import JudgeMissingError, judge_is_there
 from ingestion.deidentify.instance import InstanceDeidentifier
@@ -20,11 +19,12 @@ from ingestion.deidentify.iod_check import IodCheck, can_judge, can_judge_studie
 from ingestion.deidentify.policy import load_policy
 from ingestion.deidentify.study_check import Contradiction, contradictions, judge_study, representatives
 from ingestion.deidentify.study_identities import Outline, gather_identities
-from ingestion.fanout import Done, Fanout, Result, Task
 from ingestion.identity.keys import SourceKey
 from ingestion.identity.pseudonyms import Pseudonyms
 from ingestion.sources.connector import SourceObject
 from ingestion.sources.folder import FolderConnector
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 needs_judges = pytest.mark.skipif(
     not (can_judge() and can_judge_studies()), reason="dcentvfy (Debian package dicom3tools) cannot judge here"
@@ -46,21 +46,6 @@ overrides:
     when: {manufacturer: [GE MEDICAL SYSTEMS]}
 """
 ROOT = "1.2.826.0.1.3680043.9"
-
-
-class Here(Fanout):
-    """Series are worked on in this process: starting workers takes longer than the work."""
-
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        return map(function, tasks)
-
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Done[Task, Result]]:
-        return (Done(task, function(task)) for task in tasks)
-
-
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "Fanout", Here)
 
 
 def write(folder: Path, series: int, number: int = 1, **changes: object) -> Path:

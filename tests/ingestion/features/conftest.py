@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
@@ -19,14 +20,25 @@ from pydicom.uid import (
     SegmentationStorage,
     generate_uid,
 )
+from typer.testing import CliRunner
 
 from ingestion.accounting.manifest import Manifest, ManifestInstance, instance_key
 from ingestion.accounting.source_state import Counts, SeriesEntry, SourceState
 from ingestion.accounting.states import SeriesState
+from ingestion.commands.features import register
 from ingestion.dicom.summary import INSTANCE_KEYWORDS, SERIES_KEYWORDS, summarise
 from ingestion.storage import ObjectMissingError, StoredObject
 
 SOURCE = "testsource"
+
+
+@pytest.fixture
+def cie() -> Any:
+    """Runs ``cie features`` with the arguments."""
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register(app)
+    return lambda *arguments: CliRunner().invoke(app, ["features", *map(str, arguments)])
 
 
 @dataclass

@@ -12,13 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK
-import typer
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from typer.testing import CliRunner
 
-from ingestion.commands.features import register
 from ingestion.features.ibsi import feature_table
 
 STORED = (np.arange(6 * 8 * 9, dtype=np.int16) % 97).reshape(6, 8, 9)
@@ -31,14 +28,6 @@ def _masks(*box: tuple[int, int]) -> np.ndarray:
 
 
 CUBE = _masks((1, 4), (2, 6), (2, 6))
-
-
-@pytest.fixture
-def cie() -> Any:
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    register(app)
-    return lambda *arguments: CliRunner().invoke(app, ["features", *map(str, arguments)])
 
 
 @pytest.fixture

@@ -9,13 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import typer
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
-from typer.testing import CliRunner
 
 from ingestion.catalogue.collection import digest_of
-from ingestion.commands.features import register
 from ingestion.features import docs
 from ingestion.features.dose_report import QUANTITIES
 from ingestion.features.exposure import INJECTED, KEYWORDS
@@ -28,14 +25,6 @@ STORED = (np.arange(4 * 5 * 6, dtype=np.int16) * 3).reshape(4, 5, 6)
 MASKS = np.zeros((4, 5, 6, 1), dtype=bool)
 MASKS[1:3, 0:2, 2:5, 0] = True
 INSIDE = (STORED.astype(float) - 1000)[MASKS[..., 0]]
-
-
-@pytest.fixture
-def cie() -> Any:
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    register(app)
-    return lambda *arguments: CliRunner().invoke(app, ["features", *map(str, arguments)])
 
 
 @pytest.fixture

@@ -11,11 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK
-import typer
 from pydicom.dataset import Dataset
-from typer.testing import CliRunner
 
-from ingestion.commands.features import register
 from ingestion.fanout import Done
 from ingestion.features.local import measure_files
 from ingestion.features.measures import measures
@@ -33,14 +30,6 @@ def _stored() -> np.ndarray:
     image = np.random.default_rng(3).normal(0, 12, (SLICES, 40, 40))
     image[:, 8:32, 8:32] += 1040
     return image.round().astype(np.int16)
-
-
-@pytest.fixture
-def cie() -> Any:
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    register(app)
-    return lambda *arguments: CliRunner().invoke(app, ["features", *map(str, arguments)])
 
 
 @pytest.fixture
