@@ -48,6 +48,7 @@ class Kernels:
     count_codes: Kernel
     mark_people: Kernel
     count_mask: Kernel
+    count_patterns: Kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,9 @@ def count_rows(index: SearchIndex, mask: NDArray[np.bool_] | None, kernels: Kern
         )
         return Counts(int(people), int(studies), int(series))
     study = index.study_of_row[mask]
-    first = _first(study)
-    person = index.person_of_study[study[first]]
-    return Counts(int(_first(person).sum()), int(first.sum()), len(study))
+    new = first(study)
+    person = index.person_of_study[study[new]]
+    return Counts(int(first(person).sum()), int(new.sum()), len(study))
 
 
 def count_field(
@@ -135,11 +136,11 @@ def count_field(
 def _counted(study: NDArray[np.int32], person: NDArray[np.int32], bounds: NDArray[np.int64]) -> FieldCounts:
     """From the study and the person of each row, value by value; a value's rows are those between two bounds."""
     series = np.diff(bounds)
-    first = _first(study, bounds)
-    bounds = _summed(first)[bounds]
+    new = first(study, bounds)
+    bounds = _summed(new)[bounds]
     studies = np.diff(bounds)
-    first = _first(person[first], bounds)
-    return FieldCounts(np.diff(_summed(first)[bounds]), studies, series)
+    new = first(person[new], bounds)
+    return FieldCounts(np.diff(_summed(new)[bounds]), studies, series)
 
 
 def _compiled(
@@ -163,13 +164,13 @@ def _compiled(
     return found
 
 
-def _first(ordinals: NDArray[np.int32], bounds: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+def first(ordinals: NDArray[np.int32], bounds: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
     """Where a new ordinal begins; always at the bounds."""
-    first = np.ones(len(ordinals), dtype=bool)
-    np.not_equal(ordinals[1:], ordinals[:-1], out=first[1:])
+    new = np.ones(len(ordinals), dtype=bool)
+    np.not_equal(ordinals[1:], ordinals[:-1], out=new[1:])
     if bounds is not None:
-        first[bounds[bounds < len(ordinals)]] = True
-    return first
+        new[bounds[bounds < len(ordinals)]] = True
+    return new
 
 
 def _summed(values: NDArray[np.generic]) -> NDArray[np.int64]:

@@ -7,13 +7,14 @@ dropped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.catalogue.search.classes import Classes, classes_of
 from ingestion.catalogue.search.counting import (
     Counts,
     FieldCounts,
@@ -27,12 +28,16 @@ from ingestion.catalogue.search.counting import (
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.fields import NOT_STATED
 from ingestion.catalogue.search.index import FieldIndex, SearchIndex
+from ingestion.catalogue.search.patterns import Patterns, patterns
 from ingestion.catalogue.search.query import EVERYTHING, AllOf, AnyOfValues, Between, Node, fields_of
+from ingestion.catalogue.search.units import Postings
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 
+_Of = TypeVar("_Of")
+_Found = TypeVar("_Found")
 COUNTING_THREADS = 2
 """The compiled loops hold no lock of the interpreter: fields are counted side by side."""
 MANY_ROWS = 100_000
@@ -78,8 +83,11 @@ class SearchEngine:
         from concurrent.futures import ThreadPoolExecutor
 
         from ingestion.catalogue.search import kernels
+        from ingestion.catalogue.search.pattern_kernel import count_patterns
 
-        loaded = Kernels(kernels.count_postings, kernels.count_codes, kernels.mark_people, kernels.count_mask)
+        loaded = Kernels(
+            kernels.count_postings, kernels.count_codes, kernels.mark_people, kernels.count_mask, count_patterns
+        )
         everybody = np.ones(self.index.series, dtype=bool)
         kinds = {None if one.codes is None else one.codes.dtype: one for one in self.index.fields.values()}
         for field in kinds.values():  # one kind of each: the loops are compiled by type, or read from their cache
@@ -87,6 +95,10 @@ class SearchEngine:
                 count_field(self.index, field, everybody, kernels=loaded)
         people_under(self.index, everybody[:0], loaded)
         count_rows(self.index, everybody[:0], loaded)
+        classes = classes_of(self.index, Evaluator(self.index), EVERYTHING, None)
+        if classes is not None:
+            for postings in list(self.index.groups.postings.values())[:1]:
+                patterns(postings, classes, classes.counted, compiled=count_patterns)
         self._pool = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="search-count")
         self._kernels = loaded
 
@@ -183,9 +195,22 @@ class SearchEngine:
             counts = count_selected(self.index, field, selected, kernels)
             return counts or count_field(self.index, field, mask, kernels=kernels)
 
-        if self._pool is not None and len(fields) > 1 and len(selected.rows) >= MANY_ROWS:
-            return list(self._pool.map(count, fields))
-        return [count(one) for one in fields]
+        return self._each(count, fields, rows=len(selected.rows))
+
+    def patterns(self, fields: Sequence[Postings], classes: Classes, alive: NDArray[np.bool_]) -> list[Patterns | None]:
+        """The patterns of some fields, of the units whose class is ``alive`` ((C,)): see ``patterns.patterns``."""
+        compiled = None if self._kernels is None else self._kernels.count_patterns
+
+        def count(postings: Postings) -> Patterns | None:
+            return patterns(postings, classes, alive, compiled=compiled)
+
+        return self._each(count, fields, rows=len(classes.units))
+
+    def _each(self, count: Callable[[_Of], _Found], of: Sequence[_Of], *, rows: int) -> list[_Found]:
+        """``count`` of each, side by side where it is worth it."""
+        if self._pool is not None and len(of) > 1 and rows >= MANY_ROWS:
+            return list(self._pool.map(count, of))
+        return [count(one) for one in of]
 
 
 def facet_value(term: str) -> str:

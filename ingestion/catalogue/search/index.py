@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.catalogue.search.fields import SearchField, SearchSchema
+from ingestion.catalogue.search.units import Postings, Units, read_groups
 
-FORMAT = 4
+FORMAT = 5
 """Raised when the files change their meaning; an index of another format is made anew."""
 META = "index.json"
 ROWS = "rows.parquet"
@@ -117,6 +118,23 @@ class SearchIndex:
     def place_of_row(self) -> NDArray[np.int32] | None:
         """(N,) where each row stands in ``given_file``; None: where it stands in the index."""
         return _mapped(self.folder, "place_of_row") if (self.folder / GIVEN).is_file() else None
+
+    @cached_property
+    def rows(self) -> Units:
+        """The rows as units of their own."""
+        counted = {name: one for name, one in self.fields.items() if one.field.counted}
+        return Units(
+            self.study_of_row,
+            self.person_of_row,
+            np.ones(self.series, dtype=np.int32),
+            None,
+            {name: Postings(one.postings, one.offsets) for name, one in counted.items()},
+        )
+
+    @cached_property
+    def groups(self) -> Units:
+        """The rows in groups of one study that no value tells apart."""
+        return read_groups(self.folder, [name for name, one in self.fields.items() if one.field.counted])
 
     @cached_property
     def person_start(self) -> NDArray[np.intp]:

@@ -14,7 +14,8 @@ from ingestion.catalogue.search.engine import RefusedSource, SearchEngine
 from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
 from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest
 from ingestion.catalogue.search.settle import Trials, by_rows, prepared, settle
-from ingestion.catalogue.search.settle_values import SettledValue, TooManyPanelsError, ValueSettler
+from ingestion.catalogue.search.settle_values import SettledValue, TooManyQuestionsError, ValueSettler
+from ingestion.catalogue.search.tallies import Tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,11 @@ class PublicSearch:
         # By the question as it was asked: that of the settled one would tell whether a criterion on sources stayed.
         policy = self._policy(query, refused)
         asked = prepared(self.engine.index, query)
-        trials = self._trials(policy, refused)
+        tallies = Tallies(self.engine, asked, self.engine.answering(refused))
+        trials = self._trials(tallies, policy)
         settled = settle(trials, asked)
         question = self._question(trials, settled, refused)
-        away, _ = trials.moved(asked, settled)
+        away = trials.moved(asked, settled)
         if self._protection.far(policy, people=away, question=question):
             # another question than the one asked: its numbers are no answer
             counts, fields = (
@@ -129,8 +131,8 @@ class PublicSearch:
                 tuple(PublicFacet(name, (), hidden=True) for name in self._counted(facets)),
             )
         else:
-            counts = self.engine.total(trials.mask(settled))
-            fields = self._facets(query, settled, refused, facets, cross_filtered=cross_filtered)
+            counts = tallies.total(settled)
+            fields = self._facets(query, settled, tallies, refused, facets, cross_filtered=cross_filtered)
         return PublicAnswer(
             release=self.engine.index.release,
             total=self._protection.public(counts, policy, question=question, each=self._each),
@@ -143,17 +145,12 @@ class PublicSearch:
         counted = [one.field.name for one in self.engine.index.fields.values() if one.field.counted]
         return [name for name in counted if facets is None or name in facets]
 
-    def _trials(self, policy: CountPolicy, refused: tuple[RefusedSource, ...]) -> Trials:
-        return Trials(
-            self.engine,
-            policy.fewest_moved,
-            lambda who: self._protection.bound(policy, who=who),
-            self.engine.answering(refused),
-        )
+    def _trials(self, tallies: Tallies, policy: CountPolicy) -> Trials:
+        return Trials(tallies, policy.fewest_moved, lambda who: self._protection.bound(policy, who=who))
 
     def _facets(
-        self, query: AllOf, settled: AllOf, refused: tuple[RefusedSource, ...], facets: Sequence[str] | None, *,
-        cross_filtered: bool,
+        self, query: AllOf, settled: AllOf, tallies: Tallies, refused: tuple[RefusedSource, ...],
+        facets: Sequence[str] | None, *, cross_filtered: bool,
     ) -> tuple[PublicFacet, ...]:  # fmt: skip
         """Fields under the same criteria are settled together."""
         wanted = self._counted(facets)
@@ -167,11 +164,11 @@ class PublicSearch:
         found: dict[str, PublicFacet] = {}
         for (others, said), names in groups.items():
             policy = self._policy(said, refused)
-            trials = self._trials(policy, refused)
-            settler = ValueSettler(trials, others, self._too_few(policy))
+            trials = self._trials(tallies, policy)
+            settler = ValueSettler(trials, others, self._too_few(policy), names)
             try:
-                values = settler.settled(names)
-            except TooManyPanelsError:
+                values = settler.settled()
+            except TooManyQuestionsError:
                 found.update({name: PublicFacet(name, (), hidden=True) for name in names})
                 continue
             for name in names:

@@ -108,18 +108,19 @@ def trials(query: AllOf) -> int:
 
     By the question alone, so that a refusal tells nothing of the data.
     """
-    parts = sum(len(one.words) if isinstance(one, Words) else 1 for one in _parts(query)) - 1
-    lists = [len(one.values) for one in _parts(query) if isinstance(one, AnyOfValues)]
-    return parts * (parts + 1) // 2 + sum(lists)
+    many = sum(len(one.words) if isinstance(one, Words) else 1 for one in parts(query)) - 1
+    lists = [len(one.values) for one in parts(query) if isinstance(one, AnyOfValues)]
+    return many * (many + 1) // 2 + sum(lists)
 
 
-def _parts(node: Node) -> Iterator[Node]:
+def parts(node: Node) -> Iterator[Node]:
+    """A query, its groups and its criteria, in order, with repeats."""
     yield node
     if isinstance(node, Not):
-        yield from _parts(node.child)
+        yield from parts(node.child)
     elif isinstance(node, (AllOf, AnyOf)):
         for child in node.children:
-            yield from _parts(child)
+            yield from parts(child)
 
 
 def normal(node: Node) -> AllOf:
@@ -165,6 +166,18 @@ def fields_of(node: Node) -> Iterator[str]:
         case AllOf(children) | AnyOf(children):
             for child in children:
                 yield from fields_of(child)
+
+
+def leaves(node: Node) -> Iterator[AnyOfValues | Between | Words]:
+    """The criteria that a query is made of, in order, with repeats."""
+    match node:
+        case AllOf(children) | AnyOf(children):
+            for child in children:
+                yield from leaves(child)
+        case Not(child):
+            yield from leaves(child)
+        case _:
+            yield node
 
 
 def _text(node: Node) -> str:

@@ -11,59 +11,47 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ingestion.catalogue.search.engine import SearchEngine
-from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.index import SearchIndex
-from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words, normal
+from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words, leaves, normal
+from ingestion.catalogue.search.tallies import Tallies
 
 BoundOf: TypeAlias = Callable[[str], float]
 """How many people a part must move to stay, by the digest of who they are: some above ``fewest``, the same wherever
 they are met, so that it can't be searched for."""
 
 
+CLEAR = 2
+"""Times the bound from which a part stays in any case: its blur ends below."""
+
+
 @dataclass(slots=True)
 class Trials:
     """How many people questions on one index count otherwise than each other."""
 
-    engine: SearchEngine
+    tallies: Tallies
     fewest: int
     bound_of: BoundOf = lambda _: 0.0
-    among: NDArray[np.bool_] | None = None
-    """(N,) the rows that are counted at all, without those of sources that can't answer."""
-    evaluator: Evaluator = field(init=False)
-    _known: dict[tuple[AllOf, AllOf], tuple[int, str]] = field(default_factory=dict)
-    _last: tuple[AllOf, NDArray[np.bool_]] | None = None
 
-    def __post_init__(self) -> None:
-        self.evaluator = Evaluator(self.engine.index)
-
-    def mask(self, query: AllOf) -> NDArray[np.bool_] | None:
-        """(N,) the rows of a question; None: all."""
-        return both(self.evaluator.mask(query), self.among)
+    @property
+    def index(self) -> SearchIndex:
+        return self.tallies.engine.index
 
     def few(self, query: AllOf, other: AllOf, *, blurred: bool) -> bool:
         """Whether too few count otherwise in ``other`` than in ``query``."""
-        count, who = self.moved(query, other)
-        return count < self.fewest or (blurred and count < self.bound_of(who))
+        count = self.moved(query, other)
+        if count < self.fewest:
+            return True
+        return blurred and count < CLEAR * self.fewest and count < self.bound_of(self.tallies.who(query, other))
 
-    def moved(self, query: AllOf, other: AllOf) -> tuple[int, str]:
-        """How many count otherwise, and the digest of who they are."""
-        if (query, other) not in self._known:
-            if self._last is None or self._last[0] != query:
-                self._last = query, self.engine.people(self.mask(query))
-            who = self._last[1] != self.engine.people(self.mask(other))
-            self._known[query, other] = (
-                int(np.count_nonzero(who)),
-                hashlib.sha256(np.packbits(who).tobytes()).hexdigest(),
-            )
-        return self._known[query, other]
+    def moved(self, query: AllOf, other: AllOf) -> int:
+        """How many count otherwise."""
+        return self.tallies.moved(query, other)
 
 
 def settle(trials: Trials, query: AllOf) -> AllOf:
@@ -110,7 +98,7 @@ def by_rows(trials: Trials, node: Node) -> Node:
     """The question with words named by the rows that they match: fragments that match the same are one question."""
     match node:
         case Words():
-            mask = trials.evaluator.mask(node)
+            mask = trials.tallies.evaluator.mask(node)
             return Words(("rows", "" if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()))
         case Not(child):
             return Not(by_rows(trials, child))
@@ -125,8 +113,8 @@ def _tightened(trials: Trials, query: AllOf) -> AllOf:
 
     Together, against the question as it was, so that a range over bins of few people each is not eaten up.
     """
-    index = trials.engine.index
-    for leaf in dict.fromkeys(_leaves(query)):
+    index = trials.index
+    for leaf in dict.fromkeys(leaves(query)):
         if not isinstance(leaf, Between):
             continue
         ends = []
@@ -166,7 +154,7 @@ def _without_parts(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf:
     """
     while True:
         simpler = [normal(part) for part in _simpler(query)]
-        first = min(simpler, key=lambda one: trials.moved(query, one)[0], default=None)
+        first = min(simpler, key=lambda one: trials.moved(query, one), default=None)
         if first is None or not trials.few(query, first, blurred=blurred):
             return query
         query = first
@@ -174,11 +162,11 @@ def _without_parts(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf:
 
 def _without_few_values(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf:
     """Lists without the values that move too few: else one person more in a list would show."""
-    for leaf in list(_leaves(query)):
+    for leaf in list(leaves(query)):
         if not isinstance(leaf, AnyOfValues):
             continue
         kept, whole = leaf, query
-        for value in sorted(leaf.values, key=lambda one: trials.moved(whole, _less(whole, leaf, one))[0]):
+        for value in sorted(leaf.values, key=lambda one: trials.moved(whole, _less(whole, leaf, one))):
             candidate = _less(query, kept, value)
             if len(kept.values) > 1 and trials.few(query, candidate, blurred=blurred):
                 kept, query = _fewer(kept, value), candidate
@@ -202,7 +190,8 @@ def _prepared(index: SearchIndex, node: Node) -> Node:
             # ends between the bins would single people out; below the first edge is its bin
             lower = None if low is None else max((edge for edge in edges if edge <= low), default=None)
             lower = None if lower == edges[0] else lower
-            higher = None if high is None else min((edge for edge in edges if edge > high), default=None)
+            # below the first edge counts in the first bin
+            higher = None if high is None else min((edge for edge in edges[1:] if edge > high), default=None)
             # the largest number below the next edge: ranges include their ends
             return Between(name, lower, None if higher is None else _below(higher))
         case AnyOfValues(name, values):
@@ -257,16 +246,6 @@ def _put_within(put: Callable[[Node], Node], new: Node) -> Node:
 
 def _itself(new: Node) -> Node:
     return new
-
-
-def _leaves(node: Node) -> Iterator[Node]:
-    if isinstance(node, (AllOf, AnyOf)):
-        for child in node.children:
-            yield from _leaves(child)
-    elif isinstance(node, Not):
-        yield from _leaves(node.child)
-    else:
-        yield node
 
 
 def _replaced(node: Node, old: Node, new: Node) -> Node:

@@ -16,20 +16,23 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.catalogue.search.counting import Counts, FieldCounts
+from ingestion.catalogue.search.counting import Counts
 from ingestion.catalogue.search.query import AllOf, AnyOfValues
-from ingestion.catalogue.search.settle import Trials, cuts, parts_left_out
+from ingestion.catalogue.search.settle import CLEAR, Trials, cuts, parts_left_out
+from ingestion.catalogue.search.tallies import Panel
 
 Few: TypeAlias = Callable[[str, str, int], bool]
 """Of a field, a value and a number of people from ``fewest`` up: whether they are too few to move it, by secret."""
-_Open: TypeAlias = dict[str, NDArray[np.bool_]]
-"""(V,) by field: the values that are still to be settled."""
-MAX_PANELS = 1_500
-"""Counts of a field that one panel may take: a second or two on a million series. Beyond, nothing of it is shown."""
+_Open: TypeAlias = NDArray[np.bool_]
+"""(V,) the values of the panel that are still to be settled."""
+MAX_QUESTIONS = 1_500
+"""Questions that the values of one panel may take, where each costs some 0.1 ms. Beyond, nothing of it is shown."""
+MAX_COUNTED = 100
+"""The same where each is counted row by row: a second or two on a million series."""
 NOBODY = Counts(0, 0, 0)
 
 
-class TooManyPanelsError(RuntimeError):
+class TooManyQuestionsError(RuntimeError):
     """The question has so many parts that its values can't be settled one by one."""
 
 
@@ -50,91 +53,89 @@ class ValueSettler:
     asked: AllOf
     """Settled as a whole."""
     too_few: Few
-    _counts: dict[tuple[AllOf, str], FieldCounts] = field(default_factory=dict)
-    _totals: dict[AllOf, Counts] = field(default_factory=dict)
-    _found: dict[str, list[SettledValue | None]] = field(default_factory=dict)
+    names: Sequence[str]
+    _panel: Panel = field(init=False)
+    _terms: list[tuple[str, str]] = field(init=False)
+    """(V,) the field and the term of each value."""
+    _people: dict[AllOf, NDArray[np.int64]] = field(default_factory=dict)
+    _found: list[SettledValue | None] = field(default_factory=list)
 
-    def settled(self, names: Sequence[str]) -> dict[str, list[SettledValue]]:
-        """By field, one for each of its values, in the order of their codes."""
-        counts = self._panel(self.asked, names)
+    def __post_init__(self) -> None:
+        self._panel = self.trials.tallies.panel(self.names)
+        self._terms = [(name, term) for name in self.names for term in self.trials.index.fields[name].terms]
+
+    def settled(self) -> dict[str, list[SettledValue]]:
+        """By field, one for each of its values, in the order of their codes.
+
+        Raises:
+            TooManyQuestionsError: it would take too long.
+        """
+        people = self._counted(self.asked)
         # Few are hidden as they are, by a bound of which there is one draw only.
-        every: _Open = {
-            name: ~self._few(name, np.ones(len(found.people), dtype=bool), found.people, limit=self.trials.fewest)
-            for name, found in counts.items()
-        }
-        self._found = {
-            name: [None if code else SettledValue(NOBODY, self.asked, 0) for code in still]
-            for name, still in every.items()
-        }
-        self._shorten(self.asked, every)
-        return {name: [one for one in found if one is not None] for name, found in self._found.items()}
+        still = ~self._few(np.ones(len(people), dtype=bool), people)
+        self._found = [None if one else SettledValue(NOBODY, self.asked, 0) for one in still]
+        self._shorten(self.asked, still)
+        found = [one for one in self._found if one is not None]
+        return {name: found[at] for name, at in self._panel.at.items()}
 
     def _shorten(self, query: AllOf, still: _Open) -> None:
         """Ranges first, each end against the question asked: see ``settle``."""
-        for shorter in cuts(self.trials.engine.index, query):
-            taken: _Open = {}
-            names = [name for name, codes in still.items() if codes.any()]
-            start, now = self._panel(self.asked, names), self._panel(shorter, names)
-            for name in names:
-                moved = np.abs(now[name].people - start[name].people)
-                taken[name] = self._few(name, still[name], moved, limit=self.trials.fewest)
-                still[name] = still[name] & ~taken[name]
-            if any(codes.any() for codes in taken.values()):
+        for shorter in cuts(self.trials.index, query):
+            if not still.any():
+                return
+            taken = self._few(still, np.abs(self._counted(shorter) - self._counted(self.asked)))
+            if taken.any():
+                still = still & ~taken
                 self._shorten(shorter, taken)
-        if any(codes.any() for codes in still.values()):
+        if still.any():
             self._leave_out(query, still)
 
     def _leave_out(self, query: AllOf, still: _Open) -> None:
-        # what moves fewest goes first
-        for limit in range(1, self.trials.fewest + 1):
-            for simpler in parts_left_out(query):
-                names = [name for name, codes in still.items() if codes.any()]
-                if not names:
-                    return
-                start, now = self._panel(query, names), self._panel(simpler, names)
-                taken = {
-                    name: self._few(name, still[name], np.abs(now[name].people - start[name].people), limit=limit)
-                    for name in names
-                }
-                for name, codes in taken.items():
-                    still[name] = still[name] & ~codes
-                if any(codes.any() for codes in taken.values()):
-                    self._leave_out(simpler, taken)
-        names = [name for name, codes in still.items() if codes.any()]
-        counts, asked = self._panel(query, names), self._panel(self.asked, names)
-        for name in names:
-            for code in np.flatnonzero(still[name]):
-                self._found[name][code] = self._value(
-                    query, name, int(code), counts[name].at(int(code)), int(asked[name].people[code])
-                )
+        """What moves fewest goes first, and of parts that move as many the first."""
+        simpler = list(parts_left_out(query))
+        if simpler:
+            moved = np.abs(np.stack([self._counted(one) for one in simpler]) - self._counted(query))
+            first = np.argmin(moved, axis=0)
+            clearly = still & (np.min(moved, axis=0) < self.trials.fewest - 1)
+            for at, one in enumerate(simpler):
+                taken = clearly & (first == at)
+                # the rest in order: those that move as many as the bound go with those that move one person less
+                taken |= self._few(still & ~clearly, moved[at])
+                if taken.any():
+                    still = still & ~taken
+                    self._leave_out(one, taken)
+        if still.any():
+            self._leave(query, still)
 
-    def _value(self, query: AllOf, name: str, code: int, counts: Counts, asked: int) -> SettledValue:
-        value, total = self.trials.engine.index.fields[name].terms[code], self._total(query)
-        others = total.people - counts.people
-        # all but a few have the value: then it is itself what moves too few
-        if counts.people and (others < self.trials.fewest or self.too_few(name, value, others)):
-            return SettledValue(total, query, asked)
-        return SettledValue(counts, AllOf((*query.children, AnyOfValues(name, (value,)))), asked)
+    def _leave(self, query: AllOf, still: _Open) -> None:
+        """The values whose question is ``query``."""
+        counts, asked, total = self._panel.counts(query), self._counted(self.asked), self.trials.tallies.total(query)
+        for at in np.flatnonzero(still).tolist():
+            name, value = self._terms[at]
+            one = counts.at(at)
+            others = total.people - one.people
+            # all but a few have the value: then it is itself what moves too few
+            if one.people and self._are_few(name, value, others):
+                self._found[at] = SettledValue(total, query, int(asked[at]))
+            else:
+                question = AllOf((*query.children, AnyOfValues(name, (value,))))
+                self._found[at] = SettledValue(one, question, int(asked[at]))
 
-    def _few(self, name: str, codes: NDArray[np.bool_], people: NDArray[np.int64], *, limit: int) -> NDArray[np.bool_]:
-        """Which of the values have fewer people than ``limit``; at the highest limit, than the blurred bound."""
-        found = codes & (people < limit)
-        if limit == self.trials.fewest:
-            terms = self.trials.engine.index.fields[name].terms
-            for code in np.flatnonzero(codes & ~found & (people < 2 * limit)):
-                found[code] = self.too_few(name, terms[code], int(people[code]))
+    def _few(self, among: _Open, people: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(V,) which of the values ``among`` have fewer of the ``people`` than the blurred bound."""
+        found = among & (people < self.trials.fewest)
+        for at in np.flatnonzero(among & ~found & (people < CLEAR * self.trials.fewest)).tolist():
+            found[at] = self._are_few(*self._terms[at], int(people[at]))
         return found
 
-    def _panel(self, query: AllOf, names: Sequence[str]) -> dict[str, FieldCounts]:
-        missing = [name for name in names if (query, name) not in self._counts]
-        if missing:
-            if len(self._counts) + len(missing) > MAX_PANELS:
-                raise TooManyPanelsError
-            found = self.trials.engine.count(missing, self.trials.mask(query))
-            self._counts.update({(query, name): counts for name, counts in zip(missing, found, strict=True)})
-        return {name: self._counts[query, name] for name in names}
+    def _are_few(self, name: str, value: str, people: int) -> bool:
+        fewest = self.trials.fewest
+        return people < fewest or (people < CLEAR * fewest and self.too_few(name, value, people))
 
-    def _total(self, query: AllOf) -> Counts:
-        if query not in self._totals:
-            self._totals[query] = self.trials.engine.total(self.trials.mask(query))
-        return self._totals[query]
+    def _counted(self, query: AllOf) -> NDArray[np.int64]:
+        """(V,) people."""
+        if query not in self._people:
+            if len(self._people) == (MAX_QUESTIONS if self._panel.quick else MAX_COUNTED):
+                raise TooManyQuestionsError
+            self._people[query] = self._panel.people(query)
+        return self._people[query]

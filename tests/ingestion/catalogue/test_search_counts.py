@@ -21,9 +21,11 @@ from ingestion.catalogue.search.evaluate import Evaluator
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.index import IndexUnusableError, open_index
 from ingestion.catalogue.search.kernels import count_codes, count_mask, count_postings, mark_people
+from ingestion.catalogue.search.pattern_kernel import count_patterns
 from ingestion.catalogue.search.query import AllOf, QueryError, digest, normal, parse_query, to_json
 from ingestion.catalogue.search.settle import Trials, cuts, parts_left_out, prepared, settle
 from ingestion.catalogue.search.settle_values import ValueSettler
+from ingestion.catalogue.search.tallies import Tallies
 
 SCHEMA = SearchSchema(
     fields=(
@@ -164,7 +166,7 @@ def test_the_compiled_loop_counts_the_same(engine: SearchEngine, said: dict[str,
     query = parse_query(said, SCHEMA)
     plain = engine.answer(query)
     fast = SearchEngine(engine.index)
-    fast._kernels = Kernels(count_postings, count_codes, mark_people, count_mask)
+    fast._kernels = Kernels(count_postings, count_codes, mark_people, count_mask, count_patterns)
     compiled = fast.answer(query)
     mask = Evaluator(engine.index).mask(query)
     assert (fast.people(mask) == engine.people(mask)).all()
@@ -256,7 +258,8 @@ def test_other_ways_to_write_a_question_have_one_digest(said: dict[str, Any], dr
 @given(said=queries)
 def test_what_is_left_out_adds_people_or_takes_some_away(engine: SearchEngine, said: dict[str, Any]) -> None:
     """Of the whole and of each value: then the difference of two counts is how many people it moves."""
-    trials, query = Trials(engine, 10), prepared(engine.index, parse_query(said, SCHEMA))
+    query = prepared(engine.index, parse_query(said, SCHEMA))
+    tallies = Tallies(engine, query)
     modality = engine.index.fields["Modality"]
     of_value = np.zeros((len(modality.terms), engine.index.series), dtype=bool)
     for code in range(len(modality.terms)):
@@ -264,7 +267,7 @@ def test_what_is_left_out_adds_people_or_takes_some_away(engine: SearchEngine, s
     for simpler in [*parts_left_out(query), *cuts(engine.index, query)]:
         before, after = (
             np.ones(engine.index.series, dtype=bool) if mask is None else mask
-            for mask in (trials.mask(query), trials.mask(simpler))
+            for mask in (tallies.mask(query), tallies.mask(simpler))
         )
         for rows in (np.ones_like(before), *of_value):
             one, other = engine.people(before & rows), engine.people(after & rows)
@@ -274,9 +277,10 @@ def test_what_is_left_out_adds_people_or_takes_some_away(engine: SearchEngine, s
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=queries)
 def test_the_counts_of_a_settled_value_are_those_of_its_question(engine: SearchEngine, said: dict[str, Any]) -> None:
-    trials = Trials(engine, 10)
-    query = settle(trials, prepared(engine.index, parse_query(said, SCHEMA)))
-    found = ValueSettler(trials, query, lambda *_: False).settled(["Modality", "Countries"])
+    asked = prepared(engine.index, parse_query(said, SCHEMA))
+    trials = Trials(Tallies(engine, asked), 10)
+    query = settle(trials, asked)
+    found = ValueSettler(trials, query, lambda *_: False, ["Modality", "Countries"]).settled()
     for name, values in found.items():
         assert len(values) == len(engine.index.fields[name].terms)
         for one in values:

@@ -1,0 +1,154 @@
+"""The units of an index by what a question asks of them: units of one class answer every part of it alike.
+
+Settling a question (``settle``) counts it again and again with a part less. All those questions are made of the same
+criteria, so it is enough to know of each unit which of them it meets: then a question is decided once for each class,
+not for each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.catalogue.search.evaluate import Evaluator, inside
+from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words, leaves
+from ingestion.catalogue.search.units import Units, tells_groups
+
+MAX_CLASSES = 4_096
+"""More are not worth it: each may stand in a set of its own with each other."""
+_DENSE = 1 << 16
+"""Numbers up to which classes are renumbered only at the end: a table of that size stays in the nearest cache."""
+_Key: TypeAlias = Node | tuple[str, str] | str
+"""What tells rows apart: a criterion, one value of a field of several values a row, or the field itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """C classes of the U units.
+
+    ``of``: (U,) the class of each unit; ``counted``: (C,) whether its units count at all, not being of a source that
+    can't answer; ``row_of``: (C,) one row of each.
+    """
+
+    index: SearchIndex
+    units: Units
+    of: NDArray[np.uint16]
+    counted: NDArray[np.bool_]
+    row_of: NDArray[np.intp]
+    _met: dict[_Key, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.row_of)
+
+    def true_in(self, query: Node) -> NDArray[np.bool_]:
+        """(C,) in which classes ``query`` holds, and units count. Its criteria are of the question asked, or less."""
+        return self._holds(query) & self.counted
+
+    def _holds(self, node: Node) -> NDArray[np.bool_]:
+        match node:
+            case AllOf(children):
+                return np.logical_and.reduce([self._holds(child) for child in children], axis=0) & self._every()
+            case AnyOf(children):
+                return np.logical_or.reduce([self._holds(child) for child in children], axis=0) & self._every()
+            case Not(child):
+                return ~self._holds(child)
+            case _:
+                if node not in self._met:
+                    self._met[node] = self._leaf(node)
+                return self._met[node]
+
+    def _every(self) -> NDArray[np.bool_]:
+        return np.ones(len(self), dtype=bool)
+
+    def _leaf(self, node: AnyOfValues | Between | Words) -> NDArray[np.bool_]:
+        match node:
+            case AnyOfValues(name, values):
+                one = self.index.fields[name]
+                if one.codes is None:
+                    return np.logical_or.reduce([self._met[name, value] for value in values], axis=0) & self._every()
+                wanted = np.zeros(len(one.terms), dtype=bool)
+                wanted[[one.code_of[value] for value in values]] = True
+                return wanted[one.codes[self.row_of]]
+            case Between(name, low, high):
+                return inside(self.index.fields[name].numbers[self.row_of], low, high)
+            case Words():
+                raise KeyError(node)
+
+
+def classes_of(
+    index: SearchIndex, evaluator: Evaluator, query: AllOf, among: NDArray[np.bool_] | None
+) -> Classes | None:
+    """The classes by the criteria of ``query`` (as ``settle.prepared`` makes it); None: more than ``MAX_CLASSES``.
+
+    Args:
+        among: (N,) the rows that are counted at all; None: all.
+    """
+    grouped = all(
+        not isinstance(leaf, Words) and tells_groups(index.fields[leaf.field].field) for leaf in leaves(query)
+    )
+    units = index.groups if grouped else index.rows
+    states = dict(_states(index, units, evaluator, query))
+    if among is not None:
+        states["among"] = _two(units, among)
+    of, number = np.zeros(len(units), dtype=np.uint32), 1
+    for state, many in states.values():
+        if number * many > _DENSE:
+            of, number = _renumbered(of, number)
+            if number > MAX_CLASSES:
+                return None
+        of *= np.uint32(many)
+        of += state
+        number *= many
+    of, number = _renumbered(of, number)
+    if number > MAX_CLASSES:
+        return None
+    unit_of = np.zeros(number, dtype=np.intp)
+    unit_of[of] = np.arange(len(units))
+    met = {key: state[unit_of].astype(bool) for key, (state, many) in states.items() if many == 2}
+    counted = met.pop("among", np.ones(number, dtype=bool))
+    row_of = unit_of if units.row_of is None else units.row_of[unit_of].astype(np.intp)
+    return Classes(index, units, of.astype(np.uint16), counted, row_of, met)
+
+
+def _states(
+    index: SearchIndex, units: Units, evaluator: Evaluator, query: AllOf
+) -> Iterator[tuple[_Key, tuple[NDArray[np.unsignedinteger], int]]]:
+    """(U,) by what tells units apart: the state of each, and how many states there are."""
+    codes: dict[str, set[int]] = {}
+    for leaf in dict.fromkeys(leaves(query)):
+        match leaf:
+            case AnyOfValues(name, values) if index.fields[name].codes is not None:
+                codes.setdefault(name, set()).update(index.fields[name].code_of[value] for value in values)
+            case AnyOfValues(name, values):
+                for value in values:
+                    yield (name, value), _two(units, evaluator.mask(AnyOfValues(name, (value,))))
+            case Between(name, low, high) if index.fields[name].field.edges:
+                # ranges are on the bins, and get shorter by one
+                edges = np.asarray(index.fields[name].field.edges, dtype=np.float32)
+                codes.setdefault(name, set()).update((np.flatnonzero(inside(edges, low, high)) + 1).tolist())
+            case _:
+                yield leaf, _two(units, evaluator.mask(leaf))
+    for name, wanted in codes.items():
+        one = index.fields[name]
+        assert one.codes is not None
+        state = np.zeros(len(one.terms), dtype=np.uint16)
+        state[sorted(wanted)] = np.arange(1, len(wanted) + 1)
+        yield name, (state[units.of_rows(one.codes)], len(wanted) + 1)
+
+
+def _two(units: Units, mask: NDArray[np.bool_] | None) -> tuple[NDArray[np.unsignedinteger], int]:
+    every = np.ones(len(units), dtype=np.uint8)
+    return (every if mask is None else units.of_rows(mask).view(np.uint8)), 2
+
+
+def _renumbered(of: NDArray[np.uint32], number: int) -> tuple[NDArray[np.uint32], int]:
+    """Without the numbers that no unit has."""
+    seen = np.zeros(number, dtype=bool)
+    seen[of] = True
+    new = (np.cumsum(seen) - 1).astype(np.uint32)
+    return new[of], int(np.count_nonzero(seen))
