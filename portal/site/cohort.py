@@ -25,7 +25,7 @@ from portal.search.explorer import chips, in_words, parts
 from portal.search.groups import groups
 from portal.search.limits import Limits
 from portal.search.service import SearchService
-from portal.search.state import Pairs, address, query_of
+from portal.search.state import MAX_ADDRESS, TOO_LONG, Pairs, address, query_of
 from portal.site.asking import Asker
 from portal.site.citation import Citation
 from portal.site.collections import TEXT, Place
@@ -140,9 +140,12 @@ class Cohort:
 
     def _query(self, pairs: Pairs) -> AllOf:
         try:
-            return query_of(pairs, self._asker.service.current().index.schema)
+            query = query_of(pairs, self._asker.service.current().index.schema)
         except QueryError as error:
             raise HTTPException(400, "; ".join(error.problems)) from None
+        if len(address(pairs)) > MAX_ADDRESS:
+            raise HTTPException(414, TOO_LONG)
+        return query
 
     def _sources(self, answer: PublicAnswer) -> Iterator[tuple[SourceEntry, int]]:
         """Those of which a count may be shown, with people; the others aren't named: that would tell who has few."""

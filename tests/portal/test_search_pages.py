@@ -179,6 +179,14 @@ def test_a_huge_or_endless_body_is_refused(client: TestClient) -> None:
     assert response.status_code == 400 and "nested deeper" in response.text
 
 
+@pytest.mark.parametrize(("values", "status"), [(900, 414), (3000, 400)])
+def test_an_address_that_is_too_long_is_refused(client: TestClient, values: int, status: int) -> None:
+    """Each link of the page repeats its criteria: 30 kB of them made a page of 39 MB of a large catalogue."""
+    answer = client.get("/explore?" + "&".join(f"Modality=m{number}" for number in range(values)))
+    assert answer.status_code == status and len(answer.content) < 500_000
+    assert status == 400 or "ask through the API" in answer.text
+
+
 def test_every_link_of_the_page_leads_to_a_page(client: TestClient) -> None:
     page = client.get("/explore?Modality=CT&AgeAtStudy.from=40").text
     links = sorted(set(re.findall(r'href="(/explore[^"]*)"', page)))

@@ -153,6 +153,18 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+@pytest.mark.parametrize("path", ["/cohort", "/cohort/export", "/cohort/citation.txt"])
+def test_a_selection_of_too_long_an_address_is_refused(client: TestClient, path: str) -> None:
+    answer = client.get(f"{path}?format=counts.csv&" + "&".join(f"Modality=m{number}" for number in range(900)))
+    assert answer.status_code == 414 and len(answer.content) < 100_000
+
+
+def test_a_number_that_is_none_is_not_added_to_a_group(client: TestClient) -> None:
+    form = {"add.mode": "any", "add.field": "AgeAtStudy", "add.value": "nan"}
+    answer = client.get("/explore", params=form, follow_redirects=False)
+    assert answer.status_code == 400 and "Write a number" in answer.text
+
+
 def test_a_collection_of_few_people_shows_no_number_of_them(client: TestClient) -> None:
     page = client.get(f"/collections/{FEW}").text
     assert page.count("too few to show") == 3 and "of images" not in page and "<img" not in page
