@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.search.index import open_index
+from ingestion.catalogue.search.records import Objects
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import StoreError
@@ -57,7 +58,7 @@ def build_app(
     *,
     search: tuple[SearchService, Limits] | None = None,
     nodes: tuple[NodeAddress, ...] = (),
-    records: tuple[Access, str] | None = None,
+    records: tuple[Access, str | Objects] | None = None,
     provider: str = "",
     failed: FailedRuns | None = None,
     other: Callable[[str], SearchService] | None = None,
@@ -117,7 +118,7 @@ def visitors_of(settings: Settings, stores: Stores, entries: tuple[SourceEntry, 
         entries,
         search=_search(settings, stores, entries),
         nodes=node_addresses(settings),
-        records=record_access(settings),
+        records=record_access(settings, stores.research),
         provider=settings.node_provider,
         failed=FailedRuns.at(settings.dagster_url),
         other=other_releases(settings, stores, entries),

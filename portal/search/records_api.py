@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query
-from ingestion.catalogue.search.records import RecordFormat
+from ingestion.catalogue.search.records import Objects, RecordFormat
 from portal.search.access import Access, Grant, Terms
 from portal.search.bodies import StrictRoute
 from portal.search.limits import Limits
@@ -53,12 +53,12 @@ class UnknownSeriesError(LookupError):
 
 def records_router(
     service: SearchService, limits: Limits, access: Access, *, client_of: Callable[[Request], str],
-    address: str | None, terms: Terms | None = None,
+    address: str | Objects | None, terms: Terms | None = None,
 ) -> APIRouter:  # fmt: skip
     """The routes of the records.
 
     Args:
-        address: where the objects of a series are, with {columns} to fill in; None: nowhere that is known.
+        address: what names the objects of a series, or where they are, with {columns} to fill in; None: not known.
         terms: what the registry says of downloads; None: the release alone says.
     """
     router = APIRouter(tags=["records"], route_class=StrictRoute)

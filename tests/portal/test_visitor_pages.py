@@ -21,17 +21,21 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from ingestion.catalogue.exports.names import EUCAIM, HEALTHDCATAP
+from ingestion.catalogue.exports.record_level import RecordTables
 from ingestion.catalogue.exports.validation import validate_record, violations
 from ingestion.catalogue.release_manifest import UnknownReleaseError, read_release
 from ingestion.catalogue.search.protection import CountPolicy
-from ingestion.catalogue.search.release_index import open_release
+from ingestion.catalogue.search.release_index import ReleaseDamagedError, open_release
 from ingestion.commands import release as release_command
 from ingestion.storage.folder import FolderStore
 from ingestion.storage.open import Stores
 from portal.app import build_app
 from portal.operators import build_operators
+from portal.search.access import Access, add_grant
+from portal.search.api import build_api
 from portal.search.limits import Limits
 from portal.search.service import SearchService
+from portal.search.setup import released_objects
 from portal.site.rules import as_html
 from tests.portal.made_portal import CLOSED, FEW, HOSTILE, OPEN, Platform
 
@@ -476,3 +480,30 @@ def test_the_status_gives_a_share_only_where_the_search_shows_people(platform: P
     told = dict(re.findall(r'<th scope="row" role="rowheader">([^<]+)</th>(.*?)</tr>', page, re.DOTALL))
     for source_id in (OPEN, CLOSED, FEW):
         assert "objects quarantined:" in told[source_id] and "%" not in told[source_id]
+
+
+def test_a_manifest_names_the_objects_of_the_release_and_no_folder(platform: Platform, tmp_path: Path) -> None:
+    """Nothing is deleted: a folder holds a series as it was in each release, and what was held back since."""
+    research, version = platform.stores.research, platform.versions[-1]
+    made = open_release(research, read_release(research, version), tmp_path / "search")
+    today = dt.date(2026, 11, 25)
+    limits = Limits(secret=bytes(32), now=lambda: dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
+    records = (Access(tmp_path / "access.json", today=lambda: today), released_objects(research, bucket="held"))
+    token = add_grant(tmp_path / "access.json", name="all", sources=("*",), until=today)
+    service = SearchService(lambda: version, lambda _: made, secret=bytes(32))
+    api = build_api(service, limits, records=records)
+    client = TestClient(api, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
+    lines = client.get("/export?format=manifest").text.splitlines()
+    held = RecordTables.of(research, version).read("instance_manifest", OPEN, ("SeriesInstanceUID", "Key"))
+    wanted = {f"cp s3://held/{key} {OPEN}/{uid}/" for uid, key in held.itertuples(index=False)}
+    assert {line for line in lines if not line.startswith("#")} == wanted and len(wanted) == 2 * 57
+    assert [line.split(":")[0] for line in lines if line.startswith("#")] == [f"# {CLOSED}", f"# {FEW}"]
+    assert len(client.get(f"/export?format=manifest&source_id={CLOSED}").text.splitlines()) == 1
+
+    def gone(version: str, source_id: str) -> dict[str, list[str]]:
+        raise ReleaseDamagedError("its table of instances was changed by hand")
+
+    api = build_api(service, limits, records=(records[0], gone))
+    client = TestClient(api, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
+    refused = client.get("/export?format=manifest")
+    assert refused.status_code == 503 and "changed by hand" in refused.json()["problems"][0]
