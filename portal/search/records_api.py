@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query
+from ingestion.catalogue.search.query import EVERYTHING, AllOf, QueryError, digest, parse_query
 from ingestion.catalogue.search.records import Objects, RecordFormat
 from portal.search.access import Access, Grant, Terms
 from portal.search.bodies import StrictRoute
@@ -30,7 +30,9 @@ MEDIA = {
 PRIVATE = {"Cache-Control": "private, no-store"}
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows of this page")]
 After = Annotated[str | None, Query(max_length=64, description="`next` of the page before")]
-Release = Annotated[str | None, Query(max_length=40, description="of the page before: another one is refused")]
+Release = Annotated[
+    str | None, Query(max_length=40, description="which is meant: another one than the newest is refused")
+]
 
 
 class SeriesPage(BaseModel):
@@ -62,7 +64,6 @@ def records_router(
         terms: what the registry says of downloads; None: the release alone says.
     """
     router = APIRouter(tags=["records"], route_class=StrictRoute)
-    ignored = {"after", "limit", "release", "format"}
 
     def granted(request: Request) -> Grant:
         return access.grant_of(request.headers.get("authorization"))
@@ -86,14 +87,18 @@ def records_router(
                 seen[source.rows_of(code)] = True
         return rows[seen[rows]]
 
-    def by_address(request: Request, current: Current) -> AllOf:
-        pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in ignored]
+    def by_address(request: Request, current: Current, *own: str) -> AllOf:
+        """``own``: the parameters of the route; all others are of the query, or refused."""
+        pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in own]
         return query_of(pairs, current.index.schema)
 
     def pinned(release: str | None) -> Current:
         current = service.current()
         if release is not None and release != current.index.release:
-            raise ReleaseChangedError(f"the release is {current.index.release} now: begin again without 'after'")
+            raise ReleaseChangedError(
+                f"the release is {current.index.release} now, and the API answers of no other: begin again without "
+                "'after' and 'release'; `cie release resolve` finds a series in each release"
+            )
         return current
 
     @router.get("/series")
@@ -101,7 +106,9 @@ def records_router(
         """Series rows of a query in the address, as ``/search`` takes it, a page at a time in the release's order."""
         grant = granted(request)
         current = pinned(release)
-        rows = current.records.given(chosen(request, grant, by_address(request, current), current))
+        rows = current.records.given(
+            chosen(request, grant, by_address(request, current, "after", "limit", "release"), current)
+        )
         if after is not None:
             row = current.index.row(after)
             if row is None:
@@ -113,10 +120,14 @@ def records_router(
         return SeriesPage(release=current.index.release, series=page, next=str(page[-1][name]) if more else None)
 
     @router.get("/series/{uid}")
-    def one_series(request: Request, uid: Annotated[str, Path(max_length=64)]) -> dict[str, Any]:
+    def one_series(
+        request: Request, uid: Annotated[str, Path(max_length=64)], release: Release = None
+    ) -> dict[str, Any]:
         """One series by its SeriesInstanceUID."""
         grant = granted(request)
-        current = service.current()
+        current = pinned(release)
+        if by_address(request, current, "release") != EVERYTHING:
+            raise QueryError(["one series is asked for by its UID alone: criteria go with /series"])
         limits.allow(client_of(request), "records one")
         row = current.index.row(uid)
         found = None if row is None else current.records.one(row)
@@ -144,11 +155,11 @@ def records_router(
     content: dict[int | str, dict[str, Any]] = {200: {"content": {media.split(";")[0]: {} for media in MEDIA.values()}}}
 
     @router.get("/export", response_class=StreamingResponse, responses=content)
-    def export(request: Request, format: RecordFormat = RecordFormat.CSV) -> Any:
+    def export(request: Request, format: RecordFormat = RecordFormat.CSV, release: Release = None) -> Any:
         """All series rows of a query in the address, as a file of any size."""
         grant = granted(request)
-        current = service.current()
-        return exported(request, by_address(request, current), format, grant, current)
+        current = pinned(release)
+        return exported(request, by_address(request, current, "format", "release"), format, grant, current)
 
     @router.post("/export", response_class=StreamingResponse, responses=content)
     def export_by_body(

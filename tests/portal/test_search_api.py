@@ -102,6 +102,22 @@ def test_an_export_has_every_row_of_the_grant(granted: TestClient, kind: str) ->
     assert len(found) == len(wanted) and set(found) == wanted
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("export?release=2020.01.1", 409),
+        ("export?limit=5", 400),
+        ("export?after=1.2.3", 400),
+        ("series?format=csv", 400),
+        ("series/1.2.0.1?release=2020.01.1", 409),
+        ("series/1.2.0.1?Modality=CT", 400),
+    ],
+)
+def test_no_parameter_of_records_is_left_out_without_a_word(granted: TestClient, asked: str, status: int) -> None:
+    """A file of the newest release is no answer to who asks for an older one."""
+    assert granted.get(f"/api/v1/{asked}").status_code == status
+
+
 HELD_MODES = {"LUNG-01": "download", "LUNG-02": "remote_processing", "COLON-01": "in_situ_processing"}
 
 
