@@ -157,6 +157,14 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def test_an_unknown_address_is_a_page_in_the_readers_language(client: TestClient) -> None:
+    answer = client.get("/nowhere/at/all", headers={"Accept-Language": "fr"})
+    assert answer.status_code == 404 and 'lang="fr"' in answer.text and "<h1>" in answer.text
+    assert client.post("/").status_code == 405 and client.post("/").headers["allow"]
+    told = client.get("/reports/x")
+    assert told.status_code == 404 and "for operators" in told.text
+
+
 @pytest.mark.parametrize("path", ["/cohort", "/cohort/export", "/cohort/citation.txt"])
 def test_a_selection_of_too_long_an_address_is_refused(client: TestClient, path: str) -> None:
     answer = client.get(f"{path}?format=counts.csv&" + "&".join(f"Modality=m{number}" for number in range(900)))
