@@ -77,8 +77,9 @@ def export_command(
         Format,
         typer.Option(
             "--format",
-            help="parquet, csv: the database's tables, exact figures. dcat, schema-org, croissant, datacite: public "
-            "record of a release. omop, s5cmd: record level, for approved use.",
+            help="parquet, csv: the database's tables, exact figures. dcat, schema-org, croissant, datacite: "
+            "record of a release, for operators and approved users (the portal gives the public one). omop, "
+            "s5cmd: record level, for approved use.",
         ),
     ] = Format.PARQUET,
     release: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -61,29 +62,36 @@ def records_router(
 
     Args:
         address: what names the objects of a series, or where they are, with {columns} to fill in; None: not known.
-        terms: what the registry says of downloads; None: the release alone says.
+        terms: what the registry says of agreements and downloads; None: the release alone says.
     """
     router = APIRouter(tags=["records"], route_class=StrictRoute)
 
     def granted(request: Request) -> Grant:
         return access.grant_of(request.headers.get("authorization"))
 
-    def chosen(request: Request, grant: Grant, query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
+    def may_see(grant: Grant, source_id: str) -> bool:
+        return grant.may_see(source_id) and (terms is None or terms.holds(source_id, dt.datetime.now(dt.UTC).date()))
+
+    def chosen(
+        request: Request, grant: Grant, query: AllOf, current: Current, *, listed: bool = False
+    ) -> np.ndarray[Any, np.dtype[np.intp]]:
         question = f"records {digest(query)}"
         limits.allow(client_of(request), question)
-        found = reached(grant, query, current)
+        # a list of downloads names the sources whose agreement is over; nothing else has them
+        may = grant.may_see if listed else partial(may_see, grant)
+        found = reached(may, query, current)
         release = current.index.release
         limits.accessed(client_of(request), question, grant=grant.name, release=release, rows=len(found))
         return found
 
-    def reached(grant: Grant, query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
+    def reached(may: Callable[[str], bool], query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
         rows = current.search.engine.rows(query)
         source = current.index.fields[current.index.schema.source]
-        if all(grant.may_see(term) for term in source.terms):
+        if all(may(term) for term in source.terms):
             return rows
         seen = np.zeros(current.index.series, dtype=bool)
         for code, term in enumerate(source.terms):
-            if term and grant.may_see(term):
+            if term and may(term):
                 seen[source.rows_of(code)] = True
         return rows[seen[rows]]
 
@@ -131,7 +139,7 @@ def records_router(
         limits.allow(client_of(request), "records one")
         row = current.index.row(uid)
         found = None if row is None else current.records.one(row)
-        if found is None or not grant.may_see(str(found[current.index.schema.source])):
+        if found is None or not may_see(grant, str(found[current.index.schema.source])):
             raise UnknownSeriesError("the release has no such series, or your grant does not reach it")
         release = current.index.release
         limits.accessed(client_of(request), "records one", grant=grant.name, release=release, series=uid)
@@ -142,7 +150,7 @@ def records_router(
         return terms.closed(sources, dt.datetime.now(dt.UTC).date())
 
     def exported(request: Request, query: AllOf, kind: RecordFormat, grant: Grant, current: Current) -> Any:
-        rows = chosen(request, grant, query, current)
+        rows = chosen(request, grant, query, current, listed=kind is RecordFormat.MANIFEST)
         try:
             asking, closed = ({}, frozenset[str]()) if terms is None else (terms.asking, closed_now(terms, current))
             pieces = current.records.written(rows, kind, address=address, asking=asking, closed=closed)
