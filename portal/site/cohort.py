@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ingestion.catalogue.plain_cells import plain_table
 from ingestion.catalogue.search.public import PublicAnswer
-from ingestion.catalogue.search.query import AllOf, QueryError, digest
+from ingestion.catalogue.search.query import AllOf, QueryError, digest, to_json
 from ingestion.sources.registry import SourceEntry
 from portal.search.explorer import chips, in_words, parts
 from portal.search.groups import groups
@@ -167,6 +168,8 @@ class Cohort:
             released_on=day,
             publisher=self._place.provider,
             identifier=f"urn:cie:selection:{digest(query)}",
+            # in its normal form, so that equal selections have one address
+            url=self._place.url(f"/cohort{address([('q', json.dumps(to_json(query), separators=(',', ':')))])}"),
         )
 
     def _compared(

@@ -304,8 +304,20 @@ def test_citations_name_release_and_identifier(client: TestClient) -> None:
     entry = client.get(f"/collections/{CLOSED}/citation.bib").text
     assert entry.startswith("@misc{COLON-01-2026-11-1,") and entry.count("{") == entry.count("}")
     both = client.get("/cohort/citation.txt?Modality=CT").text
-    assert "Selection" in both and "urn:cie:selection:" in both
+    assert "Selection" in both
+    assert "urn:cie:selection:" in client.get("/cohort/citation.bib?Modality=CT").text
     assert both != client.get("/cohort/citation.txt?Modality=MR").text
+
+
+def test_the_citation_of_a_selection_leads_back_to_it(client: TestClient) -> None:
+    """Its digest tells nobody what was asked: the address holds the criteria."""
+    cited = client.get("/cohort/citation.txt?Modality=CT&AgeAtStudy.from=40").text
+    address = cited.split()[-1]
+    assert address.startswith("https://portal.example.org/cohort?q=")
+    again = client.get(address.removeprefix("https://portal.example.org"))
+    assert again.status_code == 200 and unescape(again.text).count(address) > 0
+    named = re.search(r"Selection ([0-9a-f]{24}) of", cited)
+    assert named and f"Selection {named[1]} of" in again.text
 
 
 def test_two_releases_are_compared_by_public_numbers(client: TestClient) -> None:
