@@ -18,11 +18,12 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.search.index import open_index
+from ingestion.catalogue.search.records import Objects
 from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import StoreError
 from ingestion.storage.open import Stores, open_stores
-from portal.answers import refused, store_down
+from portal.answers import store_down
 from portal.failed_runs import FailedRuns
 from portal.search.access import Access, Terms
 from portal.search.api import build_api
@@ -42,6 +43,7 @@ from portal.search.setup import (
 from portal.site.collections import Place
 from portal.site.console_files import FOLDER
 from portal.site.pages import visitor_routes
+from portal.site.rendering import Pages
 
 MOVED = tuple(
     address
@@ -57,7 +59,7 @@ def build_app(
     *,
     search: tuple[SearchService, Limits] | None = None,
     nodes: tuple[NodeAddress, ...] = (),
-    records: tuple[Access, str] | None = None,
+    records: tuple[Access, str | Objects] | None = None,
     provider: str = "",
     failed: FailedRuns | None = None,
     other: Callable[[str], SearchService] | None = None,
@@ -97,7 +99,8 @@ def build_app(
             Route("/node", node.endpoint, methods=["GET", "POST"]),
             Mount("/api/v1", build_api(*search, nodes=nodes, records=records, terms=Terms.of(entries))),
         ]
-    return Starlette(routes=routes, exception_handlers={StoreError: store_down, HTTPException: refused})
+    missing = Pages(searchable=search is not None).refused
+    return Starlette(routes=routes, exception_handlers={StoreError: store_down, HTTPException: missing})
 
 
 def make() -> Starlette:
@@ -117,7 +120,7 @@ def visitors_of(settings: Settings, stores: Stores, entries: tuple[SourceEntry, 
         entries,
         search=_search(settings, stores, entries),
         nodes=node_addresses(settings),
-        records=record_access(settings),
+        records=record_access(settings, stores.research),
         provider=settings.node_provider,
         failed=FailedRuns.at(settings.dagster_url),
         other=other_releases(settings, stores, entries),
@@ -141,7 +144,8 @@ def search_only(folder: Path) -> Starlette:
         console_files=Settings().data_dir / FOLDER,
         open_records=records is not None,
     )
-    return Starlette(routes=[*visitors, Mount("/api/v1", build_api(service, limits, records=records))])
+    routes = [*visitors, Mount("/api/v1", build_api(service, limits, records=records))]
+    return Starlette(routes=routes, exception_handlers={HTTPException: Pages(stored=False).refused})
 
 
 def _search(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> tuple[SearchService, Limits]:

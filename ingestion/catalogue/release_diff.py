@@ -63,7 +63,7 @@ class ReleaseDiff:
     series_left_out: tuple[SeriesExclusion, ...] = ()
     """By quality checks, and not left out of the release before."""
     series_let_in: tuple[SeriesExclusion, ...] = ()
-    """Left out of the release before, with the reason of then, and no longer."""
+    """Left out of the release before, with the reason of then, and in this one."""
 
     @property
     def empty(self) -> bool:
@@ -93,6 +93,8 @@ def diff_manifests(research: ObjectStore, before: ReleaseManifest | None, after:
         changes.append(TableChange(source_id, table, left.rows or 0 if left else 0, right.rows or 0 if right else 0))
         if table == "series":
             series.append(_series_change(source_id, _series(research, before, left), _series(research, after, right)))
+    let_in = _newly(before, after)
+    held = {name: _series(research, after, new.get((name, "series"))) for name in {one.source_id for one in let_in}}
     return ReleaseDiff(
         before=before.version if before else None,
         after=after.version,
@@ -101,7 +103,7 @@ def diff_manifests(research: ObjectStore, before: ReleaseManifest | None, after:
         tables=tuple(changes),
         series=tuple(series),
         series_left_out=_newly(after, before),
-        series_let_in=_newly(before, after),
+        series_let_in=tuple(one for one in let_in if one.SeriesInstanceUID in held[one.source_id]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from ingestion.commands.catalogue_export import (
     Format,
     WrongOptionError,
     check_record,
+    ended,
     newest,
     write_list,
     write_public,
@@ -75,8 +77,9 @@ def export_command(
         Format,
         typer.Option(
             "--format",
-            help="parquet, csv: the database's tables, exact figures. dcat, schema-org, croissant, datacite: public "
-            "record of a release. omop, s5cmd: record level, for approved use.",
+            help="parquet, csv: the database's tables, exact figures. dcat, schema-org, croissant, datacite: "
+            "record of a release, for operators and approved users (the portal gives the public one). omop, "
+            "s5cmd: record level, for approved use.",
         ),
     ] = Format.PARQUET,
     release: Annotated[
@@ -129,15 +132,18 @@ def export_command(
             return
         research = open_stores(settings).research
         version = release or newest(research)
+        over = {}
+        if kind in RECORD_LEVEL:
+            over = ended(research, version, load_registry(settings.registry), dt.datetime.now(dt.UTC).date())
+        if over and not as_json:
+            said = ", ".join(f"{one} ({why})" for one, why in over.items())
+            console.print(f"left out, as nothing of them may be handed out any more: {said}", soft_wrap=True)
         if kind is Format.OMOP:
-            _say(
-                write_tables(research, version, folder, concepts=concepts, secure=secure),
-                as_json=as_json,
-                counted="rows",
-            )
+            rows = write_tables(research, version, folder, concepts=concepts, secure=secure, without=over)
+            _say(rows, as_json=as_json, counted="rows")
         elif kind is Format.S5CMD:
             listed, kept_in = write_list(
-                research, version, folder, bucket=settings.bucket_research, series=series, secure=secure
+                research, version, folder, bucket=settings.bucket_research, series=series, secure=secure, without=over
             )
             _say(listed, as_json=as_json, counted="lines")
             if kept_in and not as_json:

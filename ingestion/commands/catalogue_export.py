@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,8 +16,9 @@ from ingestion.catalogue.exports.s5cmd import manifest_lines
 from ingestion.catalogue.exports.validation import Finding, validate_record
 from ingestion.catalogue.exports.view import ReleaseView
 from ingestion.catalogue.exports.words import ask
-from ingestion.catalogue.release_manifest import NO_RELEASE, UnknownReleaseError, list_releases
-from ingestion.sources.registry import AccessMode
+from ingestion.catalogue.release import why_excluded
+from ingestion.catalogue.release_manifest import NO_RELEASE, UnknownReleaseError, list_releases, read_release
+from ingestion.sources.registry import AccessMode, Registry
 from ingestion.storage import ObjectStore
 
 
@@ -75,21 +78,32 @@ def check_record(research: ObjectStore, version: str) -> tuple[Finding, ...]:
     return validate_record(build_graph(ReleaseView.read(research, version)))
 
 
+def ended(research: ObjectStore, version: str, registry: Registry, today: dt.date) -> dict[str, str]:
+    """The sources of a release that would be in none today, with the reason: nothing of them is handed out any more."""
+    found = ((one, why_excluded(one, registry, today)) for one in read_release(research, version).sources)
+    return {source_id: reason for source_id, reason in found if reason is not None}
+
+
 def write_tables(
-    research: ObjectStore, version: str, folder: Path, *, concepts: Path | None, secure: bool = False
-) -> dict[Path, int]:
+    research: ObjectStore, version: str, folder: Path, *, concepts: Path | None, secure: bool = False,
+    without: Collection[str] = (),
+) -> dict[Path, int]:  # fmt: skip
     """Write the OMOP tables: rows by file.
 
     Args:
         secure: the tables stay in the secure environment, so that they say where every source's objects are.
+        without: sources of which nothing is written.
     """
     known = Concepts() if concepts is None else read_concepts(concepts)
-    return write_omop(RecordTables.of(research, version), folder, known, secure=secure)
+    release = read_release(research, version)
+    left = replace(release, sources=tuple(one for one in release.sources if one not in without))
+    return write_omop(RecordTables(research, left), folder, known, secure=secure)
 
 
 def write_list(
-    research: ObjectStore, version: str, folder: Path, *, bucket: str, series: Path | None, secure: bool
-) -> tuple[dict[Path, int], tuple[str, ...]]:
+    research: ObjectStore, version: str, folder: Path, *, bucket: str, series: Path | None, secure: bool,
+    without: Mapping[str, str] | None = None,
+) -> tuple[dict[Path, int], tuple[str, ...]]:  # fmt: skip
     """Write the s5cmd list: copies by file, and the sources left out as their data may not be downloaded.
 
     The file itself names these too, in comments.
@@ -97,6 +111,7 @@ def write_list(
     Args:
         series: a file with one SeriesInstanceUID a line; None: all.
         secure: the copies stay in the secure environment, so that all sources may be in it.
+        without: sources that are not listed in any case, each with the reason.
     """
     tables = RecordTables.of(research, version)
     rows = ReleaseView.read(research, version).rows
@@ -104,6 +119,8 @@ def write_list(
         row["source_id"]: (row["AccessMode"], ask(row["ContactName"], row["ContactEmail"]))
         for row in rows if AccessMode(row["AccessMode"]) is not AccessMode.DOWNLOAD
     }  # fmt: skip
+    said = {row["source_id"]: ask(row["ContactName"], row["ContactEmail"]) for row in rows}
+    kept_in |= {one: (f"narrowed since the release ({why})", said[one]) for one, why in (without or {}).items()}
     wanted = None if series is None else {line.strip() for line in series.read_text().splitlines() if line.strip()}
     if wanted is not None and not wanted:
         raise WrongOptionError(f"{series} names no series: give one SeriesInstanceUID a line")

@@ -106,6 +106,11 @@ class Terms:
         """Those of the sources that may not be downloaded on ``day``; one that the registry does not know is one."""
         return frozenset(one for one in sources if not self._is_open(self.agreements.get(one), day))
 
+    def holds(self, source_id: str, day: dt.date) -> bool:
+        """Whether the source's agreement holds on ``day``: where it ended or was withdrawn, all grants to it end."""
+        agreement = self.agreements.get(source_id)
+        return agreement is not None and agreement.valid_on(day)
+
     def _is_open(self, agreement: Agreement | None, day: dt.date) -> bool:
         return agreement is not None and agreement.access_mode is AccessMode.DOWNLOAD and agreement.valid_on(day)
 

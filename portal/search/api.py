@@ -22,6 +22,7 @@ from ingestion.catalogue.search.index import IndexUnusableError
 from ingestion.catalogue.search.protection import BLUR, CountPolicy, PublicCounts
 from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import MAX_TEXT, AllOf, QueryError, digest, parse_query, to_json
+from ingestion.catalogue.search.records import Objects
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
 from portal.search.access import Access, AccessFileError, NotGrantedError, Terms
@@ -135,13 +136,14 @@ RULE = rule_of(CountPolicy())
 
 def build_api(
     service: SearchService, limits: Limits, *, nodes: tuple[NodeAddress, ...] = (),
-    records: tuple[Access, str] | None = None, terms: Terms | None = None,
+    records: tuple[Access, str | Objects] | None = None, terms: Terms | None = None,
 ) -> FastAPI:  # fmt: skip
     """The API as an application of its own, with its description at ``/openapi.json``.
 
     Args:
         nodes: what a federated question is put to.
-        records: who may see records, and where the objects of a series are, with {columns} to fill in; None: nobody.
+        records: who may see records, and what names the objects of a series, or where they are, with {columns} to fill
+            in; None: nobody.
         terms: what the registry says of downloads; None: it does not know these sources, the release alone says.
     """
     api = FastAPI(

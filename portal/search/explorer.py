@@ -15,7 +15,7 @@ from ingestion.catalogue.search.query import EVERYTHING, QueryError
 from portal.search.groups import NEW, GroupError, added, groups
 from portal.search.limits import Limits, TooManyError
 from portal.search.service import SearchService
-from portal.search.state import MAX_ADDRESS, NOT_STATED_WORD, Pairs, address, query_of, toggled
+from portal.search.state import MAX_ADDRESS, NOT_STATED_WORD, TOO_LONG, Pairs, address, query_of, toggled
 from portal.site.asking import NOTHING_TO_SEARCH, Asker
 from portal.site.messages import Wording, wording_of
 from portal.site.rendering import Pages, security_headers
@@ -76,6 +76,8 @@ class Explorer:
                     problems = (words.say(error.key),)
             try:
                 query = query_of(pairs, schema)
+                if len(address(pairs)) > MAX_ADDRESS:
+                    return self._pages.problem(request, "problem.request", status=414, detail=TOO_LONG)
             except QueryError as error:
                 query, problems = EVERYTHING, (*problems, *error.problems)
             answer = self._asker.ask(request, query)
@@ -95,14 +97,14 @@ class Explorer:
             refused=[(one.source_id, one.fields) for one in answer.refused],
             chips=chips(shown, words, schema.fields),
             groups=groups(shown, lambda criterion: in_words(criterion, words, schema.fields)),
-            boxes=[_box(facet, pairs, schema.get(facet.name), words, of_page) for facet in answer.facets],
+            boxes=[_box(facet, shown, schema.get(facet.name), words, of_page) for facet in answer.facets],
             fields=[(field.name, words.field(field.name, field.label)) for field in schema.fields
                     if field.kind is not FieldKind.TEXT],
             text=next((value for name, value in pairs if name == "text"), ""),
             asked={name: of_page.get(f"{ADD}{name}", "") for name in ("mode", "field", "value", "to")},
             new=NEW,
-            kept=pairs,
-            cohort=f"/cohort{address(pairs)}",
+            kept=shown,
+            cohort=f"/cohort{address(shown)}",
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ as it is written, and taken out as a whole.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def _criterion(name: str, value: str, schema: SearchSchema) -> dict[str, Any]:
         ends = {end: float(text) for end, text in (("from", low), ("to", high)) if text}
     except ValueError:
         raise GroupError("groups.no_range") from None
-    if not ends:
+    if not ends or not all(math.isfinite(end) for end in ends.values()):
         raise GroupError("groups.no_range")
     return {"field": name, **ends}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from ingestion.catalogue.search.query import AllOf, QueryError, digest, parse_query
-from ingestion.catalogue.search.records import RecordFormat
+from ingestion.catalogue.search.query import EVERYTHING, AllOf, QueryError, digest, parse_query
+from ingestion.catalogue.search.records import Objects, RecordFormat
 from portal.search.access import Access, Grant, Terms
 from portal.search.bodies import StrictRoute
 from portal.search.limits import Limits
@@ -30,7 +31,9 @@ MEDIA = {
 PRIVATE = {"Cache-Control": "private, no-store"}
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="rows of this page")]
 After = Annotated[str | None, Query(max_length=64, description="`next` of the page before")]
-Release = Annotated[str | None, Query(max_length=40, description="of the page before: another one is refused")]
+Release = Annotated[
+    str | None, Query(max_length=40, description="which is meant: another one than the newest is refused")
+]
 
 
 class SeriesPage(BaseModel):
@@ -53,47 +56,57 @@ class UnknownSeriesError(LookupError):
 
 def records_router(
     service: SearchService, limits: Limits, access: Access, *, client_of: Callable[[Request], str],
-    address: str | None, terms: Terms | None = None,
+    address: str | Objects | None, terms: Terms | None = None,
 ) -> APIRouter:  # fmt: skip
     """The routes of the records.
 
     Args:
-        address: where the objects of a series are, with {columns} to fill in; None: nowhere that is known.
-        terms: what the registry says of downloads; None: the release alone says.
+        address: what names the objects of a series, or where they are, with {columns} to fill in; None: not known.
+        terms: what the registry says of agreements and downloads; None: the release alone says.
     """
     router = APIRouter(tags=["records"], route_class=StrictRoute)
-    ignored = {"after", "limit", "release", "format"}
 
     def granted(request: Request) -> Grant:
         return access.grant_of(request.headers.get("authorization"))
 
-    def chosen(request: Request, grant: Grant, query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
+    def may_see(grant: Grant, source_id: str) -> bool:
+        return grant.may_see(source_id) and (terms is None or terms.holds(source_id, dt.datetime.now(dt.UTC).date()))
+
+    def chosen(
+        request: Request, grant: Grant, query: AllOf, current: Current, *, listed: bool = False
+    ) -> np.ndarray[Any, np.dtype[np.intp]]:
         question = f"records {digest(query)}"
         limits.allow(client_of(request), question)
-        found = reached(grant, query, current)
+        # a list of downloads names the sources whose agreement is over; nothing else has them
+        may = grant.may_see if listed else partial(may_see, grant)
+        found = reached(may, query, current)
         release = current.index.release
         limits.accessed(client_of(request), question, grant=grant.name, release=release, rows=len(found))
         return found
 
-    def reached(grant: Grant, query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
+    def reached(may: Callable[[str], bool], query: AllOf, current: Current) -> np.ndarray[Any, np.dtype[np.intp]]:
         rows = current.search.engine.rows(query)
         source = current.index.fields[current.index.schema.source]
-        if all(grant.may_see(term) for term in source.terms):
+        if all(may(term) for term in source.terms):
             return rows
         seen = np.zeros(current.index.series, dtype=bool)
         for code, term in enumerate(source.terms):
-            if term and grant.may_see(term):
+            if term and may(term):
                 seen[source.rows_of(code)] = True
         return rows[seen[rows]]
 
-    def by_address(request: Request, current: Current) -> AllOf:
-        pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in ignored]
+    def by_address(request: Request, current: Current, *own: str) -> AllOf:
+        """``own``: the parameters of the route; all others are of the query, or refused."""
+        pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in own]
         return query_of(pairs, current.index.schema)
 
     def pinned(release: str | None) -> Current:
         current = service.current()
         if release is not None and release != current.index.release:
-            raise ReleaseChangedError(f"the release is {current.index.release} now: begin again without 'after'")
+            raise ReleaseChangedError(
+                f"the release is {current.index.release} now, and the API answers of no other: begin again without "
+                "'after' and 'release'; `cie release resolve` finds a series in each release"
+            )
         return current
 
     @router.get("/series")
@@ -101,7 +114,9 @@ def records_router(
         """Series rows of a query in the address, as ``/search`` takes it, a page at a time in the release's order."""
         grant = granted(request)
         current = pinned(release)
-        rows = current.records.given(chosen(request, grant, by_address(request, current), current))
+        rows = current.records.given(
+            chosen(request, grant, by_address(request, current, "after", "limit", "release"), current)
+        )
         if after is not None:
             row = current.index.row(after)
             if row is None:
@@ -113,14 +128,18 @@ def records_router(
         return SeriesPage(release=current.index.release, series=page, next=str(page[-1][name]) if more else None)
 
     @router.get("/series/{uid}")
-    def one_series(request: Request, uid: Annotated[str, Path(max_length=64)]) -> dict[str, Any]:
+    def one_series(
+        request: Request, uid: Annotated[str, Path(max_length=64)], release: Release = None
+    ) -> dict[str, Any]:
         """One series by its SeriesInstanceUID."""
         grant = granted(request)
-        current = service.current()
+        current = pinned(release)
+        if by_address(request, current, "release") != EVERYTHING:
+            raise QueryError(["one series is asked for by its UID alone: criteria go with /series"])
         limits.allow(client_of(request), "records one")
         row = current.index.row(uid)
         found = None if row is None else current.records.one(row)
-        if found is None or not grant.may_see(str(found[current.index.schema.source])):
+        if found is None or not may_see(grant, str(found[current.index.schema.source])):
             raise UnknownSeriesError("the release has no such series, or your grant does not reach it")
         release = current.index.release
         limits.accessed(client_of(request), "records one", grant=grant.name, release=release, series=uid)
@@ -131,7 +150,7 @@ def records_router(
         return terms.closed(sources, dt.datetime.now(dt.UTC).date())
 
     def exported(request: Request, query: AllOf, kind: RecordFormat, grant: Grant, current: Current) -> Any:
-        rows = chosen(request, grant, query, current)
+        rows = chosen(request, grant, query, current, listed=kind is RecordFormat.MANIFEST)
         try:
             asking, closed = ({}, frozenset[str]()) if terms is None else (terms.asking, closed_now(terms, current))
             pieces = current.records.written(rows, kind, address=address, asking=asking, closed=closed)
@@ -144,11 +163,11 @@ def records_router(
     content: dict[int | str, dict[str, Any]] = {200: {"content": {media.split(";")[0]: {} for media in MEDIA.values()}}}
 
     @router.get("/export", response_class=StreamingResponse, responses=content)
-    def export(request: Request, format: RecordFormat = RecordFormat.CSV) -> Any:
+    def export(request: Request, format: RecordFormat = RecordFormat.CSV, release: Release = None) -> Any:
         """All series rows of a query in the address, as a file of any size."""
         grant = granted(request)
-        current = service.current()
-        return exported(request, by_address(request, current), format, grant, current)
+        current = pinned(release)
+        return exported(request, by_address(request, current, "format", "release"), format, grant, current)
 
     @router.post("/export", response_class=StreamingResponse, responses=content)
     def export_by_body(

@@ -16,7 +16,7 @@ from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
-from ingestion.catalogue.search.query import AllOf, digest
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, digest
 from ingestion.catalogue.search.records import Records
 
 SHARE_STEP = 0.05
@@ -119,11 +119,31 @@ class SearchService:
         low = size // step
         return max((low + (self._drawn("size", source_id) < size / step - low)) * step, step)
 
-    def share(self, source_id: str, what: str, share: float) -> float:
+    def share(self, source_id: str, what: str, share: float, *, step: float = SHARE_STEP) -> float:
         """A share of a source's people, studies or series as it may be shown: a step up or down, in proportion."""
-        low = math.floor(share / SHARE_STEP)
-        up = self._drawn(f"share of {what}", source_id) < share / SHARE_STEP - low
-        return round(min((low + up) * SHARE_STEP, 1.0), 2)
+        low = math.floor(share / step)
+        up = self._drawn(f"share of {what}", source_id) < share / step - low
+        return round(min((low + up) * step, 1.0), 2)
+
+    def stated(self, source_id: str, names: tuple[str, ...], *, people: int, policy: CountPolicy) -> dict[str, float]:
+        """The shares of a source's series that state these fields, drawn; of fields that are not counted none.
+
+        Not worked out from the public counts: where all but a few people have one series without a value, the count of
+        series without it is that of all series, and the share would be 0.
+
+        Args:
+            people: the source's people as they are shown. The step is what as many of them as counts are rounded to
+                are of all, or ``SHARE_STEP``.
+        """
+        current = self.current()
+        only = AllOf((AnyOfValues(current.index.schema.source, (source_id,)),))
+        exact = current.search.engine.answer(only, facets=names)
+        step = min(max(SHARE_STEP, policy.rounded_to / people), 1.0)
+        found = {}
+        for facet in exact.facets:
+            missing = int(facet.counts.series[facet.terms.index("")]) if "" in facet.terms else 0
+            found[facet.name] = self.share(source_id, facet.name, 1 - missing / exact.total.series, step=step)
+        return found
 
     def _drawn(self, what: str, source_id: str) -> float:
         """In [0, 1), by the secret and the source's state, as the draws of the counts are."""

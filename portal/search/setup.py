@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from starlette.applications import Starlette
 
+from ingestion.catalogue.exports.record_level import FileDamagedError, RecordTables, TableMissingError
 from ingestion.catalogue.federation.fan_out import NodeAddress
 from ingestion.catalogue.release_manifest import list_releases, read_release
 from ingestion.catalogue.search.index import SearchIndex, open_index
-from ingestion.catalogue.search.records import Records
-from ingestion.catalogue.search.release_index import open_release
+from ingestion.catalogue.search.records import Objects, Records
+from ingestion.catalogue.search.release_index import ReleaseDamagedError, open_release
 from ingestion.identity.keys import KeyMissingError, create_key, load_key
 from ingestion.settings import Settings, SettingsError
 from ingestion.sources.registry import SourceEntry
+from ingestion.storage import ObjectStore
 from ingestion.storage.open import Stores, open_stores
 from portal.search.access import Access, OpenAccess
 from portal.search.journal import Journal
@@ -109,10 +111,32 @@ def grants_file(settings: Settings) -> Path:
     return settings.keys_root / "access.json"
 
 
-def record_access(settings: Settings) -> tuple[Access, str]:
-    """Who may see records, and where the objects of a series are."""
+def record_access(settings: Settings, research: ObjectStore) -> tuple[Access, Objects]:
+    """Who may see records, and what names the objects of a series."""
     access = Access(grants_file(settings), today=dt.date.today)
-    return access, f"s3://{settings.bucket_research}/dicom/{{source_id}}/{{SeriesInstanceUID}}/*"
+    return access, released_objects(research, bucket=settings.bucket_research)
+
+
+def released_objects(research: ObjectStore, *, bucket: str) -> Objects:
+    """The objects of a source's series as a release names them.
+
+    Nothing is ever deleted: the folder of a series holds those of earlier releases too, and what was held back since.
+    Asked for, it raises ``ReleaseDamagedError`` where the release's table of instances is missing or was changed.
+    """
+
+    def of(version: str, source_id: str) -> Mapping[str, Sequence[str]]:
+        try:
+            rows = RecordTables.of(research, version).read(
+                "instance_manifest", source_id, ("SeriesInstanceUID", "SOPInstanceUID", "Key")
+            )
+        except (TableMissingError, FileDamagedError) as error:
+            raise ReleaseDamagedError(str(error)) from None
+        found: dict[str, list[str]] = {}
+        for row in rows.sort_values(["SeriesInstanceUID", "SOPInstanceUID"]).itertuples(index=False):
+            found.setdefault(str(row.SeriesInstanceUID), []).append(f"s3://{bucket}/{row.Key}")
+        return found
+
+    return of
 
 
 def open_records(index: SearchIndex) -> tuple[Access, str] | None:

@@ -18,7 +18,8 @@ from ingestion.catalogue.search.query import AllOf, QueryError, parse_query
 NOT_STATED_WORD = "not-stated"
 """How a missing value is written in an address, where an empty one would vanish."""
 MAX_ADDRESS = 8_000
-"""Characters of a query in an address; longer ones go by POST."""
+"""Characters of a query in an address, which each link of a page repeats; longer ones go by POST."""
+TOO_LONG = f"an address holds a query of at most {MAX_ADDRESS:,} characters: ask through the API"
 
 Pairs = list[tuple[str, str]]
 

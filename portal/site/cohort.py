@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -19,13 +20,13 @@ from starlette.responses import RedirectResponse, Response
 
 from ingestion.catalogue.plain_cells import plain_table
 from ingestion.catalogue.search.public import PublicAnswer
-from ingestion.catalogue.search.query import AllOf, QueryError, digest
+from ingestion.catalogue.search.query import AllOf, QueryError, digest, to_json
 from ingestion.sources.registry import SourceEntry
 from portal.search.explorer import chips, in_words, parts
 from portal.search.groups import groups
 from portal.search.limits import Limits
 from portal.search.service import SearchService
-from portal.search.state import Pairs, address, query_of
+from portal.search.state import MAX_ADDRESS, TOO_LONG, Pairs, address, query_of
 from portal.site.asking import Asker
 from portal.site.citation import Citation
 from portal.site.collections import TEXT, Place
@@ -140,9 +141,12 @@ class Cohort:
 
     def _query(self, pairs: Pairs) -> AllOf:
         try:
-            return query_of(pairs, self._asker.service.current().index.schema)
+            query = query_of(pairs, self._asker.service.current().index.schema)
         except QueryError as error:
             raise HTTPException(400, "; ".join(error.problems)) from None
+        if len(address(pairs)) > MAX_ADDRESS:
+            raise HTTPException(414, TOO_LONG)
+        return query
 
     def _sources(self, answer: PublicAnswer) -> Iterator[tuple[SourceEntry, int]]:
         """Those of which a count may be shown, with people; the others aren't named: that would tell who has few."""
@@ -164,6 +168,8 @@ class Cohort:
             released_on=day,
             publisher=self._place.provider,
             identifier=f"urn:cie:selection:{digest(query)}",
+            # in its normal form, so that equal selections have one address
+            url=self._place.url(f"/cohort{address([('q', json.dumps(to_json(query), separators=(',', ':')))])}"),
         )
 
     def _compared(

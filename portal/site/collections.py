@@ -27,7 +27,7 @@ from portal.site.messages import Wording, wording_of
 from portal.site.rendering import Pages, script_json, security_headers
 from portal.site.schema_org import dataset
 from portal.site.shelf import Row, Shelf
-from portal.site.shown import in_bytes, lines_of, stated_percent
+from portal.site.shown import in_bytes, lines_of
 from portal.site.thumbnails import Thumbnails
 
 COMPLETENESS = (
@@ -94,7 +94,7 @@ class Collections:
             counts=counts,
             size=self._size(release, row, answer),
             charts=[] if answer is None or counts.hidden else self._charts(answer, entry.id, words),
-            completeness=[] if answer is None or counts.hidden else self._completeness(answer, words),
+            completeness=[] if answer is None or counts.hidden else self._completeness(entry.id, answer, words),
             certified=certified,
             scores={}
             if certified is None or counts.hidden
@@ -195,14 +195,14 @@ class Collections:
                     charts.append({"name": facet.name, "title": title, "lines": lines, "hidden": bool(facet.hidden)})
         return charts
 
-    def _completeness(self, answer: PublicAnswer, words: Wording) -> list[tuple[str, int]]:
-        found = []
-        for facet in answer.facets:
-            field = self._field(facet.name)
-            percent = stated_percent(facet, answer.total.series)
-            if facet.name in COMPLETENESS and field is not None and percent is not None and facet.values:
-                found.append((words.field(facet.name, field.label), percent))
-        return found
+    def _completeness(self, source_id: str, answer: PublicAnswer, words: Wording) -> list[tuple[str, int]]:
+        """Of how many of its series in a hundred each field is stated, drawn as counts are."""
+        assert self._asker is not None and answer.total.people is not None
+        stated = self._asker.service.stated(source_id, COMPLETENESS, people=answer.total.people, policy=answer.policy)
+        return [
+            (words.field(name, self._field(name).label), round(100 * stated[name])) for name in COMPLETENESS
+            if name in stated
+        ]  # fmt: skip
 
     def _field(self, name: str) -> Any:
         assert self._asker is not None

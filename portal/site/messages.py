@@ -19,7 +19,8 @@ _THOUSANDS = {"en": ",", "fr": "\u202f"}
 
 _EXCLUDED = {
     "unregistered": "not in the registry", "unsigned": "agreement not signed",
-    "before": "agreement not in force before", "ended": "agreement ended on", "unpublished": "nothing published yet",
+    "before": "agreement not in force before", "ended": "agreement ended on", "withdrawn": "withdrawn on",
+    "unpublished": "nothing published yet",
 }  # fmt: skip
 """Starts of the reasons of ``ingestion.catalogue.release.why_excluded``, which manifests hold."""
 

@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
 from markupsafe import Markup
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -91,6 +93,13 @@ class Pages:
     def problem(self, request: Request, key: str, *, status: int, detail: str = "", **more: Any) -> Response:
         """A page that says in words what is wrong; ``detail``: in English, as the parts below say it."""
         return self.respond(request, "problem.html.j2", status=status, key=key, detail=detail, values={}, **more)
+
+    def refused(self, request: Request, error: Exception) -> Response:
+        """A page for an address or a method that is not there."""
+        assert isinstance(error, HTTPException)
+        key = "problem.missing" if error.status_code == 404 else "problem.request"
+        detail = "" if error.detail == HTTPStatus(error.status_code).phrase else error.detail
+        return self.problem(request, key, status=error.status_code, detail=detail, headers=error.headers)
 
 
 def static(request: Request) -> Response:

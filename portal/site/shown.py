@@ -50,17 +50,6 @@ def lines_of(
     )
 
 
-def stated_percent(facet: PublicFacet, total: int | None) -> int | None:
-    """Of how many series in a hundred a field is stated, from public counts; None where that can't be told.
-
-    Where those that don't state it are too few to be shown, the share is told as 100 less what would be shown first.
-    """
-    if not total:
-        return None
-    missing = next((one.counts.series for one in facet.values if not one.value), None) or 0
-    return max(0, min(100, round(100 * (1 - missing / total))))
-
-
 def in_bytes(number: int) -> str:
     """A size for people."""
     size = float(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from importlib.resources import files
 
@@ -9,12 +10,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from ingestion.accounting.states import Reason
+from ingestion.catalogue.release import why_excluded
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 from ingestion.deidentify.policy import DatesInText, FaceChoice, PixelChoice
-from ingestion.sources.registry import AccessMode, AgreementKind
+from ingestion.sources.registry import AccessMode, AgreementKind, Registry
 from ingestion.vocabulary.cancer import CancerType
 from portal.site.messages import LANGUAGES, Wording, messages
 from portal.site.rendering import environment
+from tests.ingestion.catalogue.made_sources import make_entry
 from tests.portal.made_portal import OPEN, Platform
 
 TEMPLATES = sorted(file.name for file in files("portal.site").joinpath("templates").iterdir())
@@ -96,3 +99,18 @@ def test_a_choice_is_remembered_and_nothing_else(platform: Platform) -> None:
     assert not client.get("/").cookies
     assert dict(client.get("/?lang=fr").cookies) == {"lang": "fr"}
     assert '<html lang="fr">' in client.get("/collections").text
+
+
+def test_every_reason_for_which_a_source_is_left_out_is_named() -> None:
+    agreement = {"kind": "data_sharing_agreement", "signed_on": "2025-01-01", "valid_until": "2030-01-01",
+                 "data_use": ["DUO:0000042"], "access_mode": "download"}  # fmt: skip
+    changes: tuple[dict[str, str | None], ...] = (
+        {"signed_on": None}, {"signed_on": "2027-01-01"}, {"valid_until": "2026-01-01"}, {"withdrawn_on": "2026-11-25"},
+    )  # fmt: skip
+    entries = [make_entry(f"TEST-0{at}", agreement={**agreement, **one}) for at, one in enumerate(changes)]
+    registry = Registry(description="made for a test", sources=tuple(entries))
+    words = Wording("en")
+    for source_id in (*registry.ids, "TEST-NONE"):
+        reason = why_excluded(source_id, registry, dt.date(2026, 11, 25))
+        assert reason is not None and words.excluded(reason)[0] != "other", reason
+    assert words.excluded("withdrawn on 2026-11-25") == ("withdrawn", "2026-11-25")

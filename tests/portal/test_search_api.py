@@ -102,6 +102,22 @@ def test_an_export_has_every_row_of_the_grant(granted: TestClient, kind: str) ->
     assert len(found) == len(wanted) and set(found) == wanted
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("export?release=2020.01.1", 409),
+        ("export?limit=5", 400),
+        ("export?after=1.2.3", 400),
+        ("series?format=csv", 400),
+        ("series/1.2.0.1?release=2020.01.1", 409),
+        ("series/1.2.0.1?Modality=CT", 400),
+    ],
+)
+def test_no_parameter_of_records_is_left_out_without_a_word(granted: TestClient, asked: str, status: int) -> None:
+    """A file of the newest release is no answer to who asks for an older one."""
+    assert granted.get(f"/api/v1/{asked}").status_code == status
+
+
 HELD_MODES = {"LUNG-01": "download", "LUNG-02": "remote_processing", "COLON-01": "in_situ_processing"}
 
 
@@ -174,6 +190,13 @@ def test_terms_narrowed_since_the_release_hold_at_once_for_downloads(tmp_path: P
     told = [line for line in lines if line.startswith("#")]
     assert [line.split(":")[0] for line in told] == [f"# LUNG-0{number}" for number in range(2, 6)]
     assert all("narrowed since the release" in line for line in told)
+    # no rows either of those whose agreement is over; a mode that was narrowed leaves the rows
+    rows = client.get("/api/v1/export?format=csv").text
+    assert {one["source_id"] for one in csv.DictReader(io.StringIO(rows))} == {"LUNG-01", "LUNG-02"}
+    page = client.get("/api/v1/series?limit=1000").json()["series"]
+    assert {one["source_id"] for one in page} == {"LUNG-01", "LUNG-02"}
+    withdrawn = frame[frame["source_id"] == "LUNG-04"]["SeriesInstanceUID"].iloc[0]
+    assert client.get(f"/api/v1/series/{withdrawn}").status_code == 404
 
 
 def test_places_of_objects_are_told_only_of_what_may_be_downloaded(by_mode: TestClient) -> None:

@@ -20,7 +20,9 @@ from starlette.testclient import TestClient
 from ingestion.catalogue.federation.node import CollectionText
 from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.build import build_index
+from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.query import AllOf
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 from portal.search.api import MAX_BODY, build_api
 from portal.search.explorer import Explorer
@@ -177,6 +179,14 @@ def test_a_huge_or_endless_body_is_refused(client: TestClient) -> None:
     assert response.status_code == 400 and "nested deeper" in response.text
 
 
+@pytest.mark.parametrize(("values", "status"), [(900, 414), (3000, 400)])
+def test_an_address_that_is_too_long_is_refused(client: TestClient, values: int, status: int) -> None:
+    """Each link of the page repeats its criteria: 30 kB of them made a page of 39 MB of a large catalogue."""
+    answer = client.get("/explore?" + "&".join(f"Modality=m{number}" for number in range(values)))
+    assert answer.status_code == status and len(answer.content) < 500_000
+    assert status == 400 or "ask through the API" in answer.text
+
+
 def test_every_link_of_the_page_leads_to_a_page(client: TestClient) -> None:
     page = client.get("/explore?Modality=CT&AgeAtStudy.from=40").text
     links = sorted(set(re.findall(r'href="(/explore[^"]*)"', page)))
@@ -249,3 +259,26 @@ def test_a_newer_release_is_taken_up(index: SearchIndex, tmp_path: Path) -> None
     assert service.current().index.release == "2026.11.1"
     now[0] = LOOK_AGAIN_SECONDS + 1
     assert service.current().index.release == "2026.12.1"
+
+
+def test_completeness_counts_series_and_not_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All people have one series without slices; 3 of 4 series state a thickness; by the counts it was 0 %."""
+    first = rows(100)
+    first["source_id"] = "LUNG-01"
+    first["SliceThickness"], first["MagneticFieldStrength"] = 2.5, 1.5
+    rest = [first.assign(SeriesInstanceUID=first["SeriesInstanceUID"] + f".{number}") for number in range(3)]
+    rest[0]["SliceThickness"] = np.nan
+    pd.concat([first, *rest]).to_parquet(tmp_path / "series.parquet")
+    made = build_index([tmp_path / "series.parquet"], tmp_path / "index", schema=RELEASE_SCHEMA, release="2026.11.1")
+    monkeypatch.setattr(SearchEngine, "compile", lambda engine: None)
+    names = ("SliceThickness", "MagneticFieldStrength", "no such field")
+    shown = set()
+    for number in range(40):
+        service = SearchService(lambda: made.release, lambda version: made, secret=bytes([number] * 32))
+        policy = service.answer(AllOf(())).policy
+        stated = service.stated("LUNG-01", names, people=100, policy=policy)
+        assert set(stated) == {"SliceThickness", "MagneticFieldStrength"}
+        assert stated["MagneticFieldStrength"] == 1.0
+        shown.add(stated["SliceThickness"])
+    assert shown == {0.7, 0.8}  # ten of a hundred people are a step
+    assert service.stated("LUNG-01", names[:1], people=10, policy=policy)["SliceThickness"] in (0.0, 1.0)

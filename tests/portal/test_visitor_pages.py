@@ -21,17 +21,21 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from ingestion.catalogue.exports.names import EUCAIM, HEALTHDCATAP
+from ingestion.catalogue.exports.record_level import RecordTables
 from ingestion.catalogue.exports.validation import validate_record, violations
 from ingestion.catalogue.release_manifest import UnknownReleaseError, read_release
 from ingestion.catalogue.search.protection import CountPolicy
-from ingestion.catalogue.search.release_index import open_release
+from ingestion.catalogue.search.release_index import ReleaseDamagedError, open_release
 from ingestion.commands import release as release_command
 from ingestion.storage.folder import FolderStore
 from ingestion.storage.open import Stores
 from portal.app import build_app
 from portal.operators import build_operators
+from portal.search.access import Access, add_grant
+from portal.search.api import build_api
 from portal.search.limits import Limits
 from portal.search.service import SearchService
+from portal.search.setup import released_objects
 from portal.site.rules import as_html
 from tests.portal.made_portal import CLOSED, FEW, HOSTILE, OPEN, Platform
 
@@ -151,6 +155,26 @@ def test_a_selection_that_is_not_understood_is_refused(client: TestClient) -> No
 
 def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def test_an_unknown_address_is_a_page_in_the_readers_language(client: TestClient) -> None:
+    answer = client.get("/nowhere/at/all", headers={"Accept-Language": "fr"})
+    assert answer.status_code == 404 and 'lang="fr"' in answer.text and "<h1>" in answer.text
+    assert client.post("/").status_code == 405 and client.post("/").headers["allow"]
+    told = client.get("/reports/x")
+    assert told.status_code == 404 and "for operators" in told.text
+
+
+@pytest.mark.parametrize("path", ["/cohort", "/cohort/export", "/cohort/citation.txt"])
+def test_a_selection_of_too_long_an_address_is_refused(client: TestClient, path: str) -> None:
+    answer = client.get(f"{path}?format=counts.csv&" + "&".join(f"Modality=m{number}" for number in range(900)))
+    assert answer.status_code == 414 and len(answer.content) < 100_000
+
+
+def test_a_number_that_is_none_is_not_added_to_a_group(client: TestClient) -> None:
+    form = {"add.mode": "any", "add.field": "AgeAtStudy", "add.value": "nan"}
+    answer = client.get("/explore", params=form, follow_redirects=False)
+    assert answer.status_code == 400 and "Write a number" in answer.text
 
 
 def test_a_collection_of_few_people_shows_no_number_of_them(client: TestClient) -> None:
@@ -280,8 +304,20 @@ def test_citations_name_release_and_identifier(client: TestClient) -> None:
     entry = client.get(f"/collections/{CLOSED}/citation.bib").text
     assert entry.startswith("@misc{COLON-01-2026-11-1,") and entry.count("{") == entry.count("}")
     both = client.get("/cohort/citation.txt?Modality=CT").text
-    assert "Selection" in both and "urn:cie:selection:" in both
+    assert "Selection" in both
+    assert "urn:cie:selection:" in client.get("/cohort/citation.bib?Modality=CT").text
     assert both != client.get("/cohort/citation.txt?Modality=MR").text
+
+
+def test_the_citation_of_a_selection_leads_back_to_it(client: TestClient) -> None:
+    """Its digest tells nobody what was asked: the address holds the criteria."""
+    cited = client.get("/cohort/citation.txt?Modality=CT&AgeAtStudy.from=40").text
+    address = cited.split()[-1]
+    assert address.startswith("https://portal.example.org/cohort?q=")
+    again = client.get(address.removeprefix("https://portal.example.org"))
+    assert again.status_code == 200 and unescape(again.text).count(address) > 0
+    named = re.search(r"Selection ([0-9a-f]{24}) of", cited)
+    assert named and f"Selection {named[1]} of" in again.text
 
 
 def test_two_releases_are_compared_by_public_numbers(client: TestClient) -> None:
@@ -464,3 +500,30 @@ def test_the_status_gives_a_share_only_where_the_search_shows_people(platform: P
     told = dict(re.findall(r'<th scope="row" role="rowheader">([^<]+)</th>(.*?)</tr>', page, re.DOTALL))
     for source_id in (OPEN, CLOSED, FEW):
         assert "objects quarantined:" in told[source_id] and "%" not in told[source_id]
+
+
+def test_a_manifest_names_the_objects_of_the_release_and_no_folder(platform: Platform, tmp_path: Path) -> None:
+    """Nothing is deleted: a folder holds a series as it was in each release, and what was held back since."""
+    research, version = platform.stores.research, platform.versions[-1]
+    made = open_release(research, read_release(research, version), tmp_path / "search")
+    today = dt.date(2026, 11, 25)
+    limits = Limits(secret=bytes(32), now=lambda: dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
+    records = (Access(tmp_path / "access.json", today=lambda: today), released_objects(research, bucket="held"))
+    token = add_grant(tmp_path / "access.json", name="all", sources=("*",), until=today)
+    service = SearchService(lambda: version, lambda _: made, secret=bytes(32))
+    api = build_api(service, limits, records=records)
+    client = TestClient(api, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
+    lines = client.get("/export?format=manifest").text.splitlines()
+    held = RecordTables.of(research, version).read("instance_manifest", OPEN, ("SeriesInstanceUID", "Key"))
+    wanted = {f"cp s3://held/{key} {OPEN}/{uid}/" for uid, key in held.itertuples(index=False)}
+    assert {line for line in lines if not line.startswith("#")} == wanted and len(wanted) == 2 * 57
+    assert [line.split(":")[0] for line in lines if line.startswith("#")] == [f"# {CLOSED}", f"# {FEW}"]
+    assert len(client.get(f"/export?format=manifest&source_id={CLOSED}").text.splitlines()) == 1
+
+    def gone(version: str, source_id: str) -> dict[str, list[str]]:
+        raise ReleaseDamagedError("its table of instances was changed by hand")
+
+    api = build_api(service, limits, records=(records[0], gone))
+    client = TestClient(api, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
+    refused = client.get("/export?format=manifest")
+    assert refused.status_code == 503 and "changed by hand" in refused.json()["problems"][0]

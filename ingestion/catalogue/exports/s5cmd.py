@@ -51,7 +51,12 @@ def manifest_lines(
         chosen = rows if wanted is None else rows[rows["SeriesInstanceUID"].isin(wanted)]
         for uid, _, key in chosen.sort_values(["SeriesInstanceUID", "SOPInstanceUID"]).itertuples(index=False):
             target = f"{folder.rstrip('/')}/{source_id}/{uid}/"
-            yield f"cp {_quoted(f's3://{bucket}/{key}')} {_quoted(target)}"
+            yield copy_line(f"s3://{bucket}/{key}", target)
+
+
+def copy_line(address: str, target: str) -> str:
+    """One ``cp`` of an object into a folder."""
+    return f"cp {_quoted(address)} {_quoted(target)}"
 
 
 def _check(tables: RecordTables, wanted: set[str]) -> None:

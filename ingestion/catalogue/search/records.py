@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from itertools import chain
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv, parquet
 
+from ingestion.catalogue.exports.s5cmd import copy_line
 from ingestion.catalogue.exports.words import not_listed
 from ingestion.catalogue.plain_cells import plain_table
 from ingestion.catalogue.search.index import SearchIndex
@@ -24,6 +26,10 @@ ACCESS_MODE = "AccessMode"
 """The field that says how users reach the images. An index without it is of records that are open to everybody."""
 PLACES = ("bucket", "series_prefix")
 """Columns that say where a series' objects are: told of series that may be downloaded, and of no others."""
+
+
+Objects: TypeAlias = Callable[[str, str], Mapping[str, Sequence[str]]]
+"""Of a release and a source: the addresses of the objects of each series, as the release has them."""
 
 
 class RecordFormat(StrEnum):
@@ -120,13 +126,14 @@ class Records:
         return table
 
     def written(
-        self, rows: NDArray[np.intp], kind: RecordFormat, *, address: str | None = None,
+        self, rows: NDArray[np.intp], kind: RecordFormat, *, address: str | Objects | None = None,
         asking: Mapping[str, str] | None = None, closed: frozenset[str] = frozenset(),
     ) -> Iterator[bytes]:  # fmt: skip
         """The rows as a file, in pieces.
 
         Args:
-            address: of a manifest: where a series' objects are, with {columns} to fill in.
+            address: of a manifest: what names a series' objects; or where they are, with {columns} to fill in, where
+                a folder holds one version of a series only.
             asking: of a manifest: by source, whom to ask where its images may not be downloaded.
             closed: of a manifest: sources that may not be downloaded any more, whatever the release says.
 
@@ -169,21 +176,48 @@ class Records:
             yield "".join(f"{line}\n" for line in lines).encode()
 
     def _manifest(
-        self, rows: NDArray[np.intp], address: str, asking: Mapping[str, str], closed: frozenset[str]
+        self, rows: NDArray[np.intp], address: str | Objects, asking: Mapping[str, str], closed: frozenset[str]
     ) -> Iterator[bytes]:
-        """Lines of ``s5cmd run``: one copy for each series that may be downloaded; comments name the others."""
+        """Lines of ``s5cmd run``: the copies of the series that may be downloaded; comments name the others."""
         may = self.downloadable(rows)
         source = self._index.fields[self._index.schema.source]
         for source_id in closed & set(source.code_of):
             may &= ~np.isin(rows, source.rows_of(source.code_of[source_id]))
-        for (source_id, mode), count in self._by_mode(rows[~may]):
-            yield f"{not_listed(source_id, mode, count, asking.get(source_id))}\n".encode()
+        told = "".join(
+            f"{not_listed(source_id, mode, count, asking.get(source_id))}\n"
+            for (source_id, mode), count in self._by_mode(rows[~may])
+        )
+        # what can't be read is told before the first line
+        copies = self._folders(rows[may], address) if isinstance(address, str) else self._objects(rows[may], address)
+        return chain([told.encode()] if told else [], copies)
+
+    def _folders(self, rows: NDArray[np.intp], address: str) -> Iterator[bytes]:
         names = [self._index.schema.source, self._index.schema.study, self._index.schema.series]
         wanted = [name for name in self.columns if name in names or f"{{{name}}}" in address]
         target = f"{{{names[0]}}}/{{{names[2]}}}/"
-        for table in self.tables(rows[may], wanted):
+        for table in self.tables(rows, wanted):
             lines = (f"cp '{address}' '{target}'\n".format(**row) for row in table.to_pylist())
             yield "".join(lines).encode()
+
+    def _objects(self, rows: NDArray[np.intp], objects: Objects) -> Iterator[bytes]:
+        """By object, since the folder of a series holds its instances as they were in other releases too."""
+        source, series = self._index.schema.source, self._index.schema.series
+        held: dict[str, Mapping[str, Sequence[str]]] = {}
+        for table in self.tables(rows, [source]):
+            for source_id in table[source].unique().to_pylist():
+                held.setdefault(source_id, objects(self._index.release, source_id))
+
+        def lines() -> Iterator[bytes]:
+            for table in self.tables(rows, [source, series]):
+                said = []
+                for row in table.to_pylist():
+                    source_id, uid = row[source], row[series]
+                    said += [copy_line(one, f"{source_id}/{uid}/") for one in held[source_id].get(uid, ())] or [
+                        f"# {uid}: the release names no object of it"
+                    ]
+                yield "".join(f"{line}\n" for line in said).encode()
+
+        return lines()
 
     def _by_mode(self, rows: NDArray[np.intp]) -> list[tuple[tuple[str, str], int]]:
         source = self._index.schema.source

@@ -48,6 +48,7 @@ def test_formats_are_written_and_checked(world: World, tmp_path: Path, monkeypat
     assert (code, "cie release build" in output) == (2, True)
     world.publish(make_source(SOURCE, patients=12, series=1))
     registry = make_registry(make_entry(SOURCE))
+    monkeypatch.setattr(command, "load_registry", lambda file: registry)
     release = build_release(world.engine, world.research, world.internal, registry, today=dt.date(2026, 11, 24))
     code, output = run("catalogue", "export", str(tmp_path / "dcat"), "--format", "dcat", "--check")
     assert (code, "0 violation(s)" in output) == (0, True)

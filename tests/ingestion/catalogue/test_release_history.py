@@ -32,7 +32,7 @@ from ingestion.catalogue.release_manifest import read_release
 from ingestion.catalogue.release_tables import provenance_of
 from ingestion.catalogue.resolve import SeriesNotReleasedError, resolve_series
 from ingestion.catalogue.writer import read
-from ingestion.commands.catalogue_export import Format, check_record, write_list, write_public
+from ingestion.commands.catalogue_export import Format, check_record, ended, write_list, write_public, write_tables
 from ingestion.sources.registry import Registry, SourceEntry
 from ingestion.storage.folder import FolderStore
 
@@ -290,6 +290,25 @@ def test_s5cmd_lists_only_what_may_be_downloaded(three: World, tmp_path: Path) -
     assert len(list(manifest_lines(tables, bucket="b", series=[uid(13)]))) == 4
     with pytest.raises(SeriesUnknownError, match=r"not in release 2026\.11\.3"):
         list(manifest_lines(tables, bucket="b", series=["2.25.9"]))
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_nothing_of_a_withdrawn_source_is_handed_out_of_any_release(three: World, tmp_path: Path, secure: bool) -> None:
+    """Earlier releases stay, and hold it; whoever asks for a list or tables of one does not get it."""
+    first, second = entries()
+    agreement = second.agreement.model_dump(mode="json") | {"withdrawn_on": TODAY.isoformat()}
+    over = ended(three.research, V3, make_registry(first, make_entry(SECOND, agreement=agreement)), TODAY)
+    assert over == {SECOND: f"withdrawn on {TODAY.isoformat()}"}
+    _, kept_in = write_list(
+        three.research, V3, tmp_path, bucket="b", series=None, secure=secure, without=over
+    )  # fmt: skip
+    lines = (tmp_path / "series.s5cmd").read_text().splitlines()
+    assert SECOND in kept_in and not any(SECOND in line for line in lines if not line.startswith("#"))
+    assert any(line.startswith(f"# {SECOND}: 12 series") and "withdrawn on" in line for line in lines)
+    write_tables(three.research, V3, tmp_path / "omop", concepts=None, secure=secure, without=over)
+    people = (tmp_path / "omop" / "person.csv").read_text()
+    assert SECOND not in people and FIRST in people
+    assert ended(three.research, V3, make_registry(first, second), TODAY) == {}
 
 
 def test_omop_tables_refer_to_each_other(three: World, tmp_path: Path) -> None:

@@ -108,6 +108,19 @@ def test_the_difference_says_what_was_left_out_and_what_came_back(world: World, 
     assert build(world).objects_written == 0
 
 
+def test_a_series_that_is_gone_is_not_let_in_again(world: World, made: MadeSource) -> None:
+    """Left out by quality, and then held back before or withdrawn with its source: it is in no release."""
+    publish(world, made, {made.manifests[0].SeriesInstanceUID})
+    world.publish(make_source(OTHER))
+    build(world)
+    publish(world, MadeSource(made.entry, made.manifests[1:]), set())
+    build(world)
+    assert diff_releases(world.research, "2026.11.1", "2026.11.2").series_let_in == ()
+    registry = make_registry(make_entry(OTHER))
+    build_release(world.engine, world.research, world.internal, registry, today=dt.date(2026, 11, 24))
+    assert diff_releases(world.research, "2026.11.1", "2026.11.3").series_let_in == ()
+
+
 def test_a_source_of_which_nothing_is_left_still_releases(world: World, made: MadeSource) -> None:
     publish(world, made, {one.SeriesInstanceUID for one in made.manifests})
     release = build(world)
