@@ -102,7 +102,7 @@ def parts_left_out(query: AllOf) -> Iterator[AllOf]:
         if isinstance(leaf, AnyOfValues) and len(leaf.values) > 1:
             for value in leaf.values:
                 yield normal(put(_fewer(leaf, value)))
-    for part in _simpler(query):
+    for _, part in sorted(_simpler(query), key=lambda one: one[0]):
         yield normal(part)
 
 
@@ -160,14 +160,15 @@ def _shorter(index: SearchIndex, leaf: Between) -> tuple[Between, ...]:
 
 
 def _without_parts(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf:
-    """Without the criteria that move too few, one after the other: the one that moves fewest first.
+    """Without the criteria that move too few, one after the other: whole groups before what is in them.
 
-    In a fixed order, one that moves a single person could outlast larger ones, and then show.
+    The order hangs on the question alone. What moves fewest first would be an answer: of two criteria that say nearly
+    the same, which one stays would tell which of them one person more is in.
     """
     while True:
-        simpler = [normal(part) for part in _simpler(query)]
-        first = min(simpler, key=lambda one: trials.moved(query, one)[0], default=None)
-        if first is None or not trials.few(query, first, blurred=blurred):
+        found = (normal(part) for _, part in sorted(_simpler(query), key=lambda one: one[0]))
+        first = next((one for one in found if trials.few(query, one, blurred=blurred)), None)
+        if first is None:
             return query
         query = first
 
@@ -177,8 +178,8 @@ def _without_few_values(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf
     for leaf in list(_leaves(query)):
         if not isinstance(leaf, AnyOfValues):
             continue
-        kept, whole = leaf, query
-        for value in sorted(leaf.values, key=lambda one: trials.moved(whole, _less(whole, leaf, one))[0]):
+        kept = leaf
+        for value in leaf.values:
             candidate = _less(query, kept, value)
             if len(kept.values) > 1 and trials.few(query, candidate, blurred=blurred):
                 kept, query = _fewer(kept, value), candidate
@@ -220,18 +221,18 @@ def _below(edge: float) -> float:
     return float(np.nextafter(np.float32(edge), np.float32(-np.inf)))
 
 
-def _simpler(node: Node) -> Iterator[Node]:
-    """``node`` with one part left out, smallest parts last, in a fixed order."""
+def _simpler(node: Node, depth: int = 0) -> Iterator[tuple[int, Node]]:
+    """``node`` with one part left out, and how deep in it the part stood, in a fixed order."""
     if isinstance(node, (AllOf, AnyOf)):
         for at, child in enumerate(node.children):
             rest = node.children[:at], node.children[at + 1 :]
             if len(node.children) > 1 or isinstance(node, AllOf):
-                yield replace(node, children=(*rest[0], *rest[1]))
-            for simpler in _simpler(child):
-                yield replace(node, children=(*rest[0], simpler, *rest[1]))
+                yield depth, replace(node, children=(*rest[0], *rest[1]))
+            for below, simpler in _simpler(child, depth + 1):
+                yield below, replace(node, children=(*rest[0], simpler, *rest[1]))
     elif isinstance(node, Not):
-        for simpler in _simpler(node.child):
-            yield Not(simpler)
+        for below, simpler in _simpler(node.child, depth + 1):
+            yield below, Not(simpler)
 
 
 def _places(node: Node) -> Iterator[tuple[Node, Callable[[Node], Node]]]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ingestion.benchmarks.small_counts import CELL, RARE, SCHEMA, make_world
+from ingestion.benchmarks.small_counts import CELL, MODELS, RARE, SCHEMA, make_world
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
@@ -376,3 +376,18 @@ def test_whether_a_cell_near_the_bound_counts_is_the_same_in_every_question(
             ]
             same.add(with_and_without[0] == with_and_without[1])
         assert len(same) == 1
+
+
+def test_which_of_two_criteria_is_left_out_does_not_tell_who_is_in_them(
+    worlds: tuple[PublicSearch, PublicSearch],
+) -> None:
+    """Of two that say nearly the same, the target alone meets one only: what moves fewest first would tell that."""
+    named: dict[str, Any] = {"field": "source_id", "in": ["A"]}
+    models: dict[str, Any] = {"field": "Model", "in": list(MODELS)}
+    maker: dict[str, Any] = {"not": {"field": "Maker", "in": ["Another maker"]}}
+    alike = []
+    for search in worlds:
+        answers = [asked(search, {"all": [named, *parts]}) for parts in ([models, maker], [models], [maker])]
+        both, first, second = ((one.total, one.facets) for one in answers)
+        alike.append((both == first, both == second))
+    assert alike[0] == alike[1] and sum(alike[0]) == 1
