@@ -12,7 +12,7 @@ import numpy as np
 from ingestion.catalogue.search.counting import Counts
 from ingestion.catalogue.search.engine import RefusedSource, SearchEngine
 from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, can_match, digest, fields_of
 from ingestion.catalogue.search.settle import Trials, by_rows, prepared, settle
 from ingestion.catalogue.search.settle_values import SettledValue, TooManyPanelsError, ValueSettler
 
@@ -93,19 +93,18 @@ class PublicSearch:
         """What the draws for a question hang on beside its words: the sources that it is about, as they are now.
 
         Their rows and not the release, else many releases of unchanged data would average out; and all their rows, not
-        only those that match, else a draw that changes would tell that somebody joined or left the group.
+        only those that match, else a draw that changes would tell that somebody joined or left the group. Sources that
+        nobody can match of have no say, whether they can answer or not: else a group of one source had as many draws
+        as there are idle criteria that others can't answer.
         """
-        asked_of = tuple(
-            child for child in query.children
-            if isinstance(child, AnyOfValues) and child.field == self.engine.index.schema.source
-        )  # fmt: skip
-        return self._states_of(asked_of, tuple(refused))
+        name = self.engine.index.schema.source
+        return self._states_of(tuple(one for one in query.children if name in fields_of(one)), tuple(refused))
 
     @lru_cache(maxsize=1_000)  # noqa: B019 - as long as the index is open
-    def _states_of(self, asked_of: tuple[AnyOfValues, ...], refused: tuple[RefusedSource, ...]) -> str:
-        states = self.engine.index.states
-        about = ",".join(f"{one}:{states[one]}" for one in self._sources(AllOf(asked_of), refused))
-        return f"{about}|{','.join(one.source_id for one in refused)}"
+    def _states_of(self, of_sources: tuple[Node, ...], refused: tuple[RefusedSource, ...]) -> str:
+        name, states = self.engine.index.schema.source, self.engine.index.states
+        left = sorted(set(self._policies) - {one.source_id for one in refused})
+        return ",".join(f"{one}:{states[one]}" for one in left if can_match(AllOf(of_sources), name, one))
 
     def answer(self, query: AllOf, *, facets: Sequence[str] | None = None, cross_filtered: bool = True) -> PublicAnswer:
         """The public answer.

@@ -391,3 +391,34 @@ def test_which_of_two_criteria_is_left_out_does_not_tell_who_is_in_them(
         both, first, second = ((one.total, one.facets) for one in answers)
         alike.append((both == first, both == second))
     assert alike[0] == alike[1] and sum(alike[0]) == 1
+
+
+def test_what_other_sources_cannot_answer_gives_a_group_of_one_no_new_number(tmp_path: Path) -> None:
+    """Averaging over idle criteria on fields that others lack: a group of A as if it were asked of B to H."""
+    fields = [f"Stated but in {name}" for name in "BCDEFGH"]
+    rng = np.random.default_rng(8)
+    rows = pd.DataFrame(
+        {
+            "Person": [f"p{number}" for number in range(600)],
+            "StudyInstanceUID": [f"1.{number}" for number in range(600)],
+            "SeriesInstanceUID": [f"1.{number}.1" for number in range(600)],
+            "source_id": rng.choice(list("ABCDEFGH"), 600),
+        }
+    )
+    for name in fields:
+        rows[name] = np.where(rows["source_id"] == name[-1], None, "yes")
+    rows.to_parquet(tmp_path / "rows.parquet")
+    schema = SearchSchema(
+        fields=tuple(SearchField(name, FieldKind.TERM, name) for name in ("source_id", *fields)), person=("Person",)
+    )
+    search = search_of(build_index([tmp_path / "rows.parquet"], tmp_path / "i", schema=schema, release="1"))
+    stated = [{"field": name, "in": ["yes"]} for name in fields]
+    idle = [{"any": [one, {"not": one}]} for one in stated]
+    answers = [
+        search.answer(
+            parse_query({"all": [{"field": "source_id", "in": ["A"]}, *idle[at : at + width]]}, schema), facets=()
+        )
+        for at in range(len(idle))
+        for width in range(1, 4)
+    ]
+    assert len({one.refused for one in answers}) > 7 and len({one.total for one in answers}) == 1
