@@ -24,8 +24,6 @@ from ingestion.catalogue.search.counting import Counts
 HIDDEN_BELOW = 10
 """The least that a visitor learns a number of: what European federations of clinical data use."""
 ROUNDED_TO = 10
-FAR = 3
-"""Bounds that the question answered may be away from the one asked: more, and its number is not shown."""
 EDGE = 0.25
 """Of a mean, at most: how far a step is moved from where anybody could work it out."""
 BLUR = 0.5
@@ -116,10 +114,6 @@ class Protection:
         Not of the question: of those there are as many as an attacker likes, and the bound would be told by their mean.
         """
         return policy.fewest_moved * (1 + BLUR * self._uniform(who, "moved"))
-
-    def far(self, policy: CountPolicy, *, people: int, question: str) -> bool:
-        """Whether a settled question counts so many otherwise than the one asked that its number is no answer."""
-        return people >= FAR * policy.fewest_moved * (1 + BLUR * self._uniform(question, "far"))
 
     def states(self, people: NDArray[np.int32], among: NDArray[np.int32], names: Sequence[str]) -> NDArray[np.bool_]:
         """(sources, fields): which sources are taken to state a field, so that nobody shows by being the only one.

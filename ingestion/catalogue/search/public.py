@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from ingestion.catalogue.search.counting import Counts
 from ingestion.catalogue.search.engine import RefusedSource, SearchEngine
+from ingestion.catalogue.search.meaning import EntangledError, Meaning
 from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, can_match, digest, fields_of
-from ingestion.catalogue.search.settle import Trials, by_rows, prepared, settle
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node
+from ingestion.catalogue.search.settle import Trials, by_rows, parts, prepared, settle
 from ingestion.catalogue.search.settle_values import SettledValue, TooManyPanelsError, ValueSettler
+
+MOST_LEFT_OUT = 20
+"""Criteria and values of lists that may be left out of a question: of more, its number is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +91,6 @@ class PublicSearch:
                 chosen &= set(child.values)
         return sorted(chosen)
 
-    def _state(self, query: AllOf, refused: Sequence[RefusedSource]) -> str:
-        """What the draws for a question hang on beside its words: the sources that it is about, as they are now.
-
-        Their rows and not the release, else many releases of unchanged data would average out; and all their rows, not
-        only those that match, else a draw that changes would tell that somebody joined or left the group. Sources that
-        nobody can match of have no say, whether they can answer or not: else a group of one source had as many draws
-        as there are idle criteria that others can't answer.
-        """
-        name = self.engine.index.schema.source
-        return self._states_of(tuple(one for one in query.children if name in fields_of(one)), tuple(refused))
-
-    @lru_cache(maxsize=1_000)  # noqa: B019 - as long as the index is open
-    def _states_of(self, of_sources: tuple[Node, ...], refused: tuple[RefusedSource, ...]) -> str:
-        name, states = self.engine.index.schema.source, self.engine.index.states
-        left = sorted(set(self._policies) - {one.source_id for one in refused})
-        return ",".join(f"{one}:{states[one]}" for one in left if can_match(AllOf(of_sources), name, one))
-
     def answer(self, query: AllOf, *, facets: Sequence[str] | None = None, cross_filtered: bool = True) -> PublicAnswer:
         """The public answer.
 
@@ -116,13 +101,12 @@ class PublicSearch:
         refused = self.engine.refused(query, stated=self._stated)
         # By the question as it was asked: that of the settled one would tell whether a criterion on sources stayed.
         policy = self._policy(query, refused)
-        asked = prepared(self.engine.index, query)
         trials = self._trials(policy, refused)
-        settled = settle(trials, asked)
+        settled = settle(trials, prepared(self.engine.index, query))
         question = self._question(trials, settled, refused)
-        away, _ = trials.moved(asked, settled)
-        if self._protection.far(policy, people=away, question=question):
-            # another question than the one asked: its numbers are no answer
+        if question is None or parts(query) - parts(settled) > MOST_LEFT_OUT:
+            # Another question than the one asked: its numbers are no answer. By how much is left out, not by how many
+            # people that moves: a part more would tell whether it holds anybody.
             counts, fields = (
                 Counts(0, 0, 0),
                 tuple(PublicFacet(name, (), hidden=True) for name in self._counted(facets)),
@@ -132,7 +116,7 @@ class PublicSearch:
             fields = self._facets(query, settled, refused, facets, cross_filtered=cross_filtered)
         return PublicAnswer(
             release=self.engine.index.release,
-            total=self._protection.public(counts, policy, question=question, each=self._each),
+            total=self._protection.public(counts, policy, question=question or "", each=self._each),
             facets=fields,
             refused=refused,
             policy=policy,
@@ -174,14 +158,14 @@ class PublicSearch:
                 found.update({name: PublicFacet(name, (), hidden=True) for name in names})
                 continue
             for name in names:
-                found[name] = self._facet(name, values[name], policy, trials, refused)
+                found[name] = self._facet(name, others, values[name], policy, trials, refused)
         return tuple(found[name] for name in wanted)
 
     def _too_few(self, policy: CountPolicy) -> Callable[[str, str, int], bool]:
         return lambda name, value, people: people < self._protection.bound(policy, who=f"{name}|{value}|{people}")
 
     def _facet(
-        self, name: str, settled: Sequence[SettledValue], mixed: CountPolicy, trials: Trials,
+        self, name: str, others: AllOf, settled: Sequence[SettledValue], mixed: CountPolicy, trials: Trials,
         refused: tuple[RefusedSource, ...],
     ) -> PublicFacet:  # fmt: skip
         terms = self.engine.index.fields[name].terms
@@ -197,23 +181,30 @@ class PublicSearch:
         ]
         exact = [
             Counts(0, 0, 0)
-            if self._protection.far(
-                rule, people=abs(settled[code].counts.people - settled[code].asked), question=question
-            )
+            if question is None or parts(others) - parts(settled[code].question) >= MOST_LEFT_OUT
             else settled[code].counts
-            for code, rule, question in zip(codes, rules, questions, strict=True)
+            for code, question in zip(codes, questions, strict=True)
         ]
-        shown = self._protection.public_facet(exact, rules, questions=questions, each=self._each)
+        shown = self._protection.public_facet(exact, rules, questions=[one or "" for one in questions], each=self._each)
         seen = [
             PublicValue(terms[code], counts) for code, counts in zip(codes, shown, strict=True) if not counts.hidden
         ]
         seen.sort(key=lambda one: (-(one.counts.people or 0), one.value))
         return PublicFacet(name, tuple(seen), hidden=len(seen) < len(terms))
 
-    def _question(self, trials: Trials, settled: AllOf, refused: Sequence[RefusedSource]) -> str:
-        """What a number is drawn by."""
-        said = f"{digest(by_rows(trials, settled))}|{self._state(settled, refused)}"
-        return hashlib.sha256(said.encode()).hexdigest()[:32]
+    def _question(self, trials: Trials, settled: AllOf, refused: Sequence[RefusedSource]) -> str | None:
+        """What a number is drawn by: what is asked, and the sources that it is about, as they are now.
+
+        By their rows and not the release, else many releases of unchanged data would average out; and by all their
+        rows, not only those that match, else a draw that changes would tell that somebody joined or left the group.
+        None: the question is too entangled.
+        """
+        states, left = self.engine.index.states, set(self._policies) - {one.source_id for one in refused}
+        meaning = Meaning(self.engine.index.schema, {one: f"{one}:{states[one]}" for one in left})
+        try:
+            return meaning.digest(by_rows(trials, settled))
+        except EntangledError:
+            return None
 
 
 def _is_on(node: Node, field: str) -> bool:

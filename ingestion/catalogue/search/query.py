@@ -167,27 +167,6 @@ def fields_of(node: Node) -> Iterator[str]:
                 yield from fields_of(child)
 
 
-def can_match(node: Node, field: str, value: str) -> bool:
-    """Whether rows with ``value`` in ``field``, one of one value a row, can match, by the question alone."""
-    return _decided(node, field, value) is not False
-
-
-def _decided(node: Node, field: str, value: str) -> bool | None:
-    """What the value alone makes of the question; None: it hangs on other fields."""
-    match node:
-        case AnyOfValues(name, values):
-            return value in values if name == field else None
-        case Not(child):
-            found = _decided(child, field, value)
-            return None if found is None else not found
-        case AllOf(children) | AnyOf(children):
-            deciding = isinstance(node, AnyOf)
-            parts = {_decided(child, field, value) for child in children}
-            return deciding if deciding in parts else None if None in parts else not deciding
-        case _:
-            return None
-
-
 def _text(node: Node) -> str:
     return json.dumps(to_json(node), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 

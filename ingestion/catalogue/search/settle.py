@@ -85,6 +85,18 @@ def prepared(index: SearchIndex, query: AllOf) -> AllOf:
     return normal(_prepared(index, query))
 
 
+def parts(query: Node) -> int:
+    """How many criteria a question has; each value of a list and each word is one."""
+    found = 0
+    for leaf in _leaves(query):
+        match leaf:
+            case AnyOfValues(_, several) | Words(several):
+                found += len(several)
+            case _:
+                found += 1
+    return found
+
+
 def cuts(index: SearchIndex, query: AllOf) -> Iterator[AllOf]:
     """``query`` with a range by one bin shorter, at either end."""
     for leaf, put in _places(query):

@@ -226,8 +226,10 @@ def test_a_source_that_changed_draws_all_its_numbers_anew_and_no_others(
     for number in range(6):
         for said in cells_of("C"):
             # the one who joined is on one scanner only; the others of the source move as well
-            cell = {"all": [said, {"field": "Model", "in": [f"Model {number}"]}]}
-            moved += asked(worlds[0], cell).total != asked(changed, cell).total
+            by_age = {"field": "AgeAtStudy", "to": 40 + 9 * number}
+            for part in ({"field": "Model", "in": [f"Model {number}"]}, by_age):
+                cell = {"all": [said, part]}
+                moved += asked(worlds[0], cell).total != asked(changed, cell).total
     assert moved >= 6
 
 
@@ -414,11 +416,45 @@ def test_what_other_sources_cannot_answer_gives_a_group_of_one_no_new_number(tmp
     search = search_of(build_index([tmp_path / "rows.parquet"], tmp_path / "i", schema=schema, release="1"))
     stated = [{"field": name, "in": ["yes"]} for name in fields]
     idle = [{"any": [one, {"not": one}]} for one in stated]
-    answers = [
-        search.answer(
-            parse_query({"all": [{"field": "source_id", "in": ["A"]}, *idle[at : at + width]]}, schema), facets=()
-        )
-        for at in range(len(idle))
-        for width in range(1, 4)
-    ]
-    assert len({one.refused for one in answers}) > 7 and len({one.total for one in answers}) == 1
+    totals = set()
+    for group in ({"field": "source_id", "in": ["A"]}, {"not": {"field": "source_id", "in": list("BCDEFGH")}}):
+        answers = [
+            search.answer(parse_query({"all": [group, *idle[at : at + width]]}, schema), facets=())
+            for at in range(len(idle))
+            for width in range(1, 4)
+        ]
+        assert len({one.refused for one in answers}) > 7
+        totals |= {one.total for one in answers}
+    assert len(totals) == 1
+
+
+def test_a_question_written_otherwise_is_the_same_question(worlds: tuple[PublicSearch, PublicSearch]) -> None:
+    """Averaging: ages in pieces, neither of the opposites, what is left of a list, each with a draw of its own."""
+    search = worlds[0]
+    group = {"field": "PatientSex", "in": ["F"]}
+    ages = [
+        [(30, 84)], [(30, 44), (45, 84)], [(30, 54), (55, 84)], [(30, 49), (50, 64), (65, 84)], [(30, 64), (50, 84)],
+        [(30, 39), (40, 59), (60, 74), (75, 84)],
+    ]  # fmt: skip
+    forms: list[dict[str, Any]] = []
+    for pieces in ages:
+        some = {"any": [{"field": "AgeAtStudy", "from": low, "to": high} for low, high in pieces]}
+        forms += [{"all": [group, some]}, {"not": {"any": [{"not": group}, {"not": some}]}}]
+    assert len({total_of(search, form) for form in forms}) == 1
+
+
+def test_how_much_is_left_out_does_not_tell_whether_a_cell_is_empty(tmp_path: Path) -> None:
+    """Small cells beside a group, up to where they are too many, and one more that holds the target or nobody."""
+    small = [
+        {"all": [{"field": "Model", "in": [f"Model {at % 6}"]}, {"field": "PatientSex", "in": ["FM"[at % 2]]},
+                 {"field": "AgeAtStudy", "from": 30 + 5 * at, "to": 34 + 5 * at}]}
+        for at in range(11)
+    ]  # fmt: skip
+    group = {"all": [{"field": "Modality", "in": ["MR"]}, {"field": "source_id", "in": ["B", "C"]}]}
+    shown = []
+    for rare in (False, True):
+        (tmp_path / str(rare)).mkdir()
+        search = search_of(make_world(tmp_path / str(rare), rare=rare, seed=4))
+        asked_for = [[*small[:at], *small[at + 1 : most], CELL] for most in range(3, 9) for at in range(most)]
+        shown.append([total_of(search, {"any": [group, *cells]}) for cells in asked_for])
+    assert shown[0] == shown[1] and len(set(shown[0])) == 2
