@@ -408,7 +408,7 @@ def test_what_other_sources_cannot_answer_gives_a_group_of_one_no_new_number(tmp
         }
     )
     for name in fields:
-        rows[name] = np.where(rows["source_id"] == name[-1], None, "yes")
+        rows[name] = ["yes" if source != name[-1] else None for source in rows["source_id"]]
     rows.to_parquet(tmp_path / "rows.parquet")
     schema = SearchSchema(
         fields=tuple(SearchField(name, FieldKind.TERM, name) for name in ("source_id", *fields)), person=("Person",)
