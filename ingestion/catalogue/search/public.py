@@ -9,6 +9,7 @@ import numpy as np
 
 from ingestion.catalogue.search.counting import Counts
 from ingestion.catalogue.search.engine import RefusedSource, SearchEngine
+from ingestion.catalogue.search.fields import FieldKind
 from ingestion.catalogue.search.meaning import EntangledError, Meaning
 from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
 from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node
@@ -29,10 +30,10 @@ class PublicValue:
 
 @dataclass(frozen=True, slots=True)
 class PublicFacet:
-    """The values of one field that anything may be shown of, most people first; ``hidden``: there are others.
+    """The values of one field that anything may be shown of, most people first; ``hidden``: there may be others.
 
-    How many is not told: it would be one more for a value that one person has. Values of the field that nobody has are
-    among them: that nobody has them is not told either.
+    Always so where the data say what values there are, and of a number where a bin is not shown. How many is not told:
+    it would be one more for a value that one person has. Values that nobody has are among them.
     """
 
     name: str
@@ -190,7 +191,9 @@ class PublicSearch:
             PublicValue(terms[code], counts) for code, counts in zip(codes, shown, strict=True) if not counts.hidden
         ]
         seen.sort(key=lambda one: (-(one.counts.people or 0), one.value))
-        return PublicFacet(name, tuple(seen), hidden=len(seen) < len(terms))
+        # Of terms there may always be one that few have: that there is none would tell of whoever has it alone.
+        open_ended = self.engine.index.fields[name].field.kind is not FieldKind.NUMBER
+        return PublicFacet(name, tuple(seen), hidden=open_ended or len(seen) < len(terms))
 
     def _question(self, trials: Trials, settled: AllOf, refused: Sequence[RefusedSource]) -> str | None:
         """What a number is drawn by: what is asked, and the sources that it is about, as they are now.

@@ -458,3 +458,19 @@ def test_how_much_is_left_out_does_not_tell_whether_a_cell_is_empty(tmp_path: Pa
         asked_for = [[*small[:at], *small[at + 1 : most], CELL] for most in range(3, 9) for at in range(most)]
         shown.append([total_of(search, {"any": [group, *cells]}) for cells in asked_for])
     assert shown[0] == shown[1] and len(set(shown[0])) == 2
+
+
+def test_a_value_that_one_person_has_does_not_show_where_all_others_are_shown(tmp_path: Path) -> None:
+    """Also those who state none are enough to be shown, so that there was nothing else to hide."""
+    hidden = []
+    for secretly in (False, True):
+        rows = pd.read_parquet(world_rows(tmp_path / str(secretly)))
+        rows.loc[rows.index[100:160], "PatientSex"] = None
+        if secretly:
+            rows.loc[0, "PatientSex"] = "Nobody else's"
+        rows.to_parquet(tmp_path / f"{secretly}.parquet")
+        index = build_index([tmp_path / f"{secretly}.parquet"], tmp_path / f"i{secretly}", schema=SCHEMA, release="1")
+        (facet,) = search_of(index).answer(parse_query({"all": []}, SCHEMA), facets=("PatientSex",)).facets
+        assert {one.value for one in facet.values} == {"", "F", "M"}
+        hidden.append(facet.hidden)
+    assert hidden[0] == hidden[1]
