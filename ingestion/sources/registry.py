@@ -129,8 +129,24 @@ class CountRule(_Model):
     """
 
     hidden_below: int = Field(10, ge=1, le=1_000)
-    rounded_to: int = Field(10, ge=1, le=1_000)
+    rounded_to: int = Field(10, ge=1, le=1_000, description="not stated: the bound, and 10 at least")
     noise: float = Field(0.0, ge=0, le=1_000, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rounding_follows_the_bound(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "rounded_to" not in given and isinstance(given.get("hidden_below"), int):
+            return {**given, "rounded_to": max(given["hidden_below"], 10)}
+        return given
+
+    @model_validator(mode="after")
+    def _what_is_hidden_stays_so(self) -> CountRule:
+        if self.rounded_to < self.hidden_below:
+            raise ValueError(
+                f"rounded_to {self.rounded_to} is finer than hidden_below {self.hidden_below}: what is hidden would be "
+                f"the total less the rest; round to {self.hidden_below} or more"
+            )
+        return self
 
 
 class SourceEntry(_Model):

@@ -125,7 +125,7 @@ def rule_of(policy: CountPolicy) -> str:
     noise = f", after noise of scale {policy.noise:g}" if policy.noise else ""
     return (
         f"Counts of fewer than {policy.hidden_below} people, and some of up to {most}, are not shown; others are "
-        f"rounded to {policy.rounded_to}{noise}, studies and series more coarsely. Criteria and values that move fewer "
+        f"rounded to {policy.step}{noise}, studies and series more coarsely. Criteria and values that move fewer "
         f"than {policy.fewest_moved} people, and some that move up to {moved}, are not applied; "
         "where that changes too much, no number is shown. Numbers belong to the release and never change for it."
     )

@@ -115,7 +115,7 @@ class SearchService:
         """
         index = self.current().index
         each = Protection(secret=self._secret).per_person(people=index.people, studies=held, series=held)
-        step = policy.rounded_to * each.studies
+        step = policy.step * each.studies
         low = size // step
         return max((low + (self._drawn("size", source_id) < size / step - low)) * step, step)
 
@@ -138,7 +138,7 @@ class SearchService:
         current = self.current()
         only = AllOf((AnyOfValues(current.index.schema.source, (source_id,)),))
         exact = current.search.engine.answer(only, facets=names)
-        step = min(max(SHARE_STEP, policy.rounded_to / people), 1.0)
+        step = min(max(SHARE_STEP, policy.step / people), 1.0)
         found = {}
         for facet in exact.facets:
             missing = int(facet.counts.series[facet.terms.index("")]) if "" in facet.terms else 0

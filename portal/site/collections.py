@@ -105,7 +105,7 @@ class Collections:
             # a picture of a kind that only a few have would tell of it
             pictures=()
             if counts.hidden
-            else [one for one in self._thumbnails.of(entry, release) if one.modality in _values(answer, "Modality")],
+            else self._thumbnails.of(entry, release, modalities=_values(answer, "Modality")),
             structured=script_json(dataset(entry, row, citation, counts, modalities=_values(answer, "Modality"))),
         )
 

@@ -7,6 +7,7 @@ photographs and screens, of heads axial slices only (``quality_checks.imaging.pi
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ingestion.catalogue.release_manifest import ReleaseManifest
@@ -14,8 +15,8 @@ from ingestion.sources.registry import AccessMode, SourceEntry
 from portal.site.shelf import Shelf
 from quality_checks.examination import Examination
 
-MOST = 24
-"""Pictures of a page."""
+MOST = 10
+"""Pictures of a page: fewer than a collection has that counts are shown of, since more would tell how many it has."""
 LOOKED_AT = 120
 """Examinations that are read for them: not every one has a picture."""
 _COLUMNS = ("SeriesInstanceUID", "ManifestVersion", "Modality", "QualityStatus")
@@ -43,15 +44,18 @@ class Thumbnails:
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], tuple[Thumbnail, ...]] = {}
 
-    def of(self, entry: SourceEntry, release: ReleaseManifest) -> tuple[Thumbnail, ...]:
-        """At most ``MOST``; none where the rules say so."""
+    def of(self, entry: SourceEntry, release: ReleaseManifest, *, modalities: Collection[str]) -> tuple[Thumbnail, ...]:
+        """At most ``MOST``, of these modalities; none where the rules say so.
+
+        Chosen before they are counted off: a picture that is missing would tell of a modality that few have.
+        """
         if not may_show(entry):
             return ()
         key = (release.version, entry.id)
         with self._lock:
             if key not in self._known:
                 self._known[key] = self._read(entry.id, release)
-            return self._known[key]
+            return tuple(one for one in self._known[key] if one.modality in modalities)[:MOST]
 
     def _read(self, source_id: str, release: ReleaseManifest) -> tuple[Thumbnail, ...]:
         series = self._shelf.series(release, source_id, _COLUMNS)
@@ -63,7 +67,7 @@ class Thumbnails:
             row = series.get(uid)
             if row is None or name.partition(".")[0] != row["ManifestVersion"]:
                 continue
-            if looked >= LOOKED_AT or len(found) >= MOST:
+            if looked >= LOOKED_AT:
                 break
             looked += 1
             seen = Examination.from_json(self._shelf.internal.read(stored.key))

@@ -7,7 +7,7 @@ not for each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -31,23 +31,30 @@ _Key: TypeAlias = Node | tuple[str, str] | str
 class Classes:
     """C classes of the U units.
 
-    ``of``: (U,) the class of each unit; ``counted``: (C,) whether its units count at all, not being of a source that
-    can't answer; ``row_of``: (C,) one row of each.
+    ``of``: (U,) the class of each unit; ``row_of``: (C,) one row of each.
     """
 
     index: SearchIndex
     units: Units
     of: NDArray[np.uint16]
-    counted: NDArray[np.bool_]
     row_of: NDArray[np.intp]
     _met: dict[_Key, NDArray[np.bool_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row_of)
 
-    def true_in(self, query: Node) -> NDArray[np.bool_]:
-        """(C,) in which classes ``query`` holds, and units count. Its criteria are of the question asked, or less."""
-        return self._holds(query) & self.counted
+    def true_in(self, query: Node, refused: Collection[int] = ()) -> NDArray[np.bool_]:
+        """(C,) in which classes ``query`` holds. It is the question asked, or less.
+
+        Args:
+            refused: codes of sources whose units don't count, of those that the classes tell apart.
+        """
+        holds = self._holds(query)
+        if refused:
+            source = self.index.fields[self.index.schema.source].codes
+            assert source is not None
+            holds = holds & ~np.isin(source[self.row_of], list(refused))
+        return holds
 
     def _holds(self, node: Node) -> NDArray[np.bool_]:
         match node:
@@ -80,21 +87,17 @@ class Classes:
                 raise KeyError(node)
 
 
-def classes_of(
-    index: SearchIndex, evaluator: Evaluator, query: AllOf, among: NDArray[np.bool_] | None
-) -> Classes | None:
+def classes_of(index: SearchIndex, evaluator: Evaluator, query: AllOf, apart: Collection[int]) -> Classes | None:
     """The classes by the criteria of ``query`` (as ``settle.prepared`` makes it); None: more than ``MAX_CLASSES``.
 
     Args:
-        among: (N,) the rows that are counted at all; None: all.
+        apart: codes of sources that are told from all others.
     """
     grouped = all(
         not isinstance(leaf, Words) and tells_groups(index.fields[leaf.field].field) for leaf in leaves(query)
     )
     units = index.groups if grouped else index.rows
-    states = dict(_states(index, units, evaluator, query))
-    if among is not None:
-        states["among"] = _two(units, among)
+    states = dict(_states(index, units, evaluator, query, apart))
     of, number = np.zeros(len(units), dtype=np.uint32), 1
     for state, many in states.values():
         if number * many > _DENSE:
@@ -110,16 +113,15 @@ def classes_of(
     unit_of = np.zeros(number, dtype=np.intp)
     unit_of[of] = np.arange(len(units))
     met = {key: state[unit_of].astype(bool) for key, (state, many) in states.items() if many == 2}
-    counted = met.pop("among", np.ones(number, dtype=bool))
     row_of = unit_of if units.row_of is None else units.row_of[unit_of].astype(np.intp)
-    return Classes(index, units, of.astype(np.uint16), counted, row_of, met)
+    return Classes(index, units, of.astype(np.uint16), row_of, met)
 
 
 def _states(
-    index: SearchIndex, units: Units, evaluator: Evaluator, query: AllOf
+    index: SearchIndex, units: Units, evaluator: Evaluator, query: AllOf, apart: Collection[int]
 ) -> Iterator[tuple[_Key, tuple[NDArray[np.unsignedinteger], int]]]:
     """(U,) by what tells units apart: the state of each, and how many states there are."""
-    codes: dict[str, set[int]] = {}
+    codes: dict[str, set[int]] = {index.schema.source: set(apart)} if apart else {}
     for leaf in dict.fromkeys(leaves(query)):
         match leaf:
             case AnyOfValues(name, values) if index.fields[name].codes is not None:

@@ -7,7 +7,7 @@ dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -95,10 +95,10 @@ class SearchEngine:
                 count_field(self.index, field, everybody, kernels=loaded)
         people_under(self.index, everybody[:0], loaded)
         count_rows(self.index, everybody[:0], loaded)
-        classes = classes_of(self.index, Evaluator(self.index), EVERYTHING, None)
+        classes = classes_of(self.index, Evaluator(self.index), EVERYTHING, ())
         if classes is not None:
             for postings in list(self.index.groups.postings.values())[:1]:
-                patterns(postings, classes, classes.counted, compiled=count_patterns)
+                patterns(postings, classes, compiled=count_patterns)
         self._pool = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="search-count")
         self._kernels = loaded
 
@@ -173,12 +173,17 @@ class SearchEngine:
 
     def answering(self, refused: tuple[RefusedSource, ...]) -> NDArray[np.bool_] | None:
         """(N,) the rows of all sources but those; None: all rows."""
-        if not refused:
+        source = self.index.fields[self.index.schema.source]
+        return self.without_sources([source.code_of[one.source_id] for one in refused])
+
+    def without_sources(self, codes: Collection[int]) -> NDArray[np.bool_] | None:
+        """(N,) the rows of all sources but those with ``codes``; None: all rows."""
+        if not codes:
             return None
         source = self.index.fields[self.index.schema.source]
         mask = np.ones(self.index.series, dtype=bool)
-        for one in refused:
-            mask[source.rows_of(source.code_of[one.source_id])] = False
+        for code in codes:
+            mask[source.rows_of(code)] = False
         return mask
 
     def count(self, names: Sequence[str], mask: NDArray[np.bool_] | None) -> list[FieldCounts]:
@@ -197,12 +202,12 @@ class SearchEngine:
 
         return self._each(count, fields, rows=len(selected.rows))
 
-    def patterns(self, fields: Sequence[Postings], classes: Classes, alive: NDArray[np.bool_]) -> list[Patterns | None]:
-        """The patterns of some fields, of the units whose class is ``alive`` ((C,)): see ``patterns.patterns``."""
+    def patterns(self, fields: Sequence[Postings], classes: Classes) -> list[Patterns | None]:
+        """The patterns of some fields: see ``patterns.patterns``."""
         compiled = None if self._kernels is None else self._kernels.count_patterns
 
         def count(postings: Postings) -> Patterns | None:
-            return patterns(postings, classes, alive, compiled=compiled)
+            return patterns(postings, classes, compiled=compiled)
 
         return self._each(count, fields, rows=len(classes.units))
 

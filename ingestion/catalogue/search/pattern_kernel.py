@@ -74,7 +74,6 @@ def count_patterns(
     postings: NDArray[np.int32],
     offsets: NDArray[np.int64],
     class_of: NDArray[np.uint16],
-    alive: NDArray[np.bool_],
     study_of: NDArray[np.int32],
     person_of: NDArray[np.int32],
     series_in: NDArray[np.int32],
@@ -87,13 +86,12 @@ def count_patterns(
     Args:
         postings, offsets: the units of each value, rising.
         class_of, study_of, person_of, series_in: (U,) of the units.
-        alive: (C,) the classes whose units are to be counted.
         sets, steps, slots: zeros, to be filled: see ``_next``.
     """
     known = np.ones(1, dtype=np.int64)
     of_people = np.zeros(len(sets), dtype=np.int64)
     of_studies = np.zeros(len(sets), dtype=np.int64)
-    of_series = np.zeros(len(alive), dtype=np.int64)
+    of_series = np.zeros(steps.shape[1], dtype=np.int64)
     people = np.empty((64, 3), dtype=np.int64)
     studies = np.empty((64, 3), dtype=np.int64)
     series = np.empty((64, 3), dtype=np.int64)
@@ -104,8 +102,6 @@ def count_patterns(
         for at in range(offsets[value], offsets[value + 1]):
             unit = postings[at]
             one = class_of[unit]
-            if not alive[one]:
-                continue
             of_series[one] += series_in[unit]
             if study_of[unit] != study:
                 if study >= 0:
@@ -132,5 +128,5 @@ def count_patterns(
             of_people[person_set] += 1
         people, many_people = _told(people, many_people, value, of_people, known[0])
         studies, many_studies = _told(studies, many_studies, value, of_studies, known[0])
-        series, many_series = _told(series, many_series, value, of_series, len(alive))
+        series, many_series = _told(series, many_series, value, of_series, steps.shape[1])
     return known[0], people[:many_people], studies[:many_studies], series[:many_series]

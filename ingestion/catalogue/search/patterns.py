@@ -99,18 +99,16 @@ def met(sets: Sets, holds: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
-def patterns(
-    postings: Postings, classes: Classes, alive: NDArray[np.bool_], *, compiled: Callable[..., Any] | None
-) -> Patterns | None:
-    """The patterns of a field, of the units whose class is ``alive`` ((C,)); None: more than ``MAX_SETS`` sets."""
+def patterns(postings: Postings, classes: Classes, *, compiled: Callable[..., Any] | None) -> Patterns | None:
+    """The patterns of a field; None: more than ``MAX_SETS`` sets."""
     units, values, words = classes.units, len(postings.offsets) - 1, -(-len(classes) // _WORD)
     if compiled is None:
-        return _patterns(postings, classes, alive)
+        return _patterns(postings, classes)
     sets = np.zeros((MAX_SETS, words), dtype=np.uint64)
     steps = np.zeros((MAX_SETS, len(classes)), dtype=np.int32)
     slots = np.zeros(4 * MAX_SETS, dtype=np.int32)
     known, *told = compiled(
-        np.asarray(postings.units), np.asarray(postings.offsets), classes.of, alive, np.asarray(units.study_of),
+        np.asarray(postings.units), np.asarray(postings.offsets), classes.of, np.asarray(units.study_of),
         np.asarray(units.person_of), np.asarray(units.series_in), sets, steps, slots,
     )  # fmt: skip
     if known < 0:
@@ -123,13 +121,11 @@ def of_everybody(index: SearchIndex, classes: Classes) -> Sets:
     return _or(classes, classes.of, np.searchsorted(classes.units.person_of, np.arange(index.people)))
 
 
-def _patterns(postings: Postings, classes: Classes, alive: NDArray[np.bool_]) -> Patterns | None:
+def _patterns(postings: Postings, classes: Classes) -> Patterns | None:
     """Without the compiled loop."""
     units, values = classes.units, len(postings.offsets) - 1
-    one = classes.of[postings.units]
-    kept = np.flatnonzero(alive[one])
-    of, one = postings.units[kept], one[kept]
-    bounds = np.searchsorted(kept, postings.offsets)
+    of, bounds = postings.units, np.asarray(postings.offsets)
+    one = classes.of[of]
     study, person = units.study_of[of], units.person_of[of]
     first_of_study, first_of_person = first(study, bounds), first(person, bounds)
     starts = np.flatnonzero(first_of_study), np.flatnonzero(first_of_person)

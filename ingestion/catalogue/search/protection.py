@@ -24,8 +24,6 @@ from ingestion.catalogue.search.counting import Counts
 HIDDEN_BELOW = 10
 """The least that a visitor learns a number of: what European federations of clinical data use."""
 ROUNDED_TO = 10
-FAR = 3
-"""Bounds that the question answered may be away from the one asked: more, and its number is not shown."""
 EDGE = 0.25
 """Of a mean, at most: how far a step is moved from where anybody could work it out."""
 BLUR = 0.5
@@ -43,6 +41,11 @@ class CountPolicy:
     def __post_init__(self) -> None:
         if self.hidden_below < 1 or self.rounded_to < 1 or not 0 <= self.noise < math.inf:
             raise ValueError("a count policy has hidden_below and rounded_to of 1 or more, and noise of 0 or more")
+
+    @property
+    def step(self) -> int:
+        """What numbers are rounded to: no finer than the bound, else a hidden one is the total less all others."""
+        return self.rounded_to * math.ceil(self.hidden_below / self.rounded_to)
 
     @property
     def fewest_moved(self) -> int:
@@ -86,7 +89,10 @@ def _up(mean: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PublicCounts:
-    """What is shown of one set of people. ``hidden``: fewer than ``below``, perhaps nobody; numbers are None then."""
+    """What is shown of one set of people. ``hidden``: fewer than ``below``, perhaps nobody; numbers are None then.
+
+    Studies and series may be None where people are a number: too few people have any of those asked for.
+    """
 
     people: int | None
     studies: int | None
@@ -98,11 +104,16 @@ class PublicCounts:
         return self.people is None
 
 
-class Protection:
-    """Turns exact counts into public ones.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Exact counts. ``drawn_by``: digest of the settled question and of the state of the sources that it is about."""
 
-    A ``question`` is the digest of a settled question and of the state of the sources that it is about.
-    """
+    counts: Counts
+    drawn_by: str
+
+
+class Protection:
+    """Turns exact counts into public ones."""
 
     def __init__(self, *, secret: bytes) -> None:
         """Raises ``ValueError`` for a secret of under 32 bytes."""
@@ -116,10 +127,6 @@ class Protection:
         Not of the question: of those there are as many as an attacker likes, and the bound would be told by their mean.
         """
         return policy.fewest_moved * (1 + BLUR * self._uniform(who, "moved"))
-
-    def far(self, policy: CountPolicy, *, people: int, question: str) -> bool:
-        """Whether a settled question counts so many otherwise than the one asked that its number is no answer."""
-        return people >= FAR * policy.fewest_moved * (1 + BLUR * self._uniform(question, "far"))
 
     def states(self, people: NDArray[np.int32], among: NDArray[np.int32], names: Sequence[str]) -> NDArray[np.bool_]:
         """(sources, fields): which sources are taken to state a field, so that nobody shows by being the only one.
@@ -141,52 +148,32 @@ class Protection:
         return PerPerson(studies=_up(factor * studies / max(people, 1)), series=_up(factor * series / max(people, 1)))
 
     def public(
-        self, exact: Counts, policy: CountPolicy, *, question: str, each: PerPerson = PerPerson()
+        self, people: Counted | None, policy: CountPolicy, *, images: Counted | None, each: PerPerson = PerPerson()
     ) -> PublicCounts:
-        """What may be shown of ``exact``, which answers ``question``."""
-        blurred = policy.hidden_below * (1 + BLUR * self._uniform(question, "bound"))
-        if exact.people < policy.hidden_below or exact.people < blurred:
+        """What may be shown of the people in ``people``, and of the studies and series in ``images``.
+
+        They may answer another question: a criterion that all but a few people meet moves none of these, and yet most
+        of their series. None: another question than the one asked, whose numbers are not shown.
+        """
+        if people is None or self._is_hidden(people, policy):
             return PublicCounts(None, None, None, below=math.ceil(policy.hidden_below * (1 + BLUR)))
         # A group that is shown is never smaller than the bound says, and its people have a study and a series each.
-        people = max(self._shown(question, exact.people, "people", policy), policy.rounded_to)
-        studies = max(self._shown(question, exact.studies, "studies", policy, each.studies), people)
-        series = max(self._shown(question, exact.series, "series", policy, each.series), studies)
-        return PublicCounts(people, studies, series)
+        shown = max(self._shown(people.drawn_by, people.counts.people, "people", policy), policy.step)
+        if images is None or self._is_hidden(images, policy):
+            return PublicCounts(shown, None, None)
+        least = shown if images.drawn_by == people.drawn_by else policy.step
+        studies = max(self._shown(images.drawn_by, images.counts.studies, "studies", policy, each.studies), least)
+        series = max(self._shown(images.drawn_by, images.counts.series, "series", policy, each.series), studies)
+        return PublicCounts(shown, studies, series)
 
-    def public_facet(
-        self,
-        exact: Iterable[Counts],
-        policies: Iterable[CountPolicy],
-        *,
-        questions: Iterable[str],
-        each: PerPerson = PerPerson(),
-    ) -> tuple[PublicCounts, ...]:
-        """What may be shown of the values of one field.
-
-        Where rounding is finer than the bound, hidden values could be had from the total: one alone, and a few that
-        are fewer than the bound together. Then the smallest that are shown are hidden with them, until two or more
-        values are hidden that hold as many people as the bound says.
-        """
-        counts, rules = list(exact), list(policies)
-        shown = [
-            self.public(one, rule, question=question, each=each)
-            for one, rule, question in zip(counts, rules, questions, strict=True)
-        ]
-        own = [rule.hidden_below if rule.rounded_to < rule.hidden_below else 0 for rule in rules]
-        bound = max((own[at] for at, one in enumerate(shown) if one.hidden), default=0)
-        while bound:
-            hidden = [at for at, one in enumerate(shown) if one.hidden]
-            open_ones = [at for at in range(len(shown)) if at not in hidden]
-            enough = len(hidden) > 1 and sum(counts[at].people for at in hidden) >= bound
-            if not hidden or enough or not open_ones:
-                break
-            also = min(open_ones, key=lambda at: (counts[at].people, at))
-            shown[also] = PublicCounts(None, None, None, below=None)
-        return tuple(shown)
+    def _is_hidden(self, counted: Counted, policy: CountPolicy) -> bool:
+        people = counted.counts.people
+        blurred = policy.hidden_below * (1 + BLUR * self._uniform(counted.drawn_by, "bound"))
+        return people < policy.hidden_below or people < blurred
 
     def _shown(self, question: str, number: int, what: str, policy: CountPolicy, each: int = 1) -> int:
         """``each``: how many of what is counted one person brings."""
-        value, step = float(number), policy.rounded_to * each
+        value, step = float(number), policy.step * each
         if policy.noise:
             value += _laplace(self._uniform(question, f"{what} noise"), policy.noise * each)
         low = math.floor(value / step)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from ingestion.catalogue.search.counting import Counts
 from ingestion.catalogue.search.engine import RefusedSource, SearchEngine
-from ingestion.catalogue.search.protection import CountPolicy, Protection, PublicCounts, strictest
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, digest
+from ingestion.catalogue.search.fields import FieldKind
+from ingestion.catalogue.search.meaning import EntangledError, Meaning
+from ingestion.catalogue.search.protection import Counted, CountPolicy, Protection, PublicCounts, strictest
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, Words, leaves
 from ingestion.catalogue.search.settle import Trials, by_rows, prepared, settle
 from ingestion.catalogue.search.settle_values import SettledValue, TooManyQuestionsError, ValueSettler
-from ingestion.catalogue.search.tallies import Tallies
+from ingestion.catalogue.search.tallies import Moved, Question, Tallies
+
+MOST_LEFT_OUT = 20
+"""Criteria and values of lists that may be left out of a question: of more, its number is not shown. Each moves few
+people, most of them nobody: in a collection of CT, that it is CT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,10 @@ class PublicValue:
 
 @dataclass(frozen=True, slots=True)
 class PublicFacet:
-    """The values of one field that anything may be shown of, most people first; ``hidden``: there are others.
+    """The values of one field that anything may be shown of, most people first; ``hidden``: there may be others.
 
-    How many is not told: it would be one more for a value that one person has. Values of the field that nobody has are
-    among them: that nobody has them is not told either.
+    Always so where the data say what values there are, and of a number where a bin is not shown. How many is not told:
+    it would be one more for a value that one person has. Values that nobody has are among them.
     """
 
     name: str
@@ -74,39 +77,18 @@ class PublicSearch:
         """The count policy of every source, by id."""
         return dict(self._policies)
 
-    def _policy(self, query: AllOf, refused: Iterable[RefusedSource]) -> CountPolicy:
+    def _policy(self, query: AllOf) -> CountPolicy:
         """The strictest of the sources that the question may count people of.
 
-        Which these are is read from the question and from what sources can't answer, never from who matches it: else
-        the policy itself would tell whether a source has somebody.
+        Which these are is read from the question, never from who matches it nor from who can't answer: else the policy
+        itself would tell whether a source has somebody.
         """
-        return strictest(self._policies[one] for one in self._sources(query, refused))
-
-    def _sources(self, query: AllOf, refused: Iterable[RefusedSource]) -> list[str]:
         name = self.engine.index.schema.source
-        chosen = set(self._policies) - {one.source_id for one in refused}
+        chosen = set(self._policies)
         for child in query.children:
             if isinstance(child, AnyOfValues) and child.field == name:
                 chosen &= set(child.values)
-        return sorted(chosen)
-
-    def _state(self, query: AllOf, refused: Sequence[RefusedSource]) -> str:
-        """What the draws for a question hang on beside its words: the sources that it is about, as they are now.
-
-        Their rows and not the release, else many releases of unchanged data would average out; and all their rows, not
-        only those that match, else a draw that changes would tell that somebody joined or left the group.
-        """
-        asked_of = tuple(
-            child for child in query.children
-            if isinstance(child, AnyOfValues) and child.field == self.engine.index.schema.source
-        )  # fmt: skip
-        return self._states_of(asked_of, tuple(refused))
-
-    @lru_cache(maxsize=1_000)  # noqa: B019 - as long as the index is open
-    def _states_of(self, asked_of: tuple[AnyOfValues, ...], refused: tuple[RefusedSource, ...]) -> str:
-        states = self.engine.index.states
-        about = ",".join(f"{one}:{states[one]}" for one in self._sources(AllOf(asked_of), refused))
-        return f"{about}|{','.join(one.source_id for one in refused)}"
+        return strictest(self._policies[one] for one in sorted(chosen))
 
     def answer(self, query: AllOf, *, facets: Sequence[str] | None = None, cross_filtered: bool = True) -> PublicAnswer:
         """The public answer.
@@ -115,29 +97,30 @@ class PublicSearch:
             facets: names of the fields whose values are wanted; None: all.
             cross_filtered: values of a field are counted without the query's criteria on that field.
         """
-        refused = self.engine.refused(query, stated=self._stated)
         # By the question as it was asked: that of the settled one would tell whether a criterion on sources stayed.
-        policy = self._policy(query, refused)
+        policy = self._policy(query)
         asked = prepared(self.engine.index, query)
-        tallies = Tallies(self.engine, asked, self.engine.answering(refused))
-        trials = self._trials(tallies, policy)
-        settled = settle(trials, asked)
-        question = self._question(trials, settled, refused)
-        away = trials.moved(asked, settled)
-        if self._protection.far(policy, people=away, question=question):
-            # another question than the one asked: its numbers are no answer
-            counts, fields = (
-                Counts(0, 0, 0),
-                tuple(PublicFacet(name, (), hidden=True) for name in self._counted(facets)),
-            )
+        tallies = Tallies(self.engine, Question(asked, self._refused(query)))
+        settled: dict[Moved, AllOf] = {}
+        counted: dict[Moved, Counted | None] = {}
+        for what in Moved:
+            trials = self._trials(tallies, policy, what)
+            settled[what] = settle(trials, asked)
+            answered = trials.readmitted(settled[what], self._answering(settled[what]))
+            drawn = None if _is_far(query, settled[what]) else self._drawn(tallies, settled[what], answered)
+            counted[what] = None if drawn is None else Counted(tallies.total(answered), drawn)
+        people = counted[Moved.PEOPLE]
+        if people is None:
+            # Another question than the one asked: its numbers are no answer. By how much is left out, not by how many
+            # people that moves: a part more would tell whether it holds anybody.
+            fields = tuple(PublicFacet(name, (), hidden=True) for name in self._counted(facets))
         else:
-            counts = tallies.total(settled)
-            fields = self._facets(query, settled, tallies, refused, facets, cross_filtered=cross_filtered)
+            fields = self._facets(query, settled, tallies, facets, cross_filtered=cross_filtered)
         return PublicAnswer(
             release=self.engine.index.release,
-            total=self._protection.public(counts, policy, question=question, each=self._each),
+            total=self._protection.public(people, policy, images=counted[Moved.SERIES], each=self._each),
             facets=fields,
-            refused=refused,
+            refused=self.engine.refused(query, stated=self._stated),
             policy=policy,
         )
 
@@ -145,73 +128,109 @@ class PublicSearch:
         counted = [one.field.name for one in self.engine.index.fields.values() if one.field.counted]
         return [name for name in counted if facets is None or name in facets]
 
-    def _trials(self, tallies: Tallies, policy: CountPolicy) -> Trials:
-        return Trials(tallies, policy.fewest_moved, lambda who: self._protection.bound(policy, who=who))
+    def _trials(self, tallies: Tallies, policy: CountPolicy, what: Moved) -> Trials:
+        refused = tallies.asked.refused
+        return Trials(tallies, refused, policy.fewest_moved, what, lambda who: self._protection.bound(policy, who=who))
+
+    def _refused(self, query: AllOf) -> frozenset[int]:
+        """Codes of the sources that can't answer."""
+        code_of = self.engine.index.fields[self.engine.index.schema.source].code_of
+        return frozenset(code_of[one.source_id] for one in self.engine.refused(query, stated=self._stated))
+
+    def _answering(self, query: AllOf) -> set[int]:
+        """Codes of the others."""
+        sources = self.engine.index.fields[self.engine.index.schema.source].terms
+        return set(range(len(sources))) - self._refused(query)
 
     def _facets(
-        self, query: AllOf, settled: AllOf, tallies: Tallies, refused: tuple[RefusedSource, ...],
-        facets: Sequence[str] | None, *, cross_filtered: bool,
+        self, query: AllOf, settled: Mapping[Moved, AllOf], tallies: Tallies, facets: Sequence[str] | None, *,
+        cross_filtered: bool,
     ) -> tuple[PublicFacet, ...]:  # fmt: skip
         """Fields under the same criteria are settled together."""
         wanted = self._counted(facets)
-        groups: dict[tuple[AllOf, AllOf], list[str]] = {}
+        groups: dict[tuple[AllOf, AllOf, AllOf], list[str]] = {}
         for name in wanted:
-            others, said = (
+            of_people, of_series, said = (
                 AllOf(tuple(child for child in whole.children if not (cross_filtered and _is_on(child, name))))
-                for whole in (settled, query)
+                for whole in (settled[Moved.PEOPLE], settled[Moved.SERIES], query)
             )
-            groups.setdefault((others, said), []).append(name)
+            groups.setdefault((of_people, of_series, said), []).append(name)
         found: dict[str, PublicFacet] = {}
-        for (others, said), names in groups.items():
-            policy = self._policy(said, refused)
-            trials = self._trials(tallies, policy)
-            settler = ValueSettler(trials, others, self._too_few(policy), names)
+        for (of_people, of_series, said), names in groups.items():
+            policy, panel = self._policy(said), tallies.panel(names)
             try:
-                values = settler.settled()
+                people, images = (
+                    ValueSettler(
+                        self._trials(tallies, policy, what), panel, others, self._too_few(policy), self._answering
+                    ).settled()
+                    for what, others in ((Moved.PEOPLE, of_people), (Moved.SERIES, of_series))
+                )
             except TooManyQuestionsError:
                 found.update({name: PublicFacet(name, (), hidden=True) for name in names})
                 continue
             for name in names:
-                found[name] = self._facet(name, values[name], policy, trials, refused)
+                values = list(zip(people[name], images[name], strict=True))
+                found[name] = self._facet(name, values, said, policy, tallies)
         return tuple(found[name] for name in wanted)
 
     def _too_few(self, policy: CountPolicy) -> Callable[[str, str, int], bool]:
         return lambda name, value, people: people < self._protection.bound(policy, who=f"{name}|{value}|{people}")
 
     def _facet(
-        self, name: str, settled: Sequence[SettledValue], mixed: CountPolicy, trials: Trials,
-        refused: tuple[RefusedSource, ...],
+        self, name: str, settled: Sequence[tuple[SettledValue, SettledValue]], said: AllOf, mixed: CountPolicy,
+        tallies: Tallies,
     ) -> PublicFacet:  # fmt: skip
         terms = self.engine.index.fields[name].terms
         of_source = name == self.engine.index.schema.source
-        codes = [code for code, one in enumerate(settled) if one.counts.people]
-        rules = [self._policies.get(terms[code], mixed) if of_source else mixed for code in codes]
-        # what is hidden in any case needs no draw
-        questions = [
-            self._question(trials, settled[code].question, refused)
-            if settled[code].counts.people >= rule.hidden_below
-            else ""
-            for code, rule in zip(codes, rules, strict=True)
-        ]
-        exact = [
-            Counts(0, 0, 0)
-            if self._protection.far(
-                rule, people=abs(settled[code].counts.people - settled[code].asked), question=question
-            )
-            else settled[code].counts
-            for code, rule, question in zip(codes, rules, questions, strict=True)
-        ]
-        shown = self._protection.public_facet(exact, rules, questions=questions, each=self._each)
-        seen = [
-            PublicValue(terms[code], counts) for code, counts in zip(codes, shown, strict=True) if not counts.hidden
-        ]
+        seen = []
+        for term, (people, images) in zip(terms, settled, strict=True):
+            policy = self._policies.get(term, mixed) if of_source else mixed
+            if people.counts.people < policy.hidden_below:  # needs no draw
+                continue
+            counted = [
+                None
+                if _is_far(said, one.others.query) or (drawn := self._drawn(tallies, one.query, one.others)) is None
+                else Counted(one.counts, drawn)
+                for one in (people, images)
+            ]
+            counts = self._protection.public(counted[0], policy, images=counted[1], each=self._each)
+            if not counts.hidden:
+                seen.append(PublicValue(term, counts))
         seen.sort(key=lambda one: (-(one.counts.people or 0), one.value))
-        return PublicFacet(name, tuple(seen), hidden=len(seen) < len(terms))
+        # Of terms there may always be one that few have: that there is none would tell of whoever has it alone.
+        open_ended = self.engine.index.fields[name].field.kind is not FieldKind.NUMBER
+        return PublicFacet(name, tuple(seen), hidden=open_ended or len(seen) < len(terms))
 
-    def _question(self, trials: Trials, settled: AllOf, refused: Sequence[RefusedSource]) -> str:
-        """What a number is drawn by."""
-        said = f"{digest(by_rows(trials, settled))}|{self._state(settled, refused)}"
-        return hashlib.sha256(said.encode()).hexdigest()[:32]
+    def _drawn(self, tallies: Tallies, query: AllOf, answered: Question) -> str | None:
+        """What a number is drawn by: what is asked, and the sources that it is about, as they are now.
+
+        By their rows and not the release, else many releases of unchanged data would average out; and by all their
+        rows, not only those that match, else a draw that changes would tell that somebody joined or left the group.
+        None: the question is too entangled.
+        """
+        terms = self.engine.index.fields[self.engine.index.schema.source].terms
+        refused = {terms[code] for code in answered.refused}
+        states = self.engine.index.states
+        about = {one: f"{one}:{states[one]}" for one in self._policies if one not in refused}
+        try:
+            return Meaning(self.engine.index.schema, about).digest(by_rows(tallies.evaluator, query))
+        except EntangledError:
+            return None
+
+
+def _is_far(asked: AllOf, settled: AllOf) -> bool:
+    """Whether so much was left out that the numbers are those of another question."""
+    return _size(asked) - _size(settled) > MOST_LEFT_OUT
+
+
+def _size(query: AllOf) -> int:
+    """How many criteria a question has; each word, and each value of a list, is one."""
+    found = 0
+    for leaf in leaves(query):
+        found += (
+            len(leaf.values) if isinstance(leaf, AnyOfValues) else len(leaf.words) if isinstance(leaf, Words) else 1
+        )
+    return found
 
 
 def _is_on(node: Node, field: str) -> bool:

@@ -10,16 +10,17 @@ would tell what the rule hides. ``settle_values`` does the same for each value o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
+from ingestion.catalogue.search.evaluate import Evaluator
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words, leaves, normal
-from ingestion.catalogue.search.tallies import Tallies
+from ingestion.catalogue.search.tallies import Moved, Question, Tallies
 
 BoundOf: TypeAlias = Callable[[str], float]
 """How many people a part must move to stay, by the digest of who they are: some above ``fewest``, the same wherever
@@ -30,12 +31,17 @@ CLEAR = 2
 """Times the bound from which a part stays in any case: its blur ends below."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Trials:
-    """How many people questions on one index count otherwise than each other."""
+    """How many people questions on one index count otherwise than each other.
+
+    ``refused``: codes of the sources that can't answer the question asked, and are not counted by any of its parts.
+    """
 
     tallies: Tallies
+    refused: frozenset[int]
     fewest: int
+    moved: Moved = Moved.PEOPLE
     bound_of: BoundOf = lambda _: 0.0
 
     @property
@@ -44,14 +50,27 @@ class Trials:
 
     def few(self, query: AllOf, other: AllOf, *, blurred: bool) -> bool:
         """Whether too few count otherwise in ``other`` than in ``query``."""
-        count = self.moved(query, other)
+        return self._few(Question(query, self.refused), Question(other, self.refused), blurred=blurred)
+
+    def readmitted(self, query: AllOf, answering: Collection[int]) -> Question:
+        """``query`` with the refused sources that would move too few people, of those that can answer it.
+
+        That others can't answer a criterion that moves nobody would give the rest of its people another draw.
+        """
+        found = Question(query, self.refused)
+        for code in sorted(self.refused & set(answering)):
+            with_it = replace(found, refused=found.refused - {code})
+            if self._few(found, with_it, blurred=True):
+                found = with_it
+        return found
+
+    def _few(self, one: Question, other: Question, *, blurred: bool) -> bool:
+        count = self.tallies.moved(one, other, self.moved)
         if count < self.fewest:
             return True
-        return blurred and count < CLEAR * self.fewest and count < self.bound_of(self.tallies.who(query, other))
-
-    def moved(self, query: AllOf, other: AllOf) -> int:
-        """How many count otherwise."""
-        return self.tallies.moved(query, other)
+        if not blurred or count >= CLEAR * self.fewest:
+            return False
+        return count < self.bound_of(self.tallies.who(one, other, self.moved))
 
 
 def settle(trials: Trials, query: AllOf) -> AllOf:
@@ -90,20 +109,20 @@ def parts_left_out(query: AllOf) -> Iterator[AllOf]:
         if isinstance(leaf, AnyOfValues) and len(leaf.values) > 1:
             for value in leaf.values:
                 yield normal(put(_fewer(leaf, value)))
-    for part in _simpler(query):
+    for _, part in sorted(_simpler(query), key=lambda one: one[0]):
         yield normal(part)
 
 
-def by_rows(trials: Trials, node: Node) -> Node:
+def by_rows(evaluator: Evaluator, node: Node) -> Node:
     """The question with words named by the rows that they match: fragments that match the same are one question."""
     match node:
         case Words():
-            mask = trials.tallies.evaluator.mask(node)
+            mask = evaluator.mask(node)
             return Words(("rows", "" if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()))
         case Not(child):
-            return Not(by_rows(trials, child))
+            return Not(by_rows(evaluator, child))
         case AllOf(children) | AnyOf(children):
-            return replace(node, children=tuple(by_rows(trials, child) for child in children))
+            return replace(node, children=tuple(by_rows(evaluator, child) for child in children))
         case _:
             return node
 
@@ -148,14 +167,15 @@ def _shorter(index: SearchIndex, leaf: Between) -> tuple[Between, ...]:
 
 
 def _without_parts(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf:
-    """Without the criteria that move too few, one after the other: the one that moves fewest first.
+    """Without the criteria that move too few, one after the other: whole groups before what is in them.
 
-    In a fixed order, one that moves a single person could outlast larger ones, and then show.
+    The order hangs on the question alone. What moves fewest first would be an answer: of two criteria that say nearly
+    the same, which one stays would tell which of them one person more is in.
     """
     while True:
-        simpler = [normal(part) for part in _simpler(query)]
-        first = min(simpler, key=lambda one: trials.moved(query, one), default=None)
-        if first is None or not trials.few(query, first, blurred=blurred):
+        found = (normal(part) for _, part in sorted(_simpler(query), key=lambda one: one[0]))
+        first = next((one for one in found if trials.few(query, one, blurred=blurred)), None)
+        if first is None:
             return query
         query = first
 
@@ -165,8 +185,8 @@ def _without_few_values(trials: Trials, query: AllOf, *, blurred: bool) -> AllOf
     for leaf in list(leaves(query)):
         if not isinstance(leaf, AnyOfValues):
             continue
-        kept, whole = leaf, query
-        for value in sorted(leaf.values, key=lambda one: trials.moved(whole, _less(whole, leaf, one))):
+        kept = leaf
+        for value in leaf.values:
             candidate = _less(query, kept, value)
             if len(kept.values) > 1 and trials.few(query, candidate, blurred=blurred):
                 kept, query = _fewer(kept, value), candidate
@@ -209,18 +229,18 @@ def _below(edge: float) -> float:
     return float(np.nextafter(np.float32(edge), np.float32(-np.inf)))
 
 
-def _simpler(node: Node) -> Iterator[Node]:
-    """``node`` with one part left out, smallest parts last, in a fixed order."""
+def _simpler(node: Node, depth: int = 0) -> Iterator[tuple[int, Node]]:
+    """``node`` with one part left out, and how deep in it the part stood, in a fixed order."""
     if isinstance(node, (AllOf, AnyOf)):
         for at, child in enumerate(node.children):
             rest = node.children[:at], node.children[at + 1 :]
             if len(node.children) > 1 or isinstance(node, AllOf):
-                yield replace(node, children=(*rest[0], *rest[1]))
-            for simpler in _simpler(child):
-                yield replace(node, children=(*rest[0], simpler, *rest[1]))
+                yield depth, replace(node, children=(*rest[0], *rest[1]))
+            for below, simpler in _simpler(child, depth + 1):
+                yield below, replace(node, children=(*rest[0], simpler, *rest[1]))
     elif isinstance(node, Not):
-        for simpler in _simpler(node.child):
-            yield Not(simpler)
+        for below, simpler in _simpler(node.child, depth + 1):
+            yield below, Not(simpler)
 
 
 def _places(node: Node) -> Iterator[tuple[Node, Callable[[Node], Node]]]:

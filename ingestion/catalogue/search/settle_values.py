@@ -2,14 +2,12 @@
 
 A value of a panel is a question of its own: the others and the value. What moves enough people of the whole question
 may move nobody who has the value, and then would only give the value's number another draw; or one, and tell of them.
-So criteria are left out for each value as ``settle`` does it for a question. Leaving out a part adds people or takes
-some away, never both, so the number of people that it moves is the difference of two counts, and one panel tells it of
-all values at once.
+So criteria are left out for each value as ``settle`` does it for a question, in the order of the question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -19,14 +17,15 @@ from numpy.typing import NDArray
 from ingestion.catalogue.search.counting import Counts
 from ingestion.catalogue.search.query import AllOf, AnyOfValues
 from ingestion.catalogue.search.settle import CLEAR, Trials, cuts, parts_left_out
-from ingestion.catalogue.search.tallies import Panel
+from ingestion.catalogue.search.tallies import Moved, Panel, Question
 
 Few: TypeAlias = Callable[[str, str, int], bool]
 """Of a field, a value and a number of people from ``fewest`` up: whether they are too few to move it, by secret."""
 _Open: TypeAlias = NDArray[np.bool_]
 """(V,) the values of the panel that are still to be settled."""
-MAX_QUESTIONS = 1_500
-"""Questions that the values of one panel may take, where each costs some 0.1 ms. Beyond, nothing of it is shown."""
+MAX_QUESTIONS = 20_000
+"""Questions that the values of one panel may take, where each costs some 0.1 ms. Beyond, nothing of it is shown; what
+people ask takes some dozens, and a question whose criteria all hold for few some thousands."""
 MAX_COUNTED = 100
 """The same where each is counted row by row: a second or two on a million series."""
 NOBODY = Counts(0, 0, 0)
@@ -38,31 +37,32 @@ class TooManyQuestionsError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class SettledValue:
-    """A value's counts. ``question``: what they are of; ``asked``: the people of the question that was asked."""
+    """A value's counts. ``query``: what they are of; ``others``: that without the value, and who is refused."""
 
     counts: Counts
-    question: AllOf
-    asked: int
+    query: AllOf
+    others: Question
 
 
 @dataclass(slots=True)
 class ValueSettler:
-    """Settles the values of some fields under one question."""
+    """Settles the values of a panel under one question."""
 
     trials: Trials
+    panel: Panel
     asked: AllOf
     """Settled as a whole."""
     too_few: Few
-    names: Sequence[str]
-    _panel: Panel = field(init=False)
+    answering: Callable[[AllOf], Collection[int]]
+    """The codes of the sources that can answer a query."""
     _terms: list[tuple[str, str]] = field(init=False)
     """(V,) the field and the term of each value."""
-    _people: dict[AllOf, NDArray[np.int64]] = field(default_factory=dict)
-    _found: list[SettledValue | None] = field(default_factory=list)
+    _moved: dict[tuple[Question, Question], NDArray[np.int64]] = field(default_factory=dict)
+    _found: list[SettledValue] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._panel = self.trials.tallies.panel(self.names)
-        self._terms = [(name, term) for name in self.names for term in self.trials.index.fields[name].terms]
+        fields = self.trials.index.fields
+        self._terms = [(name, term) for name in self.panel.names for term in fields[name].terms]
 
     def settled(self) -> dict[str, list[SettledValue]]:
         """By field, one for each of its values, in the order of their codes.
@@ -70,20 +70,20 @@ class ValueSettler:
         Raises:
             TooManyQuestionsError: it would take too long.
         """
-        people = self._counted(self.asked)
+        asked = self._of(self.asked)
+        people = self.panel.people(asked)
         # Few are hidden as they are, by a bound of which there is one draw only.
         still = ~self._few(np.ones(len(people), dtype=bool), people)
-        self._found = [None if one else SettledValue(NOBODY, self.asked, 0) for one in still]
+        self._found = [SettledValue(NOBODY, self.asked, asked)] * len(people)
         self._shorten(self.asked, still)
-        found = [one for one in self._found if one is not None]
-        return {name: found[at] for name, at in self._panel.at.items()}
+        return {name: self._found[at] for name, at in self.panel.at.items()}
 
     def _shorten(self, query: AllOf, still: _Open) -> None:
         """Ranges first, each end against the question asked: see ``settle``."""
         for shorter in cuts(self.trials.index, query):
             if not still.any():
                 return
-            taken = self._few(still, np.abs(self._counted(shorter) - self._counted(self.asked)))
+            taken = self._few(still, self._moving(self._of(self.asked), self._of(shorter)))
             if taken.any():
                 still = still & ~taken
                 self._shorten(shorter, taken)
@@ -91,35 +91,59 @@ class ValueSettler:
             self._leave_out(query, still)
 
     def _leave_out(self, query: AllOf, still: _Open) -> None:
-        """What moves fewest goes first, and of parts that move as many the first."""
-        simpler = list(parts_left_out(query))
-        if simpler:
-            moved = np.abs(np.stack([self._counted(one) for one in simpler]) - self._counted(query))
-            first = np.argmin(moved, axis=0)
-            clearly = still & (np.min(moved, axis=0) < self.trials.fewest - 1)
-            for at, one in enumerate(simpler):
-                taken = clearly & (first == at)
-                # the rest in order: those that move as many as the bound go with those that move one person less
-                taken |= self._few(still & ~clearly, moved[at])
-                if taken.any():
-                    still = still & ~taken
-                    self._leave_out(one, taken)
+        for simpler in parts_left_out(query):
+            if not still.any():
+                return
+            taken = self._few(still, self._moving(self._of(query), self._of(simpler)))
+            if taken.any():
+                still = still & ~taken
+                self._leave_out(simpler, taken)
         if still.any():
-            self._leave(query, still)
+            self._readmit(self._of(query), still)
 
-    def _leave(self, query: AllOf, still: _Open) -> None:
-        """The values whose question is ``query``."""
-        counts, asked, total = self._panel.counts(query), self._counted(self.asked), self.trials.tallies.total(query)
+    def _readmit(self, question: Question, still: _Open) -> None:
+        """See ``Trials.readmitted``: all sources at once for most values, one by one for those that have some."""
+        back = sorted(question.refused & set(self.answering(question.query)))
+        everyone = Question(question.query, question.refused - set(back))
+        taken = self._few(still, self._moving(question, everyone)) if back else still
+        if taken.any():
+            self._leave(everyone, taken)
+        if (rest := still & ~taken).any():
+            self._readmit_each(question, back, rest)
+
+    def _readmit_each(self, question: Question, back: Sequence[int], still: _Open) -> None:
+        if not back:
+            self._leave(question, still)
+            return
+        with_it = Question(question.query, question.refused - {back[0]})
+        taken = self._few(still, self._moving(question, with_it))
+        for one, values in ((with_it, taken), (question, still & ~taken)):
+            if values.any():
+                self._readmit_each(one, back[1:], values)
+
+    def _of(self, query: AllOf) -> Question:
+        return Question(query, self.trials.refused)
+
+    def _leave(self, question: Question, still: _Open) -> None:
+        """The values whose question it is."""
+        counts, total = self.panel.counts(question), self.trials.tallies.total(question)
         for at in np.flatnonzero(still).tolist():
             name, value = self._terms[at]
             one = counts.at(at)
-            others = total.people - one.people
             # all but a few have the value: then it is itself what moves too few
-            if one.people and self._are_few(name, value, others):
-                self._found[at] = SettledValue(total, query, int(asked[at]))
+            if one.people and self._are_few(name, value, self._without(question, at, one, total)):
+                self._found[at] = SettledValue(total, question.query, question)
             else:
-                question = AllOf((*query.children, AnyOfValues(name, (value,))))
-                self._found[at] = SettledValue(one, question, int(asked[at]))
+                narrowed = AllOf((*question.query.children, AnyOfValues(name, (value,))))
+                self._found[at] = SettledValue(one, narrowed, question)
+
+    def _without(self, question: Question, at: int, one: Counts, total: Counts) -> int:
+        """How many people the value moves, against all under the question."""
+        others = total.people - one.people
+        if self.trials.moved is Moved.PEOPLE or others >= CLEAR * self.trials.fewest or one.series == total.series:
+            return others
+        name, _ = self._terms[at]
+        return self.panel.without(question, name, at - self.panel.at[name].start)
 
     def _few(self, among: _Open, people: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(V,) which of the values ``among`` have fewer of the ``people`` than the blurred bound."""
@@ -132,10 +156,10 @@ class ValueSettler:
         fewest = self.trials.fewest
         return people < fewest or (people < CLEAR * fewest and self.too_few(name, value, people))
 
-    def _counted(self, query: AllOf) -> NDArray[np.int64]:
+    def _moving(self, one: Question, other: Question) -> NDArray[np.int64]:
         """(V,) people."""
-        if query not in self._people:
-            if len(self._people) == (MAX_QUESTIONS if self._panel.quick else MAX_COUNTED):
+        if (one, other) not in self._moved:
+            if len(self._moved) == (MAX_QUESTIONS if self.panel.quick else MAX_COUNTED):
                 raise TooManyQuestionsError
-            self._people[query] = self._panel.people(query)
-        return self._people[query]
+            self._moved[one, other] = self.panel.moved(one, other, self.trials.moved)
+        return self._moved[one, other]

@@ -2,6 +2,7 @@
 
 By classes and patterns (``classes``, ``patterns``), so that a further question costs next to nothing; where there are
 too many of these, question by question over the rows. Both give the same numbers.
+
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,74 +20,89 @@ from ingestion.catalogue.search.counting import Counts, FieldCounts
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.patterns import Patterns, Sets, joined, met, of_everybody
-from ingestion.catalogue.search.query import AllOf, Not, leaves, parts
+from ingestion.catalogue.search.query import AllOf
 from ingestion.catalogue.search.units import Postings
+
+
+class Moved(Enum):
+    """Whom one question moves against another: ``PEOPLE`` who count in one only, or also those of whom only other
+    ``SERIES`` count."""
+
+    PEOPLE = "people"
+    SERIES = "series"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is counted: the rows that match ``query``, without those of the sources with the codes ``refused``."""
+
+    query: AllOf
+    refused: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
 class Tallies:
-    """Of the questions that are ``asked`` with parts of it left out.
+    """Of the question that is ``asked``, and of those with parts of it left out, or fewer sources refused.
 
-    ``asked``: as ``settle.prepared`` makes it; ``among``: (N,) the rows that are counted at all, without those of
-    sources that can't answer; None: all.
+    Its query is as ``settle.prepared`` makes it.
     """
 
     engine: SearchEngine
-    asked: AllOf
-    among: NDArray[np.bool_] | None = None
+    asked: Question
     evaluator: Evaluator = field(init=False)
     classes: Classes | None = field(init=False)
     """None: too many."""
     _whole: Patterns | None = None
     _sets: Sets | None = None
-    _last: tuple[AllOf, NDArray[np.bool_]] | None = None
 
     def __post_init__(self) -> None:
         self.evaluator = Evaluator(self.engine.index)
-        self.classes = classes_of(self.engine.index, self.evaluator, self.asked, self.among)
+        self.classes = classes_of(self.engine.index, self.evaluator, self.asked.query, self.asked.refused)
         if self.classes is not None:
             every = np.arange(len(self.classes.units), dtype=np.int32)
             postings = Postings(every, np.asarray([0, len(every)], dtype=np.int64))
-            (self._whole,) = self.engine.patterns([postings], self.classes, self.classes.counted)
+            (self._whole,) = self.engine.patterns([postings], self.classes)
 
-    def mask(self, query: AllOf) -> NDArray[np.bool_] | None:
+    def mask(self, question: Question) -> NDArray[np.bool_] | None:
         """(N,) the rows of a question; None: all."""
-        return both(self.evaluator.mask(query), self.among)
+        return both(self.evaluator.mask(question.query), self.engine.without_sources(question.refused))
 
-    def total(self, query: AllOf) -> Counts:
+    def total(self, question: Question) -> Counts:
         if self.classes is None or self._whole is None:
-            return self.engine.total(self.mask(query))
-        return self._whole.counts_under(self.classes.true_in(query)).at(0)
+            return self.engine.total(self.mask(question))
+        return self._whole.counts_under(self.holds(question)).at(0)
 
-    def moved(self, query: AllOf, other: AllOf) -> int:
-        """How many people count otherwise in ``other`` than in ``query``."""
+    def moved(self, one: Question, other: Question, what: Moved) -> int:
+        """How many people ``other`` moves against ``one``."""
         if self.classes is None or self._whole is None:
-            return int(np.count_nonzero(self._differ(query, other)))
+            return int(np.count_nonzero(self._differ(one, other, what)))
         people, sets = self._whole.people, self._whole.sets
-        differ = met(sets, self.classes.true_in(query)) != met(sets, self.classes.true_in(other))
+        differ = met_otherwise(sets, self.holds(one), self.holds(other), what)
         return int(people.number[differ[people.of]].sum())
 
-    def who(self, query: AllOf, other: AllOf) -> str:
-        """The digest of who counts otherwise."""
-        return hashlib.sha256(np.packbits(self._differ(query, other)).tobytes()).hexdigest()
+    def who(self, one: Question, other: Question, what: Moved) -> str:
+        """The digest of who they are."""
+        return hashlib.sha256(np.packbits(self._differ(one, other, what)).tobytes()).hexdigest()
+
+    def holds(self, question: Question) -> NDArray[np.bool_]:
+        """(C,) in which classes, where there are any, rows count."""
+        assert self.classes is not None
+        return self.classes.true_in(question.query, question.refused)
 
     def panel(self, names: Sequence[str]) -> Panel:
         """The values of some fields, to be counted under one question after the other."""
         return Panel(self, tuple(names))
 
-    def _differ(self, query: AllOf, other: AllOf) -> NDArray[np.bool_]:
+    def _differ(self, one: Question, other: Question, what: Moved) -> NDArray[np.bool_]:
         """(P,)"""
-        if self._last is None or self._last[0] != query:
-            self._last = query, self._of(query)
-        return self._last[1] != self._of(other)
-
-    def _of(self, query: AllOf) -> NDArray[np.bool_]:
-        """(P,) who counts."""
         if self.classes is None:
-            return self.engine.people(self.mask(query))
+            before, after = self.mask(one), self.mask(other)
+            if what is Moved.SERIES:
+                return self.engine.people(_otherwise(before, after, self.engine.index.series))
+            return self.engine.people(before) != self.engine.people(after)
         if self._sets is None:
             self._sets = of_everybody(self.engine.index, self.classes)
-        return met(self._sets, self.classes.true_in(query))
+        return met_otherwise(self._sets, self.holds(one), self.holds(other), what)
 
 
 @dataclass(slots=True)
@@ -97,7 +114,6 @@ class Panel:
     at: dict[str, slice] = field(default_factory=dict)
     """Where the values of each field are."""
     _patterns: Patterns | None = None
-    _alive: NDArray[np.bool_] = field(default_factory=lambda: np.ones(0, dtype=bool))
 
     def __post_init__(self) -> None:
         start = 0
@@ -107,9 +123,8 @@ class Panel:
             start = end
         classes = self.tallies.classes
         if classes is not None and self.names:
-            self._alive = _alive(classes, self.tallies)
             fields = [classes.units.postings[name] for name in self.names]
-            found = [one for one in self.tallies.engine.patterns(fields, classes, self._alive) if one is not None]
+            found = [one for one in self.tallies.engine.patterns(fields, classes) if one is not None]
             self._patterns = joined(found) if len(found) == len(fields) else None
 
     @property
@@ -117,29 +132,48 @@ class Panel:
         """Whether a further question costs next to nothing."""
         return self._patterns is not None
 
-    def people(self, query: AllOf) -> NDArray[np.int64]:
-        """(V,)"""
-        holds = self._holds(query)
-        return self._counted(query).people if holds is None else self._quick().people_under(holds)
-
-    def counts(self, query: AllOf) -> FieldCounts:
+    def counts(self, question: Question) -> FieldCounts:
         """(V,) each."""
-        holds = self._holds(query)
-        return self._counted(query) if holds is None else self._quick().counts_under(holds)
+        if self._patterns is None:
+            return self._counted(self.tallies.mask(question))
+        return self._patterns.counts_under(self.tallies.holds(question))
 
-    def _quick(self) -> Patterns:
-        assert self._patterns is not None
-        return self._patterns
+    def people(self, question: Question) -> NDArray[np.int64]:
+        """(V,)"""
+        if self._patterns is None:
+            return self._counted(self.tallies.mask(question)).people
+        return self._patterns.people_under(self.tallies.holds(question))
 
-    def _holds(self, query: AllOf) -> NDArray[np.bool_] | None:
-        """(C,); None: it is not to be had from the patterns."""
-        if self.tallies.classes is None or self._patterns is None:
-            return None
-        holds = self.tallies.classes.true_in(query)
-        return None if (holds & ~self._alive).any() else holds
+    def moved(self, one: Question, other: Question, what: Moved) -> NDArray[np.int64]:
+        """(V,) how many people who have the value ``other`` moves against ``one``."""
+        if self._patterns is None:
+            return self._counted_moved(one, other, what)
+        differ = met_otherwise(self._patterns.sets, self.tallies.holds(one), self.tallies.holds(other), what)
+        return self._patterns.people.total(differ, self._patterns.values)
 
-    def _counted(self, query: AllOf) -> FieldCounts:
-        each = self.tallies.engine.count(self.names, self.tallies.mask(query))
+    def without(self, question: Question, name: str, code: int) -> int:
+        """How many people have rows under a question that lack a value."""
+        index, classes = self.tallies.engine.index, self.tallies.classes
+        if classes is None:
+            mask = self.tallies.mask(question)
+            lacks = np.ones(index.series, dtype=bool) if mask is None else mask.copy()
+            lacks[index.fields[name].rows_of(code)] = False
+            return int(np.count_nonzero(self.tallies.engine.people(lacks)))
+        postings = classes.units.postings[name]
+        lacks = self.tallies.holds(question)[classes.of]
+        lacks[postings.units[postings.offsets[code] : postings.offsets[code + 1]]] = False
+        people = classes.units.person_of[np.flatnonzero(lacks)]
+        return int(np.count_nonzero(np.diff(people, prepend=-1)))
+
+    def _counted_moved(self, one: Question, other: Question, what: Moved) -> NDArray[np.int64]:
+        before, after = self.tallies.mask(one), self.tallies.mask(other)
+        if what is Moved.SERIES:
+            return self._counted(_otherwise(before, after, self.tallies.engine.index.series)).people
+        either = None if before is None or after is None else before | after
+        return 2 * self._counted(either).people - self._counted(before).people - self._counted(after).people
+
+    def _counted(self, mask: NDArray[np.bool_] | None) -> FieldCounts:
+        each = self.tallies.engine.count(self.names, mask)
         return FieldCounts(
             np.concatenate([one.people for one in each]),
             np.concatenate([one.studies for one in each]),
@@ -147,9 +181,11 @@ class Panel:
         )
 
 
-def _alive(classes: Classes, tallies: Tallies) -> NDArray[np.bool_]:
-    """(C,) the classes in which any question may hold but the one for everything, which is counted beforehand."""
-    if tallies.among is not None or any(isinstance(one, Not) for one in parts(tallies.asked)):
-        return classes.counted
-    said = [classes.true_in(leaf) for leaf in leaves(tallies.asked)]
-    return np.logical_or.reduce(said, axis=0) & classes.counted
+def met_otherwise(sets: Sets, one: NDArray[np.bool_], two: NDArray[np.bool_], what: Moved) -> NDArray[np.bool_]:
+    """(K,) which sets count otherwise under a question that holds in the classes ``two`` ((C,)) than in ``one``."""
+    return met(sets, one ^ two) if what is Moved.SERIES else met(sets, one) != met(sets, two)
+
+
+def _otherwise(one: NDArray[np.bool_] | None, two: NDArray[np.bool_] | None, rows: int) -> NDArray[np.bool_]:
+    every = np.ones(rows, dtype=bool)
+    return (every if one is None else one) ^ (every if two is None else two)

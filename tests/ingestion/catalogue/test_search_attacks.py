@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ingestion.benchmarks.small_counts import CELL, RARE, SCHEMA, make_world
+from ingestion.benchmarks.small_counts import CELL, MODELS, RARE, SCHEMA, make_world
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
@@ -22,7 +22,7 @@ from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
 from ingestion.catalogue.search.query import parse_query
 from ingestion.catalogue.search.settle import prepared, settle
-from ingestion.catalogue.search.tallies import Tallies
+from ingestion.catalogue.search.tallies import Moved, Question, Tallies
 
 Ask = Callable[[dict[str, Any]], PublicAnswer]
 
@@ -227,8 +227,10 @@ def test_a_source_that_changed_draws_all_its_numbers_anew_and_no_others(
     for number in range(6):
         for said in cells_of("C"):
             # the one who joined is on one scanner only; the others of the source move as well
-            cell = {"all": [said, {"field": "Model", "in": [f"Model {number}"]}]}
-            moved += asked(worlds[0], cell).total != asked(changed, cell).total
+            by_age = {"field": "AgeAtStudy", "to": 40 + 9 * number}
+            for part in ({"field": "Model", "in": [f"Model {number}"]}, by_age):
+                cell = {"all": [said, part]}
+                moved += asked(worlds[0], cell).total != asked(changed, cell).total
     assert moved >= 6
 
 
@@ -375,7 +377,104 @@ def test_whether_a_cell_near_the_bound_counts_is_the_same_in_every_question(
                 for said in (base, {"all": [base, {"not": cell}]})
             ]
             with_and_without = [
-                settle(search._trials(Tallies(search.engine, one), CountPolicy()), one) for one in questions
+                settle(search._trials(Tallies(search.engine, Question(one)), CountPolicy(), Moved.PEOPLE), one)
+                for one in questions
             ]
             same.add(with_and_without[0] == with_and_without[1])
         assert len(same) == 1
+
+
+def test_which_of_two_criteria_is_left_out_does_not_tell_who_is_in_them(
+    worlds: tuple[PublicSearch, PublicSearch],
+) -> None:
+    """Of two that say nearly the same, the target alone meets one only: what moves fewest first would tell that."""
+    named: dict[str, Any] = {"field": "source_id", "in": ["A"]}
+    models: dict[str, Any] = {"field": "Model", "in": list(MODELS)}
+    maker: dict[str, Any] = {"not": {"field": "Maker", "in": ["Another maker"]}}
+    alike = []
+    for search in worlds:
+        answers = [asked(search, {"all": [named, *parts]}) for parts in ([models, maker], [models], [maker])]
+        both, first, second = ((one.total, one.facets) for one in answers)
+        alike.append((both == first, both == second))
+    assert alike[0] == alike[1] and sum(alike[0]) == 1
+
+
+def test_what_other_sources_cannot_answer_gives_a_group_of_one_no_new_number(tmp_path: Path) -> None:
+    """Averaging over idle criteria on fields that others lack: a group of A as if it were asked of B to H."""
+    fields = [f"Stated but in {name}" for name in "BCDEFGH"]
+    rng = np.random.default_rng(8)
+    rows = pd.DataFrame(
+        {
+            "Person": [f"p{number}" for number in range(600)],
+            "StudyInstanceUID": [f"1.{number}" for number in range(600)],
+            "SeriesInstanceUID": [f"1.{number}.1" for number in range(600)],
+            "source_id": rng.choice(list("ABCDEFGH"), 600),
+        }
+    )
+    for name in fields:
+        rows[name] = ["yes" if source != name[-1] else None for source in rows["source_id"]]
+    rows.to_parquet(tmp_path / "rows.parquet")
+    schema = SearchSchema(
+        fields=tuple(SearchField(name, FieldKind.TERM, name) for name in ("source_id", *fields)), person=("Person",)
+    )
+    search = search_of(build_index([tmp_path / "rows.parquet"], tmp_path / "i", schema=schema, release="1"))
+    stated = [{"field": name, "in": ["yes"]} for name in fields]
+    idle = [{"any": [one, {"not": one}]} for one in stated]
+    totals = set()
+    for group in ({"field": "source_id", "in": ["A"]}, {"not": {"field": "source_id", "in": list("BCDEFGH")}}):
+        answers = [
+            search.answer(parse_query({"all": [group, *idle[at : at + width]]}, schema), facets=())
+            for at in range(len(idle))
+            for width in range(1, 4)
+        ]
+        assert len({one.refused for one in answers}) > 7
+        totals |= {one.total for one in answers}
+    assert len(totals) == 1
+
+
+def test_a_question_written_otherwise_is_the_same_question(worlds: tuple[PublicSearch, PublicSearch]) -> None:
+    """Averaging: ages in pieces, neither of the opposites, what is left of a list, each with a draw of its own."""
+    search = worlds[0]
+    group = {"field": "PatientSex", "in": ["F"]}
+    ages = [
+        [(30, 84)], [(30, 44), (45, 84)], [(30, 54), (55, 84)], [(30, 49), (50, 64), (65, 84)], [(30, 64), (50, 84)],
+        [(30, 39), (40, 59), (60, 74), (75, 84)],
+    ]  # fmt: skip
+    forms: list[dict[str, Any]] = []
+    for pieces in ages:
+        some = {"any": [{"field": "AgeAtStudy", "from": low, "to": high} for low, high in pieces]}
+        forms += [{"all": [group, some]}, {"not": {"any": [{"not": group}, {"not": some}]}}]
+    assert len({total_of(search, form) for form in forms}) == 1
+
+
+def test_how_much_is_left_out_does_not_tell_whether_a_cell_is_empty(tmp_path: Path) -> None:
+    """Small cells beside a group, up to where they are too many, and one more that holds the target or nobody."""
+    small = [
+        {"all": [{"field": "Model", "in": [f"Model {at % 6}"]}, {"field": "PatientSex", "in": ["FM"[at % 2]]},
+                 {"field": "AgeAtStudy", "from": 30 + 5 * at, "to": 34 + 5 * at}]}
+        for at in range(11)
+    ]  # fmt: skip
+    group = {"all": [{"field": "Modality", "in": ["MR"]}, {"field": "source_id", "in": ["B", "C"]}]}
+    shown = []
+    for rare in (False, True):
+        (tmp_path / str(rare)).mkdir()
+        search = search_of(make_world(tmp_path / str(rare), rare=rare, seed=4))
+        asked_for = [[*small[:at], *small[at + 1 : most], CELL] for most in range(3, 9) for at in range(most)]
+        shown.append([total_of(search, {"any": [group, *cells]}) for cells in asked_for])
+    assert shown[0] == shown[1] and len(set(shown[0])) == 2
+
+
+def test_a_value_that_one_person_has_does_not_show_where_all_others_are_shown(tmp_path: Path) -> None:
+    """Also those who state none are enough to be shown, so that there was nothing else to hide."""
+    hidden = []
+    for secretly in (False, True):
+        rows = pd.read_parquet(world_rows(tmp_path / str(secretly)))
+        rows.loc[rows.index[100:160], "PatientSex"] = None
+        if secretly:
+            rows.loc[0, "PatientSex"] = "Nobody else's"
+        rows.to_parquet(tmp_path / f"{secretly}.parquet")
+        index = build_index([tmp_path / f"{secretly}.parquet"], tmp_path / f"i{secretly}", schema=SCHEMA, release="1")
+        (facet,) = search_of(index).answer(parse_query({"all": []}, SCHEMA), facets=("PatientSex",)).facets
+        assert {one.value for one in facet.values} == {"", "F", "M"}
+        hidden.append(facet.hidden)
+    assert hidden[0] == hidden[1]

@@ -23,9 +23,9 @@ from ingestion.catalogue.search.index import IndexUnusableError, open_index
 from ingestion.catalogue.search.kernels import count_codes, count_mask, count_postings, mark_people
 from ingestion.catalogue.search.pattern_kernel import count_patterns
 from ingestion.catalogue.search.query import AllOf, QueryError, digest, normal, parse_query, to_json
-from ingestion.catalogue.search.settle import Trials, cuts, parts_left_out, prepared, settle
+from ingestion.catalogue.search.settle import Trials, prepared, settle
 from ingestion.catalogue.search.settle_values import ValueSettler
-from ingestion.catalogue.search.tallies import Tallies
+from ingestion.catalogue.search.tallies import Moved, Question, Tallies
 
 SCHEMA = SearchSchema(
     fields=(
@@ -254,38 +254,29 @@ def test_other_ways_to_write_a_question_have_one_digest(said: dict[str, Any], dr
     assert one == other and digest(one) == digest(other)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(said=queries)
-def test_what_is_left_out_adds_people_or_takes_some_away(engine: SearchEngine, said: dict[str, Any]) -> None:
-    """Of the whole and of each value: then the difference of two counts is how many people it moves."""
-    query = prepared(engine.index, parse_query(said, SCHEMA))
-    tallies = Tallies(engine, query)
-    modality = engine.index.fields["Modality"]
-    of_value = np.zeros((len(modality.terms), engine.index.series), dtype=bool)
-    for code in range(len(modality.terms)):
-        of_value[code, modality.rows_of(code)] = True
-    for simpler in [*parts_left_out(query), *cuts(engine.index, query)]:
-        before, after = (
-            np.ones(engine.index.series, dtype=bool) if mask is None else mask
-            for mask in (tallies.mask(query), tallies.mask(simpler))
-        )
-        for rows in (np.ones_like(before), *of_value):
-            one, other = engine.people(before & rows), engine.people(after & rows)
-            assert np.count_nonzero(one != other) == abs(int(one.sum()) - int(other.sum()))
-
-
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(said=queries)
-def test_the_counts_of_a_settled_value_are_those_of_its_question(engine: SearchEngine, said: dict[str, Any]) -> None:
+@given(said=queries, moved=st.sampled_from(Moved))
+def test_the_counts_of_a_settled_value_are_those_of_its_question(
+    engine: SearchEngine, said: dict[str, Any], moved: Moved
+) -> None:
     asked = prepared(engine.index, parse_query(said, SCHEMA))
-    trials = Trials(Tallies(engine, asked), 10)
+    code_of = engine.index.fields["source_id"].code_of
+
+    def refused(query: AllOf) -> frozenset[int]:
+        return frozenset(code_of[one.source_id] for one in engine.refused(query))
+
+    def answering(query: AllOf) -> set[int]:
+        return set(code_of.values()) - refused(query)
+
+    tallies = Tallies(engine, Question(asked, refused(asked)))
+    trials = Trials(tallies, refused(asked), 10, moved)
     query = settle(trials, asked)
-    found = ValueSettler(trials, query, lambda *_: False, ["Modality", "Countries"]).settled()
+    found = ValueSettler(trials, tallies.panel(["Modality", "Countries"]), query, lambda *_: False, answering).settled()
     for name, values in found.items():
         assert len(values) == len(engine.index.fields[name].terms)
         for one in values:
             if one.counts.people:
-                assert engine.answer(one.question, facets=(), refused=()).total == one.counts
+                assert engine.total(tallies.mask(Question(one.query, one.others.refused))) == one.counts
 
 
 def test_order_and_repeats_do_not_make_another_query() -> None:

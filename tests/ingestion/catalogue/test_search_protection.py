@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ingestion.catalogue.search.counting import Counts
-from ingestion.catalogue.search.protection import CountPolicy, PerPerson, Protection, strictest
+from ingestion.catalogue.search.protection import Counted, CountPolicy, PerPerson, Protection, PublicCounts, strictest
 
 SECRET = bytes(range(32))
 DEFAULT = CountPolicy()
@@ -16,14 +16,23 @@ def protection() -> Protection:
     return Protection(secret=SECRET)
 
 
+def shown_of(
+    exact: Counts, policy: CountPolicy = DEFAULT, *, question: str, each: PerPerson | None = None,
+    by: Protection | None = None,
+) -> PublicCounts:  # fmt: skip
+    """Where studies and series are counted under the question of the people."""
+    counted = Counted(exact, question)
+    return (by or protection()).public(counted, policy, images=counted, each=each or PerPerson())
+
+
 def test_small_groups_are_hidden_and_nobody_looks_like_few() -> None:
     for people in range(10):
-        shown = protection().public(Counts(people, people, people), DEFAULT, question=f"q{people}")
+        shown = shown_of(Counts(people, people, people), DEFAULT, question=f"q{people}")
         assert shown.hidden and shown.below == 15
 
 
 def test_shown_numbers_are_multiples_near_the_truth_and_not_biased() -> None:
-    shown = [protection().public(Counts(57, 60, 90), DEFAULT, question=str(number)).people for number in range(4000)]
+    shown = [shown_of(Counts(57, 60, 90), DEFAULT, question=str(number)).people for number in range(4000)]
     assert set(shown) == {50, 60}
     assert np.mean([value for value in shown if value is not None]) == pytest.approx(57, abs=0.3)
 
@@ -33,7 +42,7 @@ def test_studies_and_series_are_rounded_by_what_one_person_brings() -> None:
     each = PerPerson(studies=2, series=20)
     with_and_without = [
         {
-            protection().public(Counts(57 + more, 90 + more, 700 + 12 * more), DEFAULT, question=f"{number}", each=each)
+            shown_of(Counts(57 + more, 90 + more, 700 + 12 * more), DEFAULT, question=f"{number}", each=each)
             for number in range(400)
         }
         for more in (0, 1)
@@ -45,7 +54,7 @@ def test_studies_and_series_are_rounded_by_what_one_person_brings() -> None:
 def test_a_group_has_no_fewer_studies_than_people_nor_series_than_studies() -> None:
     each = PerPerson(studies=5, series=50)
     for number in range(400):
-        shown = protection().public(Counts(29, 31, 33), DEFAULT, question=str(number), each=each)
+        shown = shown_of(Counts(29, 31, 33), DEFAULT, question=str(number), each=each)
         if not shown.hidden:
             assert (shown.series or 0) >= (shown.studies or 0) >= (shown.people or 0) > 0
 
@@ -62,40 +71,43 @@ def test_the_steps_are_those_of_ordinary_axes(mean: float, step: set[int]) -> No
 
 def test_the_same_set_gives_the_same_number_however_it_is_asked_for() -> None:
     exact = Counts(123, 130, 300)
-    assert len({protection().public(exact, DEFAULT, question="one") for _ in range(200)}) == 1
+    assert len({shown_of(exact, DEFAULT, question="one") for _ in range(200)}) == 1
     others = (Protection(secret=bytes([number]) * 32) for number in range(12))
-    assert len({one.public(exact, DEFAULT, question="one") for one in others}) > 1
+    assert len({shown_of(exact, question="one", by=one) for one in others}) > 1
 
 
 def test_noise_is_that_of_the_source_and_does_not_average_out() -> None:
-    noisy = CountPolicy(rounded_to=1, noise=1 / 0.28)
-    one_set = {protection().public(Counts(500, 500, 500), noisy, question="one").people for _ in range(100)}
+    noisy = CountPolicy(hidden_below=1, rounded_to=1, noise=1 / 0.28)
+    one_set = {shown_of(Counts(500, 500, 500), noisy, question="one").people for _ in range(100)}
     assert len(one_set) == 1
-    many = [
-        protection().public(Counts(500, 500, 500), noisy, question=str(number)).people or 0 for number in range(4000)
-    ]
+    many = [shown_of(Counts(500, 500, 500), noisy, question=str(number)).people or 0 for number in range(4000)]
     assert np.mean(many) == pytest.approx(500, abs=0.5)
     # the variance of a Laplace distribution is twice its scale squared
     assert np.std(many) == pytest.approx(np.sqrt(2) / 0.28, rel=0.15)
 
 
-def test_a_lone_hidden_value_takes_another_with_it_where_numbers_are_exact() -> None:
-    exact = [Counts(30, 30, 30), Counts(4, 4, 4), Counts(90, 90, 90)]
-    fine = CountPolicy(rounded_to=1)
-    shown = protection().public_facet(exact, [fine] * 3, questions="abc")
-    assert [one.hidden for one in shown] == [True, True, False]
-    assert [one.hidden for one in protection().public_facet(exact, [DEFAULT] * 3, questions="abc")] == [
-        False,
-        True,
-        False,
-    ]
+def test_no_number_is_finer_than_the_bound() -> None:
+    """Else a hidden number is the total less the rest."""
+    for policy in (CountPolicy(rounded_to=1), CountPolicy(hidden_below=30), CountPolicy(hidden_below=1_000)):
+        shown = [shown_of(Counts(3_333, 3_333, 3_333), policy, question=str(number)).people for number in range(200)]
+        assert {one % policy.hidden_below for one in shown if one is not None} == {0}
+
+
+def test_studies_and_series_may_answer_a_question_of_their_own() -> None:
+    people, few = Counts(60, 70, 3_000), Counts(8, 8, 8)
+    draw = protection()
+    own = draw.public(Counted(people, "all"), DEFAULT, images=Counted(Counts(58, 60, 200), "of them"))
+    assert own.people == shown_of(people, question="all").people and own.series in (200, 210)
+    for images in (None, Counted(few, "few have any")):
+        shown = draw.public(Counted(people, "all"), DEFAULT, images=images)
+        assert (shown.people, shown.studies, shown.series, shown.hidden) == (60, None, None, False)
 
 
 @pytest.mark.parametrize("small", range(10))
 def test_the_complement_does_not_pin_down_a_hidden_value(small: int) -> None:
     """Total minus the shown values leaves a span of at least ten people for the hidden one, by default."""
-    total = protection().public(Counts(80 + small, 1, 1), DEFAULT, question="total").people
-    other = protection().public(Counts(80, 1, 1), DEFAULT, question="other").people
+    total = shown_of(Counts(80 + small, 1, 1), DEFAULT, question="total").people
+    other = shown_of(Counts(80, 1, 1), DEFAULT, question="other").people
     assert total is not None and other is not None
     lowest, highest = total - 9 - (other + 9), total + 9 - (other - 9)
     assert highest - lowest >= 36 and lowest <= small <= highest

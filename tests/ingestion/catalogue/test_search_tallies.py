@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,11 @@ from ingestion.catalogue.search import patterns as patterns_module
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.counting import Kernels
 from ingestion.catalogue.search.engine import SearchEngine
-from ingestion.catalogue.search.evaluate import both
 from ingestion.catalogue.search.kernels import count_codes, count_mask, count_postings, mark_people
 from ingestion.catalogue.search.pattern_kernel import count_patterns
-from ingestion.catalogue.search.query import EVERYTHING, AllOf, parse_query
+from ingestion.catalogue.search.query import EVERYTHING, parse_query
 from ingestion.catalogue.search.settle import cuts, parts_left_out, prepared
-from ingestion.catalogue.search.tallies import Tallies
+from ingestion.catalogue.search.tallies import Moved, Question, Tallies
 from tests.ingestion.catalogue.test_search_counts import SCHEMA, make_rows, queries
 
 FIELDS = ["Modality", "Countries", "AgeAtStudy", "source_id"]
@@ -45,55 +45,70 @@ def compiled(engine: SearchEngine) -> SearchEngine:
     return fast
 
 
-def questions(engine: SearchEngine, query: AllOf) -> Iterator[AllOf]:
-    """The question, and what is left of it after one and after two steps."""
-    yield query
-    yield EVERYTHING
-    for one in (*cuts(engine.index, query), *parts_left_out(query)):
-        yield one
-        yield from list(parts_left_out(one))[:3]
+def questions(engine: SearchEngine, asked: Question) -> Iterator[Question]:
+    """The question, what is left of it after one and after two steps, and with sources that are refused no more."""
+    yield asked
+    yield Question(EVERYTHING)
+    yield replace(asked, refused=frozenset(sorted(asked.refused)[:1]))
+    for one in (*cuts(engine.index, asked.query), *parts_left_out(asked.query)):
+        yield replace(asked, query=one)
+        yield from (Question(simpler) for simpler in list(parts_left_out(one))[:3])
 
 
-def agree(engine: SearchEngine, query: AllOf, among: np.ndarray | None) -> Tallies:
-    tallies = Tallies(engine, query, among)
+def agree(engine: SearchEngine, asked: Question) -> Tallies:
+    tallies = Tallies(engine, asked)
     panel = tallies.panel(FIELDS)
-    for one in questions(engine, query):
-        mask = both(tallies.evaluator.mask(one), among)
-        assert tallies.total(one) == engine.total(mask)
-        who = engine.people(mask) != engine.people(tallies.mask(query))
-        assert tallies.moved(query, one) == np.count_nonzero(who)
-        assert (tallies._of(one) == engine.people(mask)).all()
-        found, people = panel.counts(one), panel.people(one)
-        for name, counts in zip(FIELDS, engine.count(FIELDS, mask), strict=True):
-            at = panel.at[name]
-            assert (people[at] == counts.people).all()
+    rows_of = {(name, code): engine.index.fields[name].rows_of(code) for name in FIELDS
+               for code in range(len(engine.index.fields[name].terms))}  # fmt: skip
+    before = rows_under(tallies, asked)
+    for one in questions(engine, asked):
+        rows = rows_under(tallies, one)
+        assert tallies.total(one) == engine.total(rows)
+        found = panel.counts(one)
+        assert (panel.people(one) == found.people).all()
+        for name, counts in zip(FIELDS, engine.count(FIELDS, rows), strict=True):
             for what in ("people", "studies", "series"):
-                assert (getattr(found, what)[at] == getattr(counts, what)).all(), (one, name, what)
+                assert (getattr(found, what)[panel.at[name]] == getattr(counts, what)).all(), (one, name, what)
+        people = engine.people(before) != engine.people(rows)
+        series = engine.people(before ^ rows)
+        for moved, who in ((Moved.PEOPLE, people), (Moved.SERIES, series)):
+            assert tallies.moved(asked, one, moved) == np.count_nonzero(who)
+            assert (tallies._differ(asked, one, moved) == who).all()
+            values = panel.moved(asked, one, moved)
+            for (name, code), has in rows_of.items():
+                value = np.zeros_like(rows)
+                value[has] = True
+                first, then = engine.people(before & value), engine.people(rows & value)
+                wanted = first != then if moved is Moved.PEOPLE else engine.people((before ^ rows) & value)
+                assert values[panel.at[name]][code] == np.count_nonzero(wanted), (one, moved, name, code)
+        for (name, code), has in list(rows_of.items())[::5]:
+            lacks = rows.copy()
+            lacks[has] = False
+            assert panel.without(one, name, code) == np.count_nonzero(engine.people(lacks))
     return tallies
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(said=queries, way=st.booleans(), refused=st.booleans())
-@example(said=MANY, way=False, refused=False)
-@example(said=MANY, way=True, refused=True)
-@example(said={"not": MANY}, way=True, refused=False)
+def rows_under(tallies: Tallies, question: Question) -> np.ndarray:
+    """(N,) row by row."""
+    mask = tallies.mask(question)
+    return np.ones(tallies.engine.index.series, dtype=bool) if mask is None else mask
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=queries, way=st.booleans(), refused=st.frozensets(st.integers(1, 3), max_size=2))
+@example(said=MANY, way=False, refused=frozenset())
+@example(said=MANY, way=True, refused=frozenset({1, 3}))
+@example(said={"not": MANY}, way=True, refused=frozenset())
 def test_counts_by_classes_are_those_of_the_rows(
-    engine: SearchEngine,
-    compiled: SearchEngine,
-    said: dict[str, Any],
-    way: bool,
-    refused: bool,
+    engine: SearchEngine, compiled: SearchEngine, said: dict[str, Any], way: bool, refused: frozenset[int]
 ) -> None:
-    one = compiled if way else engine
     query = prepared(engine.index, parse_query(said, SCHEMA))
-    among = np.ones(engine.index.series, dtype=bool)
-    among[engine.index.fields["source_id"].rows_of(2)] = False
-    tallies = agree(one, query, among if refused else None)
+    tallies = agree(compiled if way else engine, Question(query, refused))
     assert tallies.classes is not None and tallies.panel(FIELDS).quick
 
 
 def test_sets_of_many_classes_take_several_words(engine: SearchEngine) -> None:
-    classes = Tallies(engine, prepared(engine.index, parse_query(MANY, SCHEMA))).classes
+    classes = Tallies(engine, Question(prepared(engine.index, parse_query(MANY, SCHEMA)))).classes
     assert classes is not None and len(classes) > 64
 
 
@@ -108,7 +123,7 @@ def test_where_there_are_too_many_it_is_counted_row_by_row(
 ) -> None:
     monkeypatch.setattr(classes_module if limit == "MAX_CLASSES" else patterns_module, limit, 3)
     query = prepared(engine.index, parse_query(MANY, SCHEMA))
-    tallies = agree(compiled if way else engine, query, None)
+    tallies = agree(compiled if way else engine, Question(query, frozenset({2})))
     assert not tallies.panel(FIELDS).quick
     assert (tallies.classes is None) == (limit == "MAX_CLASSES")
 

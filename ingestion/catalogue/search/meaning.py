@@ -1,0 +1,165 @@
+"""What a question asks, whatever way it is written: equal digests for questions that are the same by logic alone.
+
+A group can be written in many ways of which no part does nothing: ages from 30 to 69 as one range or as two, both of
+two criteria as neither of their opposites, a list as what is left of all others. If each had a draw of its own, their
+mean would be the exact count. So questions become decision diagrams (Bryant, Graph-Based Algorithms for Boolean
+Function Manipulation, 1986, with several branches at each field): field by field, in one order, each value leads to
+what is left to ask. Reduced, such a diagram is the same for all ways to write a question. No row has a say in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ingestion.catalogue.search.fields import FieldKind, SearchSchema
+from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words
+
+MAX_STEPS = 2_000
+"""Parts of a diagram, for a question of some 40 criteria that are all entangled; people's have a few dozen."""
+_Leaf: TypeAlias = AnyOfValues | Between | Words
+_Variable: TypeAlias = tuple[str, str]
+"""A field of one value a row, and ""; else a field and what is asked of it, which is true of a row or not."""
+_TRUE, _FALSE = AllOf(()), AnyOf(())
+_ALL, _NONE = "all", "none"
+
+
+class EntangledError(RuntimeError):
+    """The diagram of a question has more than ``MAX_STEPS`` parts."""
+
+
+@dataclass(slots=True)
+class Meaning:
+    """Digests of questions on one schema, of sources that can answer.
+
+    Args:
+        states: of these sources, what stands for each and the rows that it has now. A source that no row can match of
+            has no say in a digest.
+    """
+
+    schema: SearchSchema
+    states: Mapping[str, str]
+    _known: dict[Node, str] = field(default_factory=dict)
+
+    def digest(self, query: Node) -> str:
+        """Of ``query`` with its ranges on the bins of their fields. Raises ``EntangledError``."""
+        self._known.clear()
+        single = _with(query, self._one_by_one)
+        leaves = [leaf for leaf in dict.fromkeys(_leaves(single)) if self._variable(leaf) == (self.schema.source, "")]
+        of_source = {
+            source: self._digest(_with(single, dict(zip(leaves, held, strict=True)).get) if leaves else single)
+            for held, sources in _alike(self.states, leaves).items()
+            for source in sources
+        }
+        told = sorted((self.states[source], found) for source, found in of_source.items() if found != _NONE)
+        return _hashed(told)
+
+    def _digest(self, node: Node) -> str:
+        if node in self._known:
+            return self._known[node]
+        if len(self._known) >= MAX_STEPS:
+            raise EntangledError
+        leaves = list(dict.fromkeys(_leaves(node)))
+        if leaves:
+            first = min(map(self._variable, leaves))
+            leaves = [leaf for leaf in leaves if self._variable(leaf) == first]
+            rest = self._digest(_with(node, dict.fromkeys(leaves, False).get))
+            told = []
+            for held, values in self._values(first, leaves).items():
+                found = self._digest(_with(node, dict(zip(leaves, held, strict=True)).get))
+                told += [(value, found) for value in values if found != rest]
+            found = _hashed((first, sorted(told), rest)) if told else rest
+        else:
+            found = _ALL if node == _TRUE else _NONE
+        self._known[node] = found
+        return found
+
+    def _variable(self, leaf: _Leaf) -> _Variable:
+        if isinstance(leaf, Words):
+            return "", " ".join(leaf.words)
+        known = self.schema.get(leaf.field)
+        assert known is not None
+        if known.kind is FieldKind.TERM or (known.kind is FieldKind.NUMBER and known.edges):
+            return leaf.field, ""
+        return leaf.field, repr(leaf)
+
+    def _values(self, first: _Variable, leaves: list[_Leaf]) -> dict[tuple[bool, ...], list[str]]:
+        """The values of a variable by what they make of the leaves; those that are not named make all of them false."""
+        if first[1] or not first[0]:
+            return {(True,) * len(leaves): ["yes"]}
+        known = self.schema.get(first[0])
+        assert known is not None
+        if known.kind is FieldKind.TERM:
+            return _alike(dict.fromkeys(value for leaf in leaves for value in _named(leaf)), leaves)
+        found: dict[tuple[bool, ...], list[str]] = {}
+        # what is below the first edge, where the data have that, is in ranges that begin nowhere
+        for edge in (-math.inf, *known.edges):
+            found.setdefault(tuple(_holds(leaf, edge) for leaf in leaves), []).append(f"{edge:g}")
+        return found
+
+    def _one_by_one(self, leaf: _Leaf) -> Node | None:
+        """Values of a field of several a row are criteria of their own."""
+        known = None if isinstance(leaf, Words) else self.schema.get(leaf.field)
+        if known is None or known.kind is not FieldKind.TERMS:
+            return None
+        return AnyOf(tuple(AnyOfValues(known.name, (value,)) for value in _named(leaf)))
+
+
+def _hashed(said: object) -> str:
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+
+
+def _named(leaf: _Leaf) -> tuple[str, ...]:
+    return leaf.values if isinstance(leaf, AnyOfValues) else ()
+
+
+def _alike(values: Iterable[str], leaves: list[_Leaf]) -> dict[tuple[bool, ...], list[str]]:
+    listed = [frozenset(_named(leaf)) for leaf in leaves]
+    found: dict[tuple[bool, ...], list[str]] = {}
+    for value in values:
+        found.setdefault(tuple(value in one for one in listed), []).append(value)
+    return found
+
+
+def _holds(leaf: _Leaf, edge: float) -> bool:
+    """Whether a range holds the bin that begins at ``edge``."""
+    if not isinstance(leaf, Between):
+        return False
+    return (leaf.low is None or leaf.low <= edge) and (leaf.high is None or edge <= leaf.high)
+
+
+def _leaves(node: Node) -> Iterator[_Leaf]:
+    match node:
+        case AllOf(children) | AnyOf(children):
+            for child in children:
+                yield from _leaves(child)
+        case Not(child):
+            yield from _leaves(child)
+        case _:
+            yield node
+
+
+def _with(node: Node, known: Callable[[_Leaf], Node | bool | None]) -> Node:
+    """``node`` with others in the place of some leaves, without what that settles."""
+    match node:
+        case AllOf(children) | AnyOf(children):
+            kind, idle, deciding = (AllOf, _TRUE, _FALSE) if isinstance(node, AllOf) else (AnyOf, _FALSE, _TRUE)
+            left: dict[Node, None] = {}
+            for child in children:
+                one = _with(child, known)
+                if one == deciding:
+                    return deciding
+                if one != idle:
+                    left[one] = None
+            return idle if not left else next(iter(left)) if len(left) == 1 else kind(tuple(left))
+        case Not(child):
+            one = _with(child, known)
+            return _FALSE if one == _TRUE else _TRUE if one == _FALSE else Not(one)
+        case _:
+            found = known(node)
+            if found is None:
+                return node
+            return (_TRUE if found else _FALSE) if isinstance(found, bool) else found
