@@ -127,6 +127,7 @@ def _groups(index: SearchIndex) -> Units:
         np.bincount(group, minlength=number).astype(np.int32),
         row_of,
         postings,
+        {one.field.name: one.codes[row_of] for one in telling if one.codes is not None},
     )
 
 

@@ -39,11 +39,12 @@ class Classes:
     of: NDArray[np.uint16]
     row_of: NDArray[np.intp]
     _met: dict[_Key, NDArray[np.bool_]] = field(default_factory=dict)
+    _away: dict[frozenset[int], NDArray[np.bool_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row_of)
 
-    def true_in(self, query: Node, refused: Collection[int] = ()) -> NDArray[np.bool_]:
+    def true_in(self, query: Node, refused: frozenset[int] = frozenset()) -> NDArray[np.bool_]:
         """(C,) in which classes ``query`` holds. It is the question asked, or less.
 
         Args:
@@ -53,7 +54,9 @@ class Classes:
         if refused:
             source = self.index.fields[self.index.schema.source].codes
             assert source is not None
-            holds = holds & ~np.isin(source[self.row_of], list(refused))
+            if refused not in self._away:
+                self._away[refused] = np.isin(source[self.row_of], sorted(refused))
+            holds = holds & ~self._away[refused]
         return holds
 
     def _holds(self, node: Node) -> NDArray[np.bool_]:
@@ -136,11 +139,9 @@ def _states(
             case _:
                 yield leaf, _two(units, evaluator.mask(leaf))
     for name, wanted in codes.items():
-        one = index.fields[name]
-        assert one.codes is not None
-        state = np.zeros(len(one.terms), dtype=np.uint16)
+        state = np.zeros(len(index.fields[name].terms), dtype=np.uint16)
         state[sorted(wanted)] = np.arange(1, len(wanted) + 1)
-        yield name, (state[units.of_rows(one.codes)], len(wanted) + 1)
+        yield name, (state[units.codes[name]], len(wanted) + 1)
 
 
 def _two(units: Units, mask: NDArray[np.bool_] | None) -> tuple[NDArray[np.unsignedinteger], int]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.catalogue.search.fields import SearchField, SearchSchema
-from ingestion.catalogue.search.units import Postings, Units, read_groups
+from ingestion.catalogue.search.units import Postings, Units, read_groups, tells_groups
 
 FORMAT = 5
 """Raised when the files change their meaning; an index of another format is made anew."""
@@ -129,12 +129,15 @@ class SearchIndex:
             np.ones(self.series, dtype=np.int32),
             None,
             {name: Postings(one.postings, one.offsets) for name, one in counted.items()},
+            {name: one.codes for name, one in self.fields.items() if one.codes is not None},
         )
 
     @cached_property
     def groups(self) -> Units:
         """The rows in groups of one study that no value tells apart."""
-        return read_groups(self.folder, [name for name, one in self.fields.items() if one.field.counted])
+        counted = [name for name, one in self.fields.items() if one.field.counted]
+        coded = [name for name, one in self.fields.items() if one.codes is not None and tells_groups(one.field)]
+        return read_groups(self.folder, counted, coded)
 
     @cached_property
     def person_start(self) -> NDArray[np.intp]:

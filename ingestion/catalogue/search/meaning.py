@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ingestion.catalogue.search.fields import FieldKind, SearchSchema
+from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words
 
 MAX_STEPS = 2_000
@@ -42,46 +42,63 @@ class Meaning:
 
     schema: SearchSchema
     states: Mapping[str, str]
-    _known: dict[Node, str] = field(default_factory=dict)
+    _fields: dict[str, SearchField] = field(init=False)
+    _told: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._fields = {one.name: one for one in self.schema.fields}
 
     def digest(self, query: Node) -> str:
         """Of ``query`` with its ranges on the bins of their fields. Raises ``EntangledError``."""
-        self._known.clear()
+        known: dict[Node, str] = {}
         single = _with(query, self._one_by_one)
         leaves = [leaf for leaf in dict.fromkeys(_leaves(single)) if self._variable(leaf) == (self.schema.source, "")]
-        of_source = {
-            source: self._digest(_with(single, dict(zip(leaves, held, strict=True)).get) if leaves else single)
-            for held, sources in _alike(self.states, leaves).items()
-            for source in sources
-        }
-        told = sorted((self.states[source], found) for source, found in of_source.items() if found != _NONE)
-        return _hashed(told)
+        told: dict[str, list[str]] = {}
+        for held, sources in self._sources(leaves).items():
+            left = _with(single, dict(zip(leaves, held, strict=True)).get) if leaves else single
+            told.setdefault(self._digest(left, known), []).extend(sources)
+        return _hashed(sorted((found, self._of(sources)) for found, sources in told.items() if found != _NONE))
 
-    def _digest(self, node: Node) -> str:
-        if node in self._known:
-            return self._known[node]
-        if len(self._known) >= MAX_STEPS:
+    def _sources(self, leaves: list[_Leaf]) -> dict[tuple[bool, ...], list[str]]:
+        """The sources by what they make of the leaves."""
+        named = dict.fromkeys(value for leaf in leaves for value in _named(leaf) if value in self.states)
+        found = _alike(named, leaves)
+        if others := [one for one in self.states if one not in named]:
+            found.setdefault((False,) * len(leaves), []).extend(others)
+        return found
+
+    def _of(self, sources: Iterable[str]) -> str:
+        """What stands for some sources together."""
+        named = tuple(sorted(sources))
+        if named not in self._told:
+            self._told[named] = _hashed([self.states[one] for one in named])
+        return self._told[named]
+
+    def _digest(self, node: Node, known: dict[Node, str]) -> str:
+        """``known``: of the parts met before, of this question only: how many there may be hangs on nothing else."""
+        if node in known:
+            return known[node]
+        if len(known) >= MAX_STEPS:
             raise EntangledError
         leaves = list(dict.fromkeys(_leaves(node)))
         if leaves:
             first = min(map(self._variable, leaves))
             leaves = [leaf for leaf in leaves if self._variable(leaf) == first]
-            rest = self._digest(_with(node, dict.fromkeys(leaves, False).get))
+            rest = self._digest(_with(node, dict.fromkeys(leaves, False).get), known)
             told = []
             for held, values in self._values(first, leaves).items():
-                found = self._digest(_with(node, dict(zip(leaves, held, strict=True)).get))
+                found = self._digest(_with(node, dict(zip(leaves, held, strict=True)).get), known)
                 told += [(value, found) for value in values if found != rest]
             found = _hashed((first, sorted(told), rest)) if told else rest
         else:
             found = _ALL if node == _TRUE else _NONE
-        self._known[node] = found
+        known[node] = found
         return found
 
     def _variable(self, leaf: _Leaf) -> _Variable:
         if isinstance(leaf, Words):
             return "", " ".join(leaf.words)
-        known = self.schema.get(leaf.field)
-        assert known is not None
+        known = self._fields[leaf.field]
         if known.kind is FieldKind.TERM or (known.kind is FieldKind.NUMBER and known.edges):
             return leaf.field, ""
         return leaf.field, repr(leaf)
@@ -90,8 +107,7 @@ class Meaning:
         """The values of a variable by what they make of the leaves; those that are not named make all of them false."""
         if first[1] or not first[0]:
             return {(True,) * len(leaves): ["yes"]}
-        known = self.schema.get(first[0])
-        assert known is not None
+        known = self._fields[first[0]]
         if known.kind is FieldKind.TERM:
             return _alike(dict.fromkeys(value for leaf in leaves for value in _named(leaf)), leaves)
         found: dict[tuple[bool, ...], list[str]] = {}
@@ -102,7 +118,7 @@ class Meaning:
 
     def _one_by_one(self, leaf: _Leaf) -> Node | None:
         """Values of a field of several a row are criteria of their own."""
-        known = None if isinstance(leaf, Words) else self.schema.get(leaf.field)
+        known = None if isinstance(leaf, Words) else self._fields[leaf.field]
         if known is None or known.kind is not FieldKind.TERMS:
             return None
         return AnyOf(tuple(AnyOfValues(known.name, (value,)) for value in _named(leaf)))

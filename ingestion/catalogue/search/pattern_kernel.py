@@ -97,13 +97,16 @@ def count_patterns(
     series = np.empty((64, 3), dtype=np.int64)
     many_people = many_studies = many_series = 0
     for value in range(len(offsets) - 1):
-        study = person = -1
+        study = person = last = -1
         study_set = person_set = 0
         for at in range(offsets[value], offsets[value + 1]):
             unit = postings[at]
             one = class_of[unit]
             of_series[one] += series_in[unit]
-            if study_of[unit] != study:
+            if study_of[unit] == study:
+                if one == last:
+                    continue
+            else:
                 if study >= 0:
                     of_studies[study_set] += 1
                 study, study_set = study_of[unit], 0
@@ -111,6 +114,7 @@ def count_patterns(
                     if person >= 0:
                         of_people[person_set] += 1
                     person, person_set = person_of[unit], 0
+            last = one
             after = steps[study_set, one]
             if after == _UNKNOWN:
                 after = _next(sets, known, steps, slots, study_set, one)

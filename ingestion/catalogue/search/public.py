@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ingestion.catalogue.search.engine import RefusedSource, SearchEngine
 from ingestion.catalogue.search.fields import FieldKind
 from ingestion.catalogue.search.meaning import EntangledError, Meaning
 from ingestion.catalogue.search.protection import Counted, CountPolicy, Protection, PublicCounts, strictest
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, Words, leaves
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, Node, Words, fields_of, leaves
 from ingestion.catalogue.search.settle import Trials, by_rows, prepared, settle
 from ingestion.catalogue.search.settle_values import SettledValue, TooManyQuestionsError, ValueSettler
 from ingestion.catalogue.search.tallies import Moved, Question, Tallies
@@ -19,6 +20,8 @@ from ingestion.catalogue.search.tallies import Moved, Question, Tallies
 MOST_LEFT_OUT = 20
 """Criteria and values of lists that may be left out of a question: of more, its number is not shown. Each moves few
 people, most of them nobody: in a collection of CT, that it is CT."""
+KEPT_MEANINGS = 100
+"""By the sources that can't answer: what they are made of is the same for all questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class PublicSearch:
         index = engine.index
         source = index.fields[index.schema.source]
         self._policies = {term: (policies or {}).get(term, CountPolicy()) for term in source.terms if term}
+        self._meanings: dict[frozenset[int], Meaning] = {}
         self._each = protection.per_person(people=index.people, studies=index.studies, series=index.series)
         self._stated = protection.states(
             index.stating,
@@ -134,8 +138,13 @@ class PublicSearch:
 
     def _refused(self, query: AllOf) -> frozenset[int]:
         """Codes of the sources that can't answer."""
+        return self._refused_of(frozenset(fields_of(query)))
+
+    @lru_cache(maxsize=KEPT_MEANINGS)  # noqa: B019 - as long as the index is open
+    def _refused_of(self, fields: frozenset[str]) -> frozenset[int]:
+        asked = AllOf(tuple(AnyOfValues(name, ()) for name in sorted(fields)))
         code_of = self.engine.index.fields[self.engine.index.schema.source].code_of
-        return frozenset(code_of[one.source_id] for one in self.engine.refused(query, stated=self._stated))
+        return frozenset(code_of[one.source_id] for one in self.engine.refused(asked, stated=self._stated))
 
     def _answering(self, query: AllOf) -> set[int]:
         """Codes of the others."""
@@ -187,19 +196,19 @@ class PublicSearch:
             policy = self._policies.get(term, mixed) if of_source else mixed
             if people.counts.people < policy.hidden_below:  # needs no draw
                 continue
-            counted = [
-                None
-                if _is_far(said, one.others.query) or (drawn := self._drawn(tallies, one.query, one.others)) is None
-                else Counted(one.counts, drawn)
-                for one in (people, images)
-            ]
-            counts = self._protection.public(counted[0], policy, images=counted[1], each=self._each)
+            of_people = self._of_value(tallies, said, people)
+            of_series = of_people if images == people else self._of_value(tallies, said, images)
+            counts = self._protection.public(of_people, policy, images=of_series, each=self._each)
             if not counts.hidden:
                 seen.append(PublicValue(term, counts))
         seen.sort(key=lambda one: (-(one.counts.people or 0), one.value))
         # Of terms there may always be one that few have: that there is none would tell of whoever has it alone.
         open_ended = self.engine.index.fields[name].field.kind is not FieldKind.NUMBER
         return PublicFacet(name, tuple(seen), hidden=open_ended or len(seen) < len(terms))
+
+    def _of_value(self, tallies: Tallies, said: AllOf, value: SettledValue) -> Counted | None:
+        drawn = None if _is_far(said, value.others.query) else self._drawn(tallies, value.query, value.others)
+        return None if drawn is None else Counted(value.counts, drawn)
 
     def _drawn(self, tallies: Tallies, query: AllOf, answered: Question) -> str | None:
         """What a number is drawn by: what is asked, and the sources that it is about, as they are now.
@@ -208,14 +217,21 @@ class PublicSearch:
         rows, not only those that match, else a draw that changes would tell that somebody joined or left the group.
         None: the question is too entangled.
         """
-        terms = self.engine.index.fields[self.engine.index.schema.source].terms
-        refused = {terms[code] for code in answered.refused}
-        states = self.engine.index.states
-        about = {one: f"{one}:{states[one]}" for one in self._policies if one not in refused}
+        meaning = self._meaning(answered.refused)
         try:
-            return Meaning(self.engine.index.schema, about).digest(by_rows(tallies.evaluator, query))
+            return meaning.digest(by_rows(tallies.evaluator, query))
         except EntangledError:
             return None
+
+    def _meaning(self, refused: frozenset[int]) -> Meaning:
+        if refused not in self._meanings:
+            if len(self._meanings) == KEPT_MEANINGS:
+                self._meanings.clear()
+            terms = self.engine.index.fields[self.engine.index.schema.source].terms
+            states, away = self.engine.index.states, {terms[code] for code in refused}
+            about = {one: f"{one}:{states[one]}" for one in self._policies if one not in away}
+            self._meanings[refused] = Meaning(self.engine.index.schema, about)
+        return self._meanings[refused]
 
 
 def _is_far(asked: AllOf, settled: AllOf) -> bool:

@@ -57,12 +57,13 @@ class Trials:
 
         That others can't answer a criterion that moves nobody would give the rest of its people another draw.
         """
-        found = Question(query, self.refused)
-        for code in sorted(self.refused & set(answering)):
-            with_it = replace(found, refused=found.refused - {code})
-            if self._few(found, with_it, blurred=True):
-                found = with_it
-        return found
+        asked = Question(query, self.refused)
+        back = {
+            code
+            for code in self.refused & set(answering)
+            if self._few(asked, replace(asked, refused=self.refused - {code}), blurred=True)
+        }
+        return replace(asked, refused=self.refused - back)
 
     def _few(self, one: Question, other: Question, *, blurred: bool) -> bool:
         count = self.tallies.moved(one, other, self.moved)
@@ -92,12 +93,19 @@ def prepared(index: SearchIndex, query: AllOf) -> AllOf:
     return normal(_prepared(index, query))
 
 
-def cuts(index: SearchIndex, query: AllOf) -> Iterator[AllOf]:
-    """``query`` with a range by one bin shorter, at either end."""
-    for leaf, put in _places(query):
-        if isinstance(leaf, Between):
-            for shorter in _shorter(index, leaf):
-                yield normal(put(shorter))
+def shortened(index: SearchIndex, leaf: Between, end: int) -> Iterator[Between]:
+    """``leaf`` without its first bin, its first two, and so on (``end`` 0), or without its last (1)."""
+    while len(shorter := _shorter(index, leaf)) == 2:
+        leaf = shorter[end]
+        yield leaf
+
+
+def with_range(query: AllOf, leaf: Between, ends: tuple[Between, Between]) -> AllOf:
+    """``query`` with ``leaf`` from the low end of one range to the high end of the other, where that is a range."""
+    low, high = ends[0].low, ends[1].high
+    if low is not None and high is not None and low >= high:
+        return query
+    return normal(_replaced(query, leaf, Between(leaf.field, low, high)))
 
 
 def parts_left_out(query: AllOf) -> Iterator[AllOf]:
@@ -132,22 +140,20 @@ def _tightened(trials: Trials, query: AllOf) -> AllOf:
 
     Together, against the question as it was, so that a range over bins of few people each is not eaten up.
     """
-    index = trials.index
     for leaf in dict.fromkeys(leaves(query)):
-        if not isinstance(leaf, Between):
-            continue
-        ends = []
-        for at in (0, 1):
-            now = leaf
-            while len(shorter := _shorter(index, now)) == 2:
-                if not trials.few(query, normal(_replaced(query, leaf, shorter[at])), blurred=True):
-                    break
-                now = shorter[at]
-            ends.append(now)
-        low, high = ends[0].low, ends[1].high
-        if low is None or high is None or low < high:
-            query = normal(_replaced(query, leaf, Between(leaf.field, low, high)))
+        if isinstance(leaf, Between):
+            low, high = (_end(trials, query, leaf, end) for end in (0, 1))
+            query = with_range(query, leaf, (low, high))
     return query
+
+
+def _end(trials: Trials, query: AllOf, leaf: Between, end: int) -> Between:
+    now = leaf
+    for shorter in shortened(trials.index, leaf, end):
+        if not trials.few(query, normal(_replaced(query, leaf, shorter)), blurred=True):
+            break
+        now = shorter
+    return now
 
 
 def _shorter(index: SearchIndex, leaf: Between) -> tuple[Between, ...]:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.catalogue.search.counting import Counts
-from ingestion.catalogue.search.query import AllOf, AnyOfValues
-from ingestion.catalogue.search.settle import CLEAR, Trials, cuts, parts_left_out
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, leaves
+from ingestion.catalogue.search.settle import CLEAR, Trials, parts_left_out, shortened, with_range
 from ingestion.catalogue.search.tallies import Moved, Panel, Question
 
 Few: TypeAlias = Callable[[str, str, int], bool]
@@ -57,7 +57,7 @@ class ValueSettler:
     """The codes of the sources that can answer a query."""
     _terms: list[tuple[str, str]] = field(init=False)
     """(V,) the field and the term of each value."""
-    _moved: dict[tuple[Question, Question], NDArray[np.int64]] = field(default_factory=dict)
+    _asked: int = 0
     _found: list[SettledValue] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -80,21 +80,36 @@ class ValueSettler:
 
     def _shorten(self, query: AllOf, still: _Open) -> None:
         """Ranges first, each end against the question asked: see ``settle``."""
-        for shorter in cuts(self.trials.index, query):
+        groups = [(query, still)]
+        for leaf in dict.fromkeys(leaves(query)):
+            if isinstance(leaf, Between):
+                groups = [
+                    (with_range(one, leaf, (low, high)), values)
+                    for one, open_ones in groups
+                    for low, of_low in self._ends(one, leaf, 0, open_ones).items()
+                    for high, values in self._ends(one, leaf, 1, of_low).items()
+                    if values.any()
+                ]
+        for one, values in groups:
+            self._leave_out(one, values)
+
+    def _ends(self, query: AllOf, leaf: Between, end: int, still: _Open) -> dict[Between, _Open]:
+        """How far the range is cut at one end, and for which values."""
+        found, now = {}, leaf
+        for shorter in shortened(self.trials.index, leaf, end):
+            one = with_range(query, leaf, (shorter, leaf) if end == 0 else (leaf, shorter))
+            taken = self._few(still, self._moving(self._of(query), self._of(one), still))
+            found[now] = still & ~taken
+            now, still = shorter, taken
             if not still.any():
-                return
-            taken = self._few(still, self._moving(self._of(self.asked), self._of(shorter)))
-            if taken.any():
-                still = still & ~taken
-                self._shorten(shorter, taken)
-        if still.any():
-            self._leave_out(query, still)
+                break
+        return {**found, now: still}
 
     def _leave_out(self, query: AllOf, still: _Open) -> None:
         for simpler in parts_left_out(query):
             if not still.any():
                 return
-            taken = self._few(still, self._moving(self._of(query), self._of(simpler)))
+            taken = self._few(still, self._moving(self._of(query), self._of(simpler), still))
             if taken.any():
                 still = still & ~taken
                 self._leave_out(simpler, taken)
@@ -102,24 +117,26 @@ class ValueSettler:
             self._readmit(self._of(query), still)
 
     def _readmit(self, question: Question, still: _Open) -> None:
-        """See ``Trials.readmitted``: all sources at once for most values, one by one for those that have some."""
+        """See ``Trials.readmitted``: all sources at once for most values, one by one for those with people in some."""
         back = sorted(question.refused & set(self.answering(question.query)))
-        everyone = Question(question.query, question.refused - set(back))
-        taken = self._few(still, self._moving(question, everyone)) if back else still
-        if taken.any():
-            self._leave(everyone, taken)
-        if (rest := still & ~taken).any():
-            self._readmit_each(question, back, rest)
+        if back:
+            everyone = self._with(question, back)
+            clearly = still & (self._moving(question, everyone, still) < self.trials.fewest)
+            if clearly.any():
+                self._leave(everyone, clearly)
+                still = still & ~clearly
+            back = back if still.any() else []
+        groups: dict[bytes, _Open] = {}
+        few = np.asarray([self._few(still, self._moving(question, self._with(question, [one]), still)) for one in back])
+        for at in np.flatnonzero(still).tolist():
+            groups.setdefault(few[:, at].tobytes() if back else b"", np.zeros_like(still))[at] = True
+        for which, values in groups.items():
+            chosen = np.frombuffer(which, dtype=bool)
+            self._leave(self._with(question, [one for one, yes in zip(back, chosen, strict=True) if yes]), values)
 
-    def _readmit_each(self, question: Question, back: Sequence[int], still: _Open) -> None:
-        if not back:
-            self._leave(question, still)
-            return
-        with_it = Question(question.query, question.refused - {back[0]})
-        taken = self._few(still, self._moving(question, with_it))
-        for one, values in ((with_it, taken), (question, still & ~taken)):
-            if values.any():
-                self._readmit_each(one, back[1:], values)
+    @staticmethod
+    def _with(question: Question, back: Sequence[int]) -> Question:
+        return Question(question.query, question.refused - set(back))
 
     def _of(self, query: AllOf) -> Question:
         return Question(query, self.trials.refused)
@@ -156,10 +173,9 @@ class ValueSettler:
         fewest = self.trials.fewest
         return people < fewest or (people < CLEAR * fewest and self.too_few(name, value, people))
 
-    def _moving(self, one: Question, other: Question) -> NDArray[np.int64]:
-        """(V,) people."""
-        if (one, other) not in self._moved:
-            if len(self._moved) == (MAX_QUESTIONS if self.panel.quick else MAX_COUNTED):
-                raise TooManyQuestionsError
-            self._moved[one, other] = self.panel.moved(one, other, self.trials.moved)
-        return self._moved[one, other]
+    def _moving(self, one: Question, other: Question, of: _Open) -> NDArray[np.int64]:
+        """(V,) people, of the values ``of``."""
+        if self._asked == (MAX_QUESTIONS if self.panel.quick else MAX_COUNTED):
+            raise TooManyQuestionsError
+        self._asked += 1
+        return self.panel.moved(one, other, self.trials.moved, of=of if np.count_nonzero(of) < len(of) // 4 else None)

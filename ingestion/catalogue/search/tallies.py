@@ -144,12 +144,24 @@ class Panel:
             return self._counted(self.tallies.mask(question)).people
         return self._patterns.people_under(self.tallies.holds(question))
 
-    def moved(self, one: Question, other: Question, what: Moved) -> NDArray[np.int64]:
-        """(V,) how many people who have the value ``other`` moves against ``one``."""
+    def moved(
+        self, one: Question, other: Question, what: Moved, *, of: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int64]:
+        """(V,) how many people who have the value ``other`` moves against ``one``.
+
+        Args:
+            of: (V,) the values that are asked of, others may have 0; None: all.
+        """
         if self._patterns is None:
             return self._counted_moved(one, other, what)
-        differ = met_otherwise(self._patterns.sets, self.tallies.holds(one), self.tallies.holds(other), what)
-        return self._patterns.people.total(differ, self._patterns.values)
+        people, sets, values = self._patterns.people, self._patterns.sets, self._patterns.values
+        before, after = self.tallies.holds(one), self.tallies.holds(other)
+        if of is None:
+            return people.total(met_otherwise(sets, before, after, what), values)
+        chosen = np.flatnonzero(of[people.value])
+        differ = met_otherwise(sets[:, people.of[chosen]], before, after, what)
+        found = np.bincount(people.value[chosen], weights=people.number[chosen] * differ, minlength=values)
+        return found.astype(np.int64)
 
     def without(self, question: Question, name: str, code: int) -> int:
         """How many people have rows under a question that lack a value."""

@@ -6,6 +6,7 @@ that have no bins, tell the rows of a group apart.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ class Postings:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """U units, those of a study together. (U,) each; ``row_of``: one row of each, None where units are the rows."""
+    """U units, those of a study together. (U,) each; ``row_of``: one row of each, None where units are the rows.
+
+    ``codes``: (U,) of the fields of one value a row.
+    """
 
     study_of: NDArray[np.int32]
     person_of: NDArray[np.int32]
@@ -34,6 +38,7 @@ class Units:
     row_of: NDArray[np.int32] | None
     postings: dict[str, Postings]
     """By counted field."""
+    codes: Mapping[str, NDArray[np.integer[Any]]]
 
     def __len__(self) -> int:
         return len(self.study_of)
@@ -82,19 +87,22 @@ def write_groups(folder: Path, units: Units) -> None:
     assert units.row_of is not None
     for name, array in zip(_NAMES, (units.study_of, units.person_of, units.series_in, units.row_of), strict=True):
         np.save(folder / f"group_{name}.npy", array)
+    for name, codes in units.codes.items():
+        np.save(folder / f"group_codes_{name}.npy", codes)
     for at, one in enumerate(units.postings.values()):
         np.save(folder / f"group_units_{at}.npy", one.units)
         np.save(folder / f"group_offsets_{at}.npy", one.offsets)
 
 
-def read_groups(folder: Path, counted: list[str]) -> Units:
-    """``counted``: the fields of the postings, in the order in which they were written."""
+def read_groups(folder: Path, counted: list[str], coded: list[str]) -> Units:
+    """``counted``: the fields of the postings, in the order in which they were written; ``coded``: those of codes."""
     study, person, series, row = (_mapped(folder / f"group_{name}.npy") for name in _NAMES)
     postings = {
         name: Postings(_mapped(folder / f"group_units_{at}.npy"), _mapped(folder / f"group_offsets_{at}.npy"))
         for at, name in enumerate(counted)
     }
-    return Units(study, person, series, row, postings)
+    codes = {name: _mapped(folder / f"group_codes_{name}.npy") for name in coded}
+    return Units(study, person, series, row, postings, codes)
 
 
 _NAMES = ("study", "person", "series", "row")

@@ -18,8 +18,8 @@ from ingestion.catalogue.search.counting import Kernels
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.kernels import count_codes, count_mask, count_postings, mark_people
 from ingestion.catalogue.search.pattern_kernel import count_patterns
-from ingestion.catalogue.search.query import EVERYTHING, parse_query
-from ingestion.catalogue.search.settle import cuts, parts_left_out, prepared
+from ingestion.catalogue.search.query import EVERYTHING, Between, leaves, parse_query
+from ingestion.catalogue.search.settle import parts_left_out, prepared, shortened, with_range
 from ingestion.catalogue.search.tallies import Moved, Question, Tallies
 from tests.ingestion.catalogue.test_search_counts import SCHEMA, make_rows, queries
 
@@ -50,7 +50,9 @@ def questions(engine: SearchEngine, asked: Question) -> Iterator[Question]:
     yield asked
     yield Question(EVERYTHING)
     yield replace(asked, refused=frozenset(sorted(asked.refused)[:1]))
-    for one in (*cuts(engine.index, asked.query), *parts_left_out(asked.query)):
+    ranges = [leaf for leaf in leaves(asked.query) if isinstance(leaf, Between)]
+    cut = [with_range(asked.query, leaf, (one, leaf)) for leaf in ranges for one in shortened(engine.index, leaf, 0)]
+    for one in (*cut, *parts_left_out(asked.query)):
         yield replace(asked, query=one)
         yield from (Question(simpler) for simpler in list(parts_left_out(one))[:3])
 
