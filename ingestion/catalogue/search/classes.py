@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.catalogue.search.counting import Kernels
 from ingestion.catalogue.search.evaluate import Evaluator, inside
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words, leaves
@@ -90,7 +91,23 @@ class Classes:
                 raise KeyError(node)
 
 
-def classes_of(index: SearchIndex, evaluator: Evaluator, query: AllOf, apart: Collection[int]) -> Classes | None:
+@dataclass(frozen=True, slots=True)
+class _States:
+    """What tells units apart by one key: unit ``u`` is in state ``state[codes[u]]``, of ``many``."""
+
+    codes: NDArray[np.integer[Any]]
+    state: NDArray[np.uint16]
+    many: int
+
+
+def classes_of(
+    index: SearchIndex,
+    evaluator: Evaluator,
+    query: AllOf,
+    apart: Collection[int] = (),
+    *,
+    kernels: Kernels | None = None,
+) -> Classes | None:
     """The classes by the criteria of ``query`` (as ``settle.prepared`` makes it); None: more than ``MAX_CLASSES``.
 
     Args:
@@ -102,28 +119,29 @@ def classes_of(index: SearchIndex, evaluator: Evaluator, query: AllOf, apart: Co
     units = index.groups if grouped else index.rows
     states = dict(_states(index, units, evaluator, query, apart))
     of, number = np.zeros(len(units), dtype=np.uint32), 1
-    for state, many in states.values():
-        if number * many > _DENSE:
-            of, number = _renumbered(of, number)
+    for one in states.values():
+        if number * one.many > _DENSE:
+            of, unit_of = _numbered(of, number, kernels)
+            number = len(unit_of)
             if number > MAX_CLASSES:
                 return None
-        of *= np.uint32(many)
-        of += state
-        number *= many
-    of, number = _renumbered(of, number)
-    if number > MAX_CLASSES:
+        if kernels is None:
+            of *= np.uint32(one.many)
+            of += one.state[one.codes]
+        else:
+            kernels.fold_states(of, np.asarray(one.codes), one.state, one.many)
+        number *= one.many
+    of, unit_of = _numbered(of, number, kernels)
+    if len(unit_of) > MAX_CLASSES:
         return None
-    unit_of = np.zeros(number, dtype=np.intp)
-    unit_of[of] = np.arange(len(units))
-    met = {key: state[unit_of].astype(bool) for key, (state, many) in states.items() if many == 2}
+    met = {key: one.state[one.codes[unit_of]].astype(bool) for key, one in states.items() if one.many == 2}
     row_of = unit_of if units.row_of is None else units.row_of[unit_of].astype(np.intp)
     return Classes(index, units, of.astype(np.uint16), row_of, met)
 
 
 def _states(
     index: SearchIndex, units: Units, evaluator: Evaluator, query: AllOf, apart: Collection[int]
-) -> Iterator[tuple[_Key, tuple[NDArray[np.unsignedinteger], int]]]:
-    """(U,) by what tells units apart: the state of each, and how many states there are."""
+) -> Iterator[tuple[_Key, _States]]:
     codes: dict[str, set[int]] = {index.schema.source: set(apart)} if apart else {}
     for leaf in dict.fromkeys(leaves(query)):
         match leaf:
@@ -141,17 +159,24 @@ def _states(
     for name, wanted in codes.items():
         state = np.zeros(len(index.fields[name].terms), dtype=np.uint16)
         state[sorted(wanted)] = np.arange(1, len(wanted) + 1)
-        yield name, (state[units.codes[name]], len(wanted) + 1)
+        yield name, _States(units.codes[name], state, len(wanted) + 1)
 
 
-def _two(units: Units, mask: NDArray[np.bool_] | None) -> tuple[NDArray[np.unsignedinteger], int]:
-    every = np.ones(len(units), dtype=np.uint8)
-    return (every if mask is None else units.of_rows(mask).view(np.uint8)), 2
+def _two(units: Units, mask: NDArray[np.bool_] | None) -> _States:
+    codes = np.ones(len(units), dtype=np.int16) if mask is None else units.of_rows(mask).astype(np.int16)
+    return _States(codes, np.arange(2, dtype=np.uint16), 2)
 
 
-def _renumbered(of: NDArray[np.uint32], number: int) -> tuple[NDArray[np.uint32], int]:
-    """Without the numbers that no unit has."""
+def _numbered(
+    of: NDArray[np.uint32], number: int, kernels: Kernels | None
+) -> tuple[NDArray[np.uint32], NDArray[np.intp]]:
+    """(U,) without the numbers that no unit has, and (C,) a unit of each."""
+    if kernels is not None:
+        unit_of = np.empty(number, dtype=np.intp)
+        return of, unit_of[: kernels.number_classes(of, np.full(number, -1, dtype=np.int32), unit_of)]
     seen = np.zeros(number, dtype=bool)
     seen[of] = True
-    new = (np.cumsum(seen) - 1).astype(np.uint32)
-    return new[of], int(np.count_nonzero(seen))
+    of = (np.cumsum(seen) - 1).astype(np.uint32)[of]
+    unit_of = np.zeros(np.count_nonzero(seen), dtype=np.intp)
+    unit_of[of] = np.arange(len(of))
+    return of, unit_of

@@ -49,6 +49,8 @@ class Kernels:
     mark_people: Kernel
     count_mask: Kernel
     count_patterns: Kernel
+    fold_states: Kernel
+    number_classes: Kernel
 
 
 @dataclass(frozen=True, slots=True)

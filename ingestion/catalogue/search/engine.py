@@ -83,11 +83,12 @@ class SearchEngine:
         from concurrent.futures import ThreadPoolExecutor
 
         from ingestion.catalogue.search import kernels
-        from ingestion.catalogue.search.pattern_kernel import count_patterns
+        from ingestion.catalogue.search.pattern_kernel import count_patterns, fold_states, number_classes
 
         loaded = Kernels(
-            kernels.count_postings, kernels.count_codes, kernels.mark_people, kernels.count_mask, count_patterns
-        )
+            kernels.count_postings, kernels.count_codes, kernels.mark_people, kernels.count_mask, count_patterns,
+            fold_states, number_classes,
+        )  # fmt: skip
         everybody = np.ones(self.index.series, dtype=bool)
         kinds = {None if one.codes is None else one.codes.dtype: one for one in self.index.fields.values()}
         for field in kinds.values():  # one kind of each: the loops are compiled by type, or read from their cache
@@ -95,7 +96,11 @@ class SearchEngine:
                 count_field(self.index, field, everybody, kernels=loaded)
         people_under(self.index, everybody[:0], loaded)
         count_rows(self.index, everybody[:0], loaded)
-        classes = classes_of(self.index, Evaluator(self.index), EVERYTHING, ())
+        for field in kinds.values():
+            codes = self.index.groups.codes.get(field.field.name)
+            if codes is not None:
+                fold_states(np.zeros(1, dtype=np.uint32), np.asarray(codes[:1]), np.zeros(1, dtype=np.uint16), 1)
+        classes = classes_of(self.index, Evaluator(self.index), EVERYTHING, kernels=loaded)
         if classes is not None:
             for postings in list(self.index.groups.postings.values())[:1]:
                 patterns(postings, classes, compiled=count_patterns)
@@ -201,6 +206,10 @@ class SearchEngine:
             return counts or count_field(self.index, field, mask, kernels=kernels)
 
         return self._each(count, fields, rows=len(selected.rows))
+
+    def classes(self, evaluator: Evaluator, query: AllOf, apart: Collection[int]) -> Classes | None:
+        """See ``classes.classes_of``."""
+        return classes_of(self.index, evaluator, query, apart, kernels=self._kernels)
 
     def patterns(self, fields: Sequence[Postings], classes: Classes) -> list[Patterns | None]:
         """The patterns of some fields: see ``patterns.patterns``."""

@@ -20,6 +20,8 @@ from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between,
 
 MAX_STEPS = 2_000
 """Parts of a diagram, for a question of some 40 criteria that are all entangled; people's have a few dozen."""
+KEPT_DIGESTS = 20_000
+"""Questions of which the digest is kept, some 20 MB: values of the same criteria are asked of by panel after panel."""
 _Leaf: TypeAlias = AnyOfValues | Between | Words
 _Variable: TypeAlias = tuple[str, str]
 """A field of one value a row, and ""; else a field and what is asked of it, which is true of a row or not."""
@@ -43,36 +45,51 @@ class Meaning:
     schema: SearchSchema
     states: Mapping[str, str]
     _fields: dict[str, SearchField] = field(init=False)
+    _digests: dict[Node, str] = field(default_factory=dict)
     _told: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _rest: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._fields = {one.name: one for one in self.schema.fields}
 
     def digest(self, query: Node) -> str:
         """Of ``query`` with its ranges on the bins of their fields. Raises ``EntangledError``."""
+        found = self._digests.get(query)
+        if found is None:
+            if len(self._digests) >= KEPT_DIGESTS:
+                for kept in (self._digests, self._told, self._rest):
+                    kept.clear()
+            found = self._digests[query] = self._digest_of(query)
+        return found
+
+    def _digest_of(self, query: Node) -> str:
         known: dict[Node, str] = {}
         single = _with(query, self._one_by_one)
         leaves = [leaf for leaf in dict.fromkeys(_leaves(single)) if self._variable(leaf) == (self.schema.source, "")]
-        told: dict[str, list[str]] = {}
-        for held, sources in self._sources(leaves).items():
-            left = _with(single, dict(zip(leaves, held, strict=True)).get) if leaves else single
-            told.setdefault(self._digest(left, known), []).extend(sources)
-        return _hashed(sorted((found, self._of(sources)) for found, sources in told.items() if found != _NONE))
-
-    def _sources(self, leaves: list[_Leaf]) -> dict[tuple[bool, ...], list[str]]:
-        """The sources by what they make of the leaves."""
         named = dict.fromkeys(value for leaf in leaves for value in _named(leaf) if value in self.states)
-        found = _alike(named, leaves)
-        if others := [one for one in self.states if one not in named]:
-            found.setdefault((False,) * len(leaves), []).extend(others)
+        told: dict[str, list[tuple[str, ...]]] = {}
+        for held, sources in _alike(named, leaves).items():
+            left = _with(single, dict(zip(leaves, held, strict=True)).get)
+            told.setdefault(self._digest(left, known), []).append(tuple(sources))
+        if len(named) < len(self.states):
+            left = _with(single, dict.fromkeys(leaves, False).get) if leaves else single
+            told.setdefault(self._digest(left, known), []).append(self._others(tuple(named)))
+        return _hashed(sorted((found, self._of(groups)) for found, groups in told.items() if found != _NONE))
+
+    def _others(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """The sources that are not named."""
+        found = self._rest.get(named)
+        if found is None:
+            found = self._rest[named] = tuple(one for one in self.states if one not in named)
         return found
 
-    def _of(self, sources: Iterable[str]) -> str:
+    def _of(self, groups: list[tuple[str, ...]]) -> str:
         """What stands for some sources together."""
-        named = tuple(sorted(sources))
-        if named not in self._told:
-            self._told[named] = _hashed([self.states[one] for one in named])
-        return self._told[named]
+        sources = groups[0] if len(groups) == 1 else tuple(one for group in groups for one in group)
+        found = self._told.get(sources)
+        if found is None:
+            found = self._told[sources] = _hashed(sorted(self.states[one] for one in sources))
+        return found
 
     def _digest(self, node: Node, known: dict[Node, str]) -> str:
         """``known``: of the parts met before, of this question only: how many there may be hangs on nothing else."""

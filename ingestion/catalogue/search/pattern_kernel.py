@@ -1,4 +1,4 @@
-"""``patterns`` in one compiled pass. Imported once the catalogue is open, as ``kernels`` is."""
+"""``classes`` and ``patterns`` in compiled passes. Imported once the catalogue is open, as ``kernels`` is."""
 
 from __future__ import annotations
 
@@ -134,3 +134,29 @@ def count_patterns(
         studies, many_studies = _told(studies, many_studies, value, of_studies, known[0])
         series, many_series = _told(series, many_series, value, of_series, steps.shape[1])
     return known[0], people[:many_people], studies[:many_studies], series[:many_series]
+
+
+@numba.njit(nogil=True, cache=True)
+def fold_states(of: NDArray[np.uint32], codes: NDArray[np.integer], state: NDArray[np.uint16], many: int) -> None:
+    """(U,) ``of``, the class of each unit, told apart further by ``state[codes]``, of ``many``."""
+    for unit in range(len(of)):
+        of[unit] = of[unit] * np.uint32(many) + state[codes[unit]]
+
+
+@numba.njit(nogil=True, cache=True)
+def number_classes(of: NDArray[np.uint32], new: NDArray[np.int32], unit_of: NDArray[np.intp]) -> int:
+    """How many classes there are, numbered anew in ``of`` without those that no unit has.
+
+    Args:
+        new: (number,) of -1; ``unit_of``: (number,) to be filled with the first unit of each.
+    """
+    known = 0
+    for unit in range(len(of)):
+        number = new[of[unit]]
+        if number < 0:
+            number = known
+            new[of[unit]] = number
+            unit_of[number] = unit
+            known += 1
+        of[unit] = number
+    return known

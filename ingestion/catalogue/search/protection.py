@@ -168,8 +168,9 @@ class Protection:
 
     def _is_hidden(self, counted: Counted, policy: CountPolicy) -> bool:
         people = counted.counts.people
-        blurred = policy.hidden_below * (1 + BLUR * self._uniform(counted.drawn_by, "bound"))
-        return people < policy.hidden_below or people < blurred
+        if people < policy.hidden_below or people >= policy.hidden_below * (1 + BLUR):  # whatever is drawn
+            return people < policy.hidden_below
+        return people < policy.hidden_below * (1 + BLUR * self._uniform(counted.drawn_by, "bound"))
 
     def _shown(self, question: str, number: int, what: str, policy: CountPolicy, each: int = 1) -> int:
         """``each``: how many of what is counted one person brings."""

@@ -20,7 +20,7 @@ from ingestion.catalogue.search.tallies import Moved, Question, Tallies
 MOST_LEFT_OUT = 20
 """Criteria and values of lists that may be left out of a question: of more, its number is not shown. Each moves few
 people, most of them nobody: in a collection of CT, that it is CT."""
-KEPT_MEANINGS = 100
+KEPT_MEANINGS = 20
 """By the sources that can't answer: what they are made of is the same for all questions."""
 
 

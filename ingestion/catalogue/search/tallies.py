@@ -15,7 +15,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.catalogue.search.classes import Classes, classes_of
+from ingestion.catalogue.search.classes import Classes
 from ingestion.catalogue.search.counting import Counts, FieldCounts
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.evaluate import Evaluator, both
@@ -57,7 +57,7 @@ class Tallies:
 
     def __post_init__(self) -> None:
         self.evaluator = Evaluator(self.engine.index)
-        self.classes = classes_of(self.engine.index, self.evaluator, self.asked.query, self.asked.refused)
+        self.classes = self.engine.classes(self.evaluator, self.asked.query, self.asked.refused)
         if self.classes is not None:
             every = np.arange(len(self.classes.units), dtype=np.int32)
             postings = Postings(every, np.asarray([0, len(every)], dtype=np.int64))

@@ -21,7 +21,7 @@ from ingestion.catalogue.search.evaluate import Evaluator
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.index import IndexUnusableError, open_index
 from ingestion.catalogue.search.kernels import count_codes, count_mask, count_postings, mark_people
-from ingestion.catalogue.search.pattern_kernel import count_patterns
+from ingestion.catalogue.search.pattern_kernel import count_patterns, fold_states, number_classes
 from ingestion.catalogue.search.query import AllOf, QueryError, digest, normal, parse_query, to_json
 from ingestion.catalogue.search.settle import Trials, prepared, settle
 from ingestion.catalogue.search.settle_values import ValueSettler
@@ -166,7 +166,9 @@ def test_the_compiled_loop_counts_the_same(engine: SearchEngine, said: dict[str,
     query = parse_query(said, SCHEMA)
     plain = engine.answer(query)
     fast = SearchEngine(engine.index)
-    fast._kernels = Kernels(count_postings, count_codes, mark_people, count_mask, count_patterns)
+    fast._kernels = Kernels(
+        count_postings, count_codes, mark_people, count_mask, count_patterns, fold_states, number_classes
+    )
     compiled = fast.answer(query)
     mask = Evaluator(engine.index).mask(query)
     assert (fast.people(mask) == engine.people(mask)).all()

@@ -17,7 +17,7 @@ from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.counting import Kernels
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.kernels import count_codes, count_mask, count_postings, mark_people
-from ingestion.catalogue.search.pattern_kernel import count_patterns
+from ingestion.catalogue.search.pattern_kernel import count_patterns, fold_states, number_classes
 from ingestion.catalogue.search.query import EVERYTHING, Between, leaves, parse_query
 from ingestion.catalogue.search.settle import parts_left_out, prepared, shortened, with_range
 from ingestion.catalogue.search.tallies import Moved, Question, Tallies
@@ -41,7 +41,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> SearchEngine:
 @pytest.fixture(scope="module")
 def compiled(engine: SearchEngine) -> SearchEngine:
     fast = SearchEngine(engine.index)
-    fast._kernels = Kernels(count_postings, count_codes, mark_people, count_mask, count_patterns)
+    fast._kernels = Kernels(
+        count_postings, count_codes, mark_people, count_mask, count_patterns, fold_states, number_classes
+    )
     return fast
 
 
