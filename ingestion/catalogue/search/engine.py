@@ -80,8 +80,6 @@ class SearchEngine:
 
     def compile(self) -> None:
         """Load the compiled counting loops; until then the same counts are made without, several times slower."""
-        from concurrent.futures import ThreadPoolExecutor
-
         from ingestion.catalogue.search import kernels
         from ingestion.catalogue.search.pattern_kernel import count_patterns, fold_states, number_classes
 
@@ -104,7 +102,6 @@ class SearchEngine:
         if classes is not None:
             for postings in list(self.index.groups.postings.values())[:1]:
                 patterns(postings, classes, compiled=count_patterns)
-        self._pool = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="search-count")
         self._kernels = loaded
 
     def people(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
@@ -222,9 +219,13 @@ class SearchEngine:
 
     def _each(self, count: Callable[[_Of], _Found], of: Sequence[_Of], *, rows: int) -> list[_Found]:
         """``count`` of each, side by side where it is worth it."""
-        if self._pool is not None and len(of) > 1 and rows >= MANY_ROWS:
-            return list(self._pool.map(count, of))
-        return [count(one) for one in of]
+        if len(of) < 2 or rows < MANY_ROWS:
+            return [count(one) for one in of]
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="search-count")
+        return list(self._pool.map(count, of))
 
 
 def facet_value(term: str) -> str:

@@ -123,22 +123,38 @@ def of_everybody(index: SearchIndex, classes: Classes) -> Sets:
 
 def _patterns(postings: Postings, classes: Classes) -> Patterns | None:
     """Without the compiled loop."""
-    units, values = classes.units, len(postings.offsets) - 1
+    units, values, many = classes.units, len(postings.offsets) - 1, len(classes)
     of, bounds = postings.units, np.asarray(postings.offsets)
     one = classes.of[of]
-    study, person = units.study_of[of], units.person_of[of]
-    first_of_study, first_of_person = first(study, bounds), first(person, bounds)
-    starts = np.flatnonzero(first_of_study), np.flatnonzero(first_of_person)
-    sets, number = _numbered(np.concatenate([_or(classes, one, each) for each in starts], axis=1))
+    study_starts = np.flatnonzero(first(units.study_of[of], bounds))
+    # a person begins where a study does
+    of_study = np.searchsorted(study_starts, bounds)
+    person_starts = np.flatnonzero(first(units.person_of[of[study_starts]], of_study))
+    found = _or(classes, one, study_starts)
+    both = np.concatenate([found, np.bitwise_or.reduceat(found, person_starts, axis=1)], axis=1) if len(of) else found
+    alone = one[study_starts]
+    sets, number = _told_apart(both, np.concatenate([alone, alone[person_starts]]), many)
     if sets.shape[1] >= MAX_SETS:  # as the compiled loop, which has the empty set too
         return None
-    value = np.repeat(np.arange(values), np.diff(bounds))
-    studies, people = (
-        _tally(value[each], which, sets.shape[1])
-        for each, which in zip(starts, np.split(number, [len(starts[0])]), strict=True)
-    )
-    series = _tally(value, one.astype(np.int64), len(classes), weights=units.series_in[of])
+    value = np.repeat(np.arange(values), np.diff(of_study))
+    studies = _tally(value, number[: len(study_starts)], sets.shape[1])
+    people = _tally(value[person_starts], number[len(study_starts) :], sets.shape[1])
+    keys = np.repeat(np.arange(values) * many, np.diff(bounds))
+    keys += one
+    series = _tally_of(keys, many, weights=units.series_in[of])
     return Patterns(values, sets, people, studies, series)
+
+
+def _told_apart(found: Sets, alone: NDArray[np.uint16], classes: int) -> tuple[Sets, NDArray[np.int64]]:
+    """The sets there are, and the number of each that was found; most are of one class, ``alone``."""
+    of_class = np.zeros((len(found), classes), dtype=np.uint64)
+    every = np.arange(classes)
+    of_class[every // _WORD, every] = np.uint64(1) << (every % _WORD).astype(np.uint64)
+    several = np.flatnonzero((found != of_class[:, alone]).any(axis=0))
+    number = alone.astype(np.int64)
+    sets, place = _numbered(found[:, several])
+    number[several] = classes + place
+    return np.concatenate([of_class, sets], axis=1), number
 
 
 def _or(classes: Classes, one: NDArray[np.uint16], starts: NDArray[np.intp]) -> Sets:
@@ -181,10 +197,12 @@ def _distinct(numbers: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[
     return found, np.searchsorted(found, numbers)
 
 
-def _tally(
-    value: NDArray[np.int64], of: NDArray[np.int64], many: int, weights: NDArray[np.int32] | None = None
-) -> Tally:
-    keys = value * many + of
+def _tally(value: NDArray[np.int64], of: NDArray[np.int64], many: int) -> Tally:
+    return _tally_of(value * many + of, many)
+
+
+def _tally_of(keys: NDArray[np.int64], many: int, weights: NDArray[np.int32] | None = None) -> Tally:
+    """``keys``: the values times ``many``, and what of these."""
     if keys.max(initial=0) < _DENSE:
         numbers = np.bincount(keys, weights=weights).astype(np.int64)
         found = np.flatnonzero(numbers)
