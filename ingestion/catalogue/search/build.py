@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -171,6 +172,8 @@ def _write_keys(folder: Path, schema: SearchSchema) -> int:
     new_study = new_person.copy()
     new_study[1:] |= studies[1:] != studies[:-1]
     person_of_row = (np.cumsum(new_person) - 1).astype(np.int32)
+    digests = b"".join(hashlib.blake2b(one.encode(), digest_size=8).digest() for one in people[new_person])
+    np.save(folder / "person_digest.npy", np.frombuffer(digests, dtype=np.uint64))
     np.save(folder / "person_of_row.npy", person_of_row)
     np.save(folder / "study_of_row.npy", (np.cumsum(new_study) - 1).astype(np.int32))
     np.save(folder / "person_of_study.npy", person_of_row[new_study])

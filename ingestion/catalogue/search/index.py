@@ -140,6 +140,11 @@ class SearchIndex:
         return read_groups(self.folder, counted, coded)
 
     @cached_property
+    def person_digest(self) -> NDArray[np.uint64]:
+        """(P,) of the name of each person: the same in every release, as far as pseudonyms are."""
+        return _mapped(self.folder, "person_digest")
+
+    @cached_property
     def person_start(self) -> NDArray[np.intp]:
         """(P,) the first row of each person."""
         return np.searchsorted(self.person_of_row, np.arange(self.people))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -169,9 +169,7 @@ class PublicSearch:
             policy, panel = self._policy(said), tallies.panel(names)
             try:
                 people, images = (
-                    ValueSettler(
-                        self._trials(tallies, policy, what), panel, others, self._too_few(policy), self._answering
-                    ).settled()
+                    ValueSettler(self._trials(tallies, policy, what), panel, others, self._answering).settled()
                     for what, others in ((Moved.PEOPLE, of_people), (Moved.SERIES, of_series))
                 )
             except TooManyQuestionsError:
@@ -181,9 +179,6 @@ class PublicSearch:
                 values = list(zip(people[name], images[name], strict=True))
                 found[name] = self._facet(name, values, said, policy, tallies)
         return tuple(found[name] for name in wanted)
-
-    def _too_few(self, policy: CountPolicy) -> Callable[[str, str, int], bool]:
-        return lambda name, value, people: people < self._protection.bound(policy, who=f"{name}|{value}|{people}")
 
     def _facet(
         self, name: str, settled: Sequence[tuple[SettledValue, SettledValue]], said: AllOf, mixed: CountPolicy,

@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.catalogue.search.counting import Counts
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, leaves
+from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, leaves
 from ingestion.catalogue.search.settle import CLEAR, Trials, parts_left_out, shortened, with_range
 from ingestion.catalogue.search.tallies import Moved, Panel, Question
 
-Few: TypeAlias = Callable[[str, str, int], bool]
-"""Of a field, a value and a number of people from ``fewest`` up: whether they are too few to move it, by secret."""
 _Open: TypeAlias = NDArray[np.bool_]
 """(V,) the values of the panel that are still to be settled."""
 MAX_QUESTIONS = 20_000
@@ -52,7 +50,6 @@ class ValueSettler:
     panel: Panel
     asked: AllOf
     """Settled as a whole."""
-    too_few: Few
     answering: Callable[[AllOf], Collection[int]]
     """The codes of the sources that can answer a query."""
     _terms: list[tuple[str, str]] = field(init=False)
@@ -71,10 +68,10 @@ class ValueSettler:
             TooManyQuestionsError: it would take too long.
         """
         asked = self._of(self.asked)
-        people = self.panel.people(asked)
-        # Few are hidden as they are, by a bound of which there is one draw only.
-        still = ~self._few(np.ones(len(people), dtype=bool), people)
-        self._found = [SettledValue(NOBODY, self.asked, asked)] * len(people)
+        every = np.ones(len(self._terms), dtype=bool)
+        # Few are hidden as they are: those whom it would move to ask of nobody.
+        still = ~self._few(every, asked, Question(AllOf((AnyOf(()),))))
+        self._found = [SettledValue(NOBODY, self.asked, asked)] * len(every)
         self._shorten(self.asked, still)
         return {name: self._found[at] for name, at in self.panel.at.items()}
 
@@ -98,7 +95,7 @@ class ValueSettler:
         found, now = {}, leaf
         for shorter in shortened(self.trials.index, leaf, end):
             one = with_range(query, leaf, (shorter, leaf) if end == 0 else (leaf, shorter))
-            taken = self._few(still, self._moving(self._of(query), self._of(one), still))
+            taken = self._few(still, self._of(query), self._of(one))
             found[now] = still & ~taken
             now, still = shorter, taken
             if not still.any():
@@ -109,7 +106,7 @@ class ValueSettler:
         for simpler in parts_left_out(query):
             if not still.any():
                 return
-            taken = self._few(still, self._moving(self._of(query), self._of(simpler), still))
+            taken = self._few(still, self._of(query), self._of(simpler))
             if taken.any():
                 still = still & ~taken
                 self._leave_out(simpler, taken)
@@ -127,7 +124,7 @@ class ValueSettler:
                 still = still & ~clearly
             back = back if still.any() else []
         groups: dict[bytes, _Open] = {}
-        few = np.asarray([self._few(still, self._moving(question, self._with(question, [one]), still)) for one in back])
+        few = np.asarray([self._few(still, question, self._with(question, [one])) for one in back])
         for at in np.flatnonzero(still).tolist():
             groups.setdefault(few[:, at].tobytes() if back else b"", np.zeros_like(still))[at] = True
         for which, values in groups.items():
@@ -148,30 +145,37 @@ class ValueSettler:
             name, value = self._terms[at]
             one = counts.at(at)
             # all but a few have the value: then it is itself what moves too few
-            if one.people and self._are_few(name, value, self._without(question, at, one, total)):
+            if one.people and self._moves_few(question, at, one, total):
                 self._found[at] = SettledValue(total, question.query, question)
             else:
                 narrowed = AllOf((*question.query.children, AnyOfValues(name, (value,))))
                 self._found[at] = SettledValue(one, narrowed, question)
 
-    def _without(self, question: Question, at: int, one: Counts, total: Counts) -> int:
-        """How many people the value moves, against all under the question."""
-        others = total.people - one.people
-        if self.trials.moved is Moved.PEOPLE or others >= CLEAR * self.trials.fewest or one.series == total.series:
-            return others
-        name, _ = self._terms[at]
-        return self.panel.without(question, name, at - self.panel.at[name].start)
+    def _moves_few(self, question: Question, at: int, one: Counts, total: Counts) -> bool:
+        """Whether a value moves too few against all under the question."""
+        fewest, others = self.trials.fewest, total.people - one.people
+        if others >= CLEAR * fewest or (self.trials.moved is Moved.SERIES and one.series == total.series):
+            return others < CLEAR * fewest
+        name, code = self._terms[at][0], at - self.panel.at[self._terms[at][0]].start
+        if self.trials.moved is Moved.SERIES:
+            lacking = self.panel.without(question, name, code)
+            return len(lacking) < fewest or self._are_few(len(lacking), self.trials.tallies.named(lacking))
+        if others < fewest:
+            return True
+        return self._are_few(others, self.panel.who_lacks(question, name, code))
 
-    def _few(self, among: _Open, people: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(V,) which of the values ``among`` have fewer of the ``people`` than the blurred bound."""
+    def _few(self, among: _Open, one: Question, other: Question) -> NDArray[np.bool_]:
+        """(V,) which of the values ``among`` have fewer people whom ``other`` moves than the blurred bound."""
+        people = self._moving(one, other, among)
         found = among & (people < self.trials.fewest)
         for at in np.flatnonzero(among & ~found & (people < CLEAR * self.trials.fewest)).tolist():
-            found[at] = self._are_few(*self._terms[at], int(people[at]))
+            name = self._terms[at][0]
+            who = self.panel.who(one, other, self.trials.moved, name=name, code=at - self.panel.at[name].start)
+            found[at] = self._are_few(int(people[at]), who)
         return found
 
-    def _are_few(self, name: str, value: str, people: int) -> bool:
-        fewest = self.trials.fewest
-        return people < fewest or (people < CLEAR * fewest and self.too_few(name, value, people))
+    def _are_few(self, people: int, who: str) -> bool:
+        return people < CLEAR * self.trials.fewest and people < self.trials.bound_of(who)
 
     def _moving(self, one: Question, other: Question, of: _Open) -> NDArray[np.int64]:
         """(V,) people, of the values ``of``."""

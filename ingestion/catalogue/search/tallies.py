@@ -7,10 +7,10 @@ too many of these, question by question over the rows. Both give the same number
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +81,12 @@ class Tallies:
         return int(people.number[differ[people.of]].sum())
 
     def who(self, one: Question, other: Question, what: Moved) -> str:
-        """The digest of who they are."""
-        return hashlib.sha256(np.packbits(self._differ(one, other, what)).tobytes()).hexdigest()
+        """What stands for who they are, in every release."""
+        return self.named(np.flatnonzero(self._differ(one, other, what)))
+
+    def named(self, people: NDArray[np.integer[Any]]) -> str:
+        """What stands for some people ((K,), each once), in any order."""
+        return f"{len(people)}:{np.bitwise_xor.reduce(self.engine.index.person_digest[people], initial=0):016x}"
 
     def holds(self, question: Question) -> NDArray[np.bool_]:
         """(C,) in which classes, where there are any, rows count."""
@@ -163,19 +167,47 @@ class Panel:
         found = np.bincount(people.value[chosen], weights=people.number[chosen] * differ, minlength=values)
         return found.astype(np.int64)
 
-    def without(self, question: Question, name: str, code: int) -> int:
-        """How many people have rows under a question that lack a value."""
+    def who(self, one: Question, other: Question, what: Moved, *, name: str, code: int) -> str:
+        """What stands for who has the value and is moved."""
+        people, (before, after) = self._rows_with(name, code, one, other)
+        if what is Moved.SERIES:
+            return self.tallies.named(np.unique(people[before ^ after]))
+        return self.tallies.named(np.setxor1d(people[before], people[after]))
+
+    def who_lacks(self, question: Question, name: str, code: int) -> str:
+        """What stands for who counts under a question and has the value in no row."""
+        people, (having,) = self._rows_with(name, code, question)
+        return self.tallies.named(np.setdiff1d(self.without(question, name, code), people[having]))
+
+    def _rows_with(
+        self, name: str, code: int, *questions: Question
+    ) -> tuple[NDArray[np.int32], list[NDArray[np.bool_]]]:
+        """(R,) whose rows, or units, have a value; and (R,) of each question whether they count."""
+        index, classes = self.tallies.engine.index, self.tallies.classes
+        if classes is None:
+            rows = index.fields[name].rows_of(code)
+            masks = [self.tallies.mask(one) for one in questions]
+            return index.person_of_row[rows], [
+                np.ones(len(rows), dtype=bool) if mask is None else mask[rows] for mask in masks
+            ]
+        postings = classes.units.postings[name]
+        units = postings.units[postings.offsets[code] : postings.offsets[code + 1]]
+        which = classes.of[units]
+        return classes.units.person_of[units], [self.tallies.holds(one)[which] for one in questions]
+
+    def without(self, question: Question, name: str, code: int) -> NDArray[np.integer[Any]]:
+        """(K,) the people who have rows under a question that lack a value."""
         index, classes = self.tallies.engine.index, self.tallies.classes
         if classes is None:
             mask = self.tallies.mask(question)
             lacks = np.ones(index.series, dtype=bool) if mask is None else mask.copy()
             lacks[index.fields[name].rows_of(code)] = False
-            return int(np.count_nonzero(self.tallies.engine.people(lacks)))
+            return np.flatnonzero(self.tallies.engine.people(lacks))
         postings = classes.units.postings[name]
         lacks = self.tallies.holds(question)[classes.of]
         lacks[postings.units[postings.offsets[code] : postings.offsets[code + 1]]] = False
         people = classes.units.person_of[np.flatnonzero(lacks)]
-        return int(np.count_nonzero(np.diff(people, prepend=-1)))
+        return people[np.diff(people, prepend=-1) != 0]
 
     def _counted_moved(self, one: Question, other: Question, what: Moved) -> NDArray[np.int64]:
         before, after = self.tallies.mask(one), self.tallies.mask(other)

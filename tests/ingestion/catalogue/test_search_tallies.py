@@ -85,10 +85,17 @@ def agree(engine: SearchEngine, asked: Question) -> Tallies:
                 first, then = engine.people(before & value), engine.people(rows & value)
                 wanted = first != then if moved is Moved.PEOPLE else engine.people((before ^ rows) & value)
                 assert values[panel.at[name]][code] == np.count_nonzero(wanted), (one, moved, name, code)
+                who_has = panel.who(asked, one, moved, name=name, code=code)
+                assert who_has == tallies.named(np.flatnonzero(wanted))
         for (name, code), has in list(rows_of.items())[::5]:
             lacks = rows.copy()
             lacks[has] = False
-            assert panel.without(one, name, code) == np.count_nonzero(engine.people(lacks))
+            without = panel.without(one, name, code)
+            assert without.tolist() == np.flatnonzero(engine.people(lacks)).tolist()
+            value = np.zeros_like(rows)
+            value[has] = True
+            lacking = engine.people(rows) & ~engine.people(rows & value)
+            assert panel.who_lacks(one, name, code) == tallies.named(np.flatnonzero(lacking))
     return tallies
 
 
