@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,11 @@ EDGE = 0.25
 """Of a mean, at most: how far a step is moved from where anybody could work it out."""
 BLUR = 0.5
 """Groups of up to 1.5 times the bound are hidden at times, so that the bound itself tells nothing."""
+
+
+COARSER = 5
+"""Times the step, and the bound, of studies and series that answer another question than the people: of the same people
+there are many such, one for each word and value that only some of their series have, and each has a draw of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +164,14 @@ class Protection:
             return PublicCounts(None, None, None, below=math.ceil(policy.hidden_below * (1 + BLUR)))
         # A group that is shown is never smaller than the bound says, and its people have a study and a series each.
         shown = max(self._shown(people.drawn_by, people.counts.people, "people", policy), policy.step)
-        if images is None or self._is_hidden(images, policy):
+        same = images is not None and images.drawn_by == people.drawn_by
+        by = policy if same else replace(policy, hidden_below=COARSER * policy.step, rounded_to=COARSER * policy.step)
+        if images is None or self._is_hidden(images, by):
             return PublicCounts(shown, None, None)
-        least = shown if images.drawn_by == people.drawn_by else policy.step
-        studies = max(self._shown(images.drawn_by, images.counts.studies, "studies", policy, each.studies), least)
-        series = max(self._shown(images.drawn_by, images.counts.series, "series", policy, each.series), studies)
-        return PublicCounts(shown, studies, series)
+        studies = self._shown(images.drawn_by, images.counts.studies, "studies", by, each.studies)
+        series = self._shown(images.drawn_by, images.counts.series, "series", by, each.series)
+        studies = max(studies, shown if same else by.step)
+        return PublicCounts(shown, studies, max(series, studies))
 
     def _is_hidden(self, counted: Counted, policy: CountPolicy) -> bool:
         people = counted.counts.people
