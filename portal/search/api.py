@@ -47,13 +47,22 @@ QUERY = (
 )
 
 
-class CountsOut(BaseModel):
-    """Counts of one set of people, studies and series; null and ``below`` where fewer than that, perhaps nobody."""
+NOT_SHOWN = "null: not shown, since there are too few people, or nobody, or the question is too close to one about few"
 
-    people: int | None
-    studies: int | None
-    series: int | None
-    below: int | None = None
+
+class CountsOut(BaseModel):
+    """Counts of one set of people, studies and series; null is: not shown, and never nought.
+
+    Studies and series may be null beside people: where what was left out of the question moves few people, they would
+    be those of another question.
+    """
+
+    people: int | None = Field(description=NOT_SHOWN)
+    studies: int | None = Field(description="null: not shown")
+    series: int | None = Field(description="null: not shown")
+    below: int | None = Field(
+        None, description="groups of fewer people than this may be hidden; a count that is null need not be one"
+    )
 
 
 class ValueOut(BaseModel):
@@ -93,9 +102,9 @@ class ValuesPage(BaseModel):
 
 class ReleaseOut(BaseModel):
     release: str
-    people: int | None
-    studies: int | None
-    series: int | None
+    people: int | None = Field(description=NOT_SHOWN)
+    studies: int | None = Field(description="null: not shown")
+    series: int | None = Field(description="null: not shown")
 
 
 class FieldOut(BaseModel):
@@ -127,7 +136,9 @@ def rule_of(policy: CountPolicy) -> str:
         f"Counts of fewer than {policy.hidden_below} people, and some of up to {most}, are not shown; others are "
         f"rounded to {policy.rounded_to}{noise}, studies and series more coarsely. Criteria and values that move fewer "
         f"than {policy.fewest_moved} people, and some that move up to {moved}, are not applied; "
-        "where that changes too much, no number is shown. Numbers belong to the release and never change for it."
+        "where that changes too much, no number is shown, or people alone. A question too close to one about few people "
+        "is not answered either. Each number is rounded by a draw of its own: parts need not add up to the whole, and a "
+        "part may exceed it by the rounding. Numbers belong to the release and never change for it."
     )
 
 

@@ -37,8 +37,8 @@ class FederatedAsk(BaseModel):
 class MergedValueOut(BaseModel):
     value: str = Field(description="empty: not stated")
     people: int
-    studies: int
-    series: int
+    studies: int | None = Field(description="null: a site that is in the sum of people does not show it")
+    series: int | None = Field(description="null: a site that is in the sum of people does not show it")
     sites: int = Field(description="sites that show a count of it")
     partial: bool = Field(description="a site is missing, left a collection out, or hides what may be this value's")
 
@@ -62,11 +62,11 @@ class SiteOut(BaseModel):
 
 class FederatedOut(BaseModel):
     query: dict[str, Any]
-    people: int | None = Field(description="sum over the sites that answered; null where no number may be shown")
-    studies: int | None
+    people: int | None = Field(description="sum over the sites that show a number; null where none does")
+    studies: int | None = Field(description="sum over the same sites; null also where one of them does not show it")
     complete: bool = Field(description="every site answered for all its collections")
     distinct: bool = Field(description="nobody is counted twice, as far as pseudonyms tell")
-    hidden_sites: int = Field(description="sites that answered and whose number may not be shown")
+    hidden_sites: int = Field(description="sites that answered and show no number")
     repeated: list[str] = Field(description="collections that more than one site holds")
     sites: list[SiteOut]
     facets: list[MergedFacetOut]
