@@ -115,15 +115,16 @@ def make() -> Starlette:
 
 def visitors_of(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
     """The application over stores that are open already."""
+    search = _search(settings, stores, entries)
     return build_app(
         stores,
         entries,
-        search=_search(settings, stores, entries),
+        search=search,
         nodes=node_addresses(settings),
         records=record_access(settings, stores.research),
         provider=settings.node_provider,
         failed=FailedRuns.at(settings.dagster_url),
-        other=other_releases(settings, stores, entries),
+        other=other_releases(settings, stores, entries, turns=search[0].turns),
         address=settings.portal_url,
         console_files=settings.data_dir / FOLDER,
     )

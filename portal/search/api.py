@@ -34,6 +34,7 @@ from portal.search.limits import Limits, TooManyError
 from portal.search.records_api import ReleaseChangedError, UnknownSeriesError, records_router
 from portal.search.service import NothingReleasedError, SearchService
 from portal.search.state import query_of
+from portal.search.turns import BusyError
 
 API_VERSION = "1"
 MAX_BODY = 256_000
@@ -136,9 +137,9 @@ def rule_of(policy: CountPolicy) -> str:
         f"Counts of fewer than {policy.hidden_below} people, and some of up to {most}, are not shown; others are "
         f"rounded to {policy.rounded_to}{noise}, studies and series more coarsely. Criteria and values that move fewer "
         f"than {policy.fewest_moved} people, and some that move up to {moved}, are not applied; "
-        "where that changes too much, no number is shown, or people alone. A question too close to one about few people "
-        "is not answered either. Each number is rounded by a draw of its own: parts need not add up to the whole, and a "
-        "part may exceed it by the rounding. Numbers belong to the release and never change for it."
+        "where that changes too much, no number is shown, or people alone. A question too close to one about few people is "
+        "not answered either. Each number is rounded by a draw of its own: parts need not add up to the whole, and "
+        "a part may exceed it by the rounding. Numbers belong to the release and never change for it."
     )
 
 
@@ -313,7 +314,7 @@ def _counts(counts: PublicCounts) -> CountsOut:
 _STATUS: dict[type[Exception], int] = {
     QueryError: 400, NotGrantedError: 401, UnknownSeriesError: 404, ReleaseChangedError: 409, TooManyError: 429,
     NothingReleasedError: 503, StoreError: 503, IndexUnusableError: 503, ReleaseDamagedError: 503, NoNodesError: 404,
-    AccessFileError: 503, NotRecordedError: 503,
+    AccessFileError: 503, NotRecordedError: 503, BusyError: 503,
 }  # fmt: skip
 
 
@@ -337,7 +338,7 @@ def _ascii(text: str) -> str:
 def _problem(status: int) -> Callable[[Request, Exception], JSONResponse]:
     def handle(request: Request, error: Exception) -> JSONResponse:
         problems = list(error.problems) if isinstance(error, QueryError) else [str(error)]
-        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyError) else {}
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, (TooManyError, BusyError)) else {}
         if status == 401:
             headers = {"WWW-Authenticate": "Bearer"}
         return JSONResponse({"problems": problems}, status, headers=headers)

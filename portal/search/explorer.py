@@ -16,6 +16,7 @@ from portal.search.groups import NEW, GroupError, added, groups
 from portal.search.limits import Limits, TooManyError
 from portal.search.service import SearchService
 from portal.search.state import MAX_ADDRESS, NOT_STATED_WORD, TOO_LONG, Pairs, address, query_of, toggled
+from portal.search.turns import BusyError
 from portal.site.asking import NOTHING_TO_SEARCH, Asker
 from portal.site.messages import Wording, wording_of
 from portal.site.rendering import Pages, security_headers
@@ -84,6 +85,8 @@ class Explorer:
         except TooManyError as error:
             again = {"Retry-After": str(error.retry_after)}
             return self._pages.problem(request, "problem.too_many", status=429, detail=str(error), headers=again)
+        except BusyError as error:
+            return self._pages.busy(request, error)
         except NOTHING_TO_SEARCH as error:
             return self._pages.problem(request, "problem.nothing", status=503, detail=str(error))
         shown = [] if problems and query is EVERYTHING else pairs

@@ -16,8 +16,9 @@ from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, digest
+from ingestion.catalogue.search.query import EVERYTHING, AllOf, AnyOfValues, digest
 from ingestion.catalogue.search.records import Records
+from portal.search.turns import Turns
 
 SHARE_STEP = 0.05
 """Of shares that visitors see: 0.91 of a collection of 60 people would tell of each of them."""
@@ -25,6 +26,10 @@ KEPT_ANSWERS = 2_000
 """Of a panel some 20 kB each: the questions of a busy day."""
 LOOK_AGAIN_SECONDS = 30.0
 """How often the store is asked for a newer release."""
+_Key = tuple[str, str, str, bool]
+"""Release, digest of the question, fields, whether cross-filtered."""
+_FIRST_PAGE = (digest(EVERYTHING), "*", True)
+"""What the first page, the list of collections and the status ask: one question a release, which never waits."""
 
 
 class NothingReleasedError(LookupError):
@@ -58,15 +63,19 @@ class SearchService:
     def __init__(
         self, newest: Callable[[], str | None], opened: Callable[[str], SearchIndex], *, secret: bytes,
         clock: Callable[[], float] = time.monotonic,
-        policies: Callable[[SearchIndex], Mapping[str, CountPolicy]] = lambda index: {},
+        policies: Callable[[SearchIndex], Mapping[str, CountPolicy]] = lambda index: {}, turns: Turns | None = None,
     ) -> None:  # fmt: skip
-        """``newest``: the newest version or None; ``opened``: the index of a version; ``policies``: of its sources."""
+        """``newest``: the newest version or None; ``opened``: the index of a version; ``policies``: of its sources.
+
+        ``turns``: shared with other services of the same process, which count on the same cores.
+        """
+        self.turns = turns or Turns()
         self._newest, self._opened, self._secret, self._clock = newest, opened, secret, clock
         self._policies = policies
         self._lock = threading.Lock()
         self._current: Current | None = None
         self._looked = float("-inf")
-        self._answers: OrderedDict[tuple[str, str, str, bool], PublicAnswer] = OrderedDict()
+        self._answers: OrderedDict[_Key, PublicAnswer] = OrderedDict()
 
     def current(self) -> Current:
         """Raises ``NothingReleasedError`` where there is no release, and what opening it raises."""
@@ -86,6 +95,9 @@ class SearchService:
     ) -> PublicAnswer:
         """The public answer of the newest release.
 
+        Raises:
+            BusyError: as much is counted as may be at once. Kept answers, and everything there is, wait for no turn.
+
         Args:
             cross_filtered: values of a field are counted without the query's criteria on that field, as a panel has
                 them to choose others; False: every number is of the selection itself.
@@ -93,11 +105,25 @@ class SearchService:
         current = self.current()
         wanted = "*" if facets is None else ",".join(sorted(facets))
         key = (current.index.release, digest(query), wanted, cross_filtered)
+        kept = self._kept(key)
+        if kept is not None:
+            return kept
+        if key[1:] == _FIRST_PAGE:
+            return self._keep(key, current.search.answer(query, facets=facets, cross_filtered=cross_filtered))
+        with self.turns.turn():
+            # who asked the same may have been counted meanwhile
+            kept = self._kept(key)
+            if kept is not None:
+                return kept
+            return self._keep(key, current.search.answer(query, facets=facets, cross_filtered=cross_filtered))
+
+    def _kept(self, key: _Key) -> PublicAnswer | None:
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
-                return self._answers[key]
-        answer = current.search.answer(query, facets=facets, cross_filtered=cross_filtered)
+            return self._answers.get(key)
+
+    def _keep(self, key: _Key, answer: PublicAnswer) -> PublicAnswer:
         with self._lock:
             self._answers[key] = answer
             while len(self._answers) > KEPT_ANSWERS:

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from portal.search.turns import BusyError
 from portal.site.messages import COOKIE, LANGUAGES, NAMES, Wording, wording_of
 
 POLICY = {
@@ -93,6 +94,11 @@ class Pages:
     def problem(self, request: Request, key: str, *, status: int, detail: str = "", **more: Any) -> Response:
         """A page that says in words what is wrong; ``detail``: in English, as the parts below say it."""
         return self.respond(request, "problem.html.j2", status=status, key=key, detail=detail, values={}, **more)
+
+    def busy(self, request: Request, error: BusyError) -> Response:
+        """A page that says to come again: as much is counted as may be at once."""
+        again = {"Retry-After": str(error.retry_after)}
+        return self.problem(request, "problem.busy", status=503, headers=again)
 
     def refused(self, request: Request, error: Exception) -> Response:
         """A page for an address or a method that is not there."""
