@@ -31,6 +31,7 @@ from portal.search.clients import client_of
 from portal.search.federated_api import NoNodesError, federated_router
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
+from portal.search.outage import NOT_RENEWED, Outage, said_to_visitors
 from portal.search.records_api import ReleaseChangedError, UnknownSeriesError, records_router
 from portal.search.service import NothingReleasedError, SearchService
 from portal.search.state import query_of
@@ -137,9 +138,9 @@ def rule_of(policy: CountPolicy) -> str:
         f"Counts of fewer than {policy.hidden_below} people, and some of up to {most}, are not shown; others are "
         f"rounded to {policy.rounded_to}{noise}, studies and series more coarsely. Criteria and values that move fewer "
         f"than {policy.fewest_moved} people, and some that move up to {moved}, are not applied; "
-        "where that changes too much, no number is shown, or people alone. A question too close to one about few people is "
-        "not answered either. Each number is rounded by a draw of its own: parts need not add up to the whole, and "
-        "a part may exceed it by the rounding. Numbers belong to the release and never change for it."
+        "where that changes too much, no number is shown, or people alone. A question too close to one about few "
+        "people is not answered either. Each number is rounded by a draw of its own: parts need not add up to the "
+        "whole, and a part may exceed it by the rounding. Numbers belong to the release and never change for it."
     )
 
 
@@ -168,7 +169,7 @@ def build_api(
     )
     api.router.route_class = StrictRoute
     for kind, status in _STATUS.items():
-        api.add_exception_handler(kind, _problem(status))
+        api.add_exception_handler(kind, _problem(status, service.outage))
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _refused)
 
@@ -244,6 +245,8 @@ def build_api(
         response = await call(request)
         if response.status_code != 200:
             headers = {"Cache-Control": "no-store"}
+        if service.outage.since is not None:
+            response.headers[NOT_RENEWED] = service.outage.since.isoformat(timespec="seconds")
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         return response
@@ -335,9 +338,11 @@ def _ascii(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode()
 
 
-def _problem(status: int) -> Callable[[Request, Exception], JSONResponse]:
+def _problem(status: int, outage: Outage) -> Callable[[Request, Exception], JSONResponse]:
     def handle(request: Request, error: Exception) -> JSONResponse:
-        problems = list(error.problems) if isinstance(error, QueryError) else [str(error)]
+        problems = list(error.problems) if isinstance(error, QueryError) else [said_to_visitors(error)]
+        if problems != [str(error)] and not isinstance(error, QueryError):
+            outage.unanswered(error)
         headers = {"Retry-After": str(error.retry_after)} if isinstance(error, (TooManyError, BusyError)) else {}
         if status == 401:
             headers = {"WWW-Authenticate": "Bearer"}

@@ -88,7 +88,7 @@ class Explorer:
         except BusyError as error:
             return self._pages.busy(request, error)
         except NOTHING_TO_SEARCH as error:
-            return self._pages.problem(request, "problem.nothing", status=503, detail=str(error))
+            return self._pages.unreadable(request, error)
         shown = [] if problems and query is EVERYTHING else pairs
         return self._pages.respond(
             request,

@@ -17,6 +17,7 @@ from ingestion.storage import StoreError
 from portal.search.clients import client_of
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
+from portal.search.outage import said_to_visitors
 from portal.search.service import NothingReleasedError, SearchService
 from portal.search.turns import BusyError
 
@@ -58,7 +59,8 @@ class NodeEndpoint:
         except BusyError as error:
             return JSONResponse({"problems": [str(error)]}, 503, headers={"Retry-After": str(error.retry_after)})
         except (NotRecordedError, NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError) as error:
-            return JSONResponse({"problems": [str(error)]}, 503)
+            self._service.outage.unanswered(error)
+            return JSONResponse({"problems": [said_to_visitors(error)]}, 503)
 
     def _answer(self, request: Request, query: AllOf, facets: tuple[str, ...]) -> object:
         self._limits.allow(client_of(request), digest(query))

@@ -55,7 +55,7 @@ def page(pages: Pages) -> Callable[[Callable[[Request], Response]], Callable[[Re
             except BusyError as error:
                 return pages.busy(request, error)
             except NOTHING_TO_SEARCH as error:
-                return pages.problem(request, "problem.nothing", status=503, detail=str(error))
+                return pages.unreadable(request, error)
             except HTTPException as error:
                 key = "problem.missing" if error.status_code == 404 else "problem.request"
                 return pages.problem(request, key, status=error.status_code, detail=error.detail)

@@ -19,6 +19,7 @@ from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import AllOf, AnyOfValues
 from ingestion.deidentify.policy import PolicyError, load_policy
 from ingestion.sources.registry import SourceEntry
+from portal.search.outage import UNREADABLE
 from portal.site import exports
 from portal.site.asking import Asker
 from portal.site.citation import Citation
@@ -26,9 +27,9 @@ from portal.site.kept import Kept
 from portal.site.messages import Wording, wording_of
 from portal.site.rendering import Pages, script_json, security_headers
 from portal.site.schema_org import dataset
-from portal.site.shelf import Row, Shelf
+from portal.site.shelf import Certified, Row, Shelf
 from portal.site.shown import in_bytes, lines_of
-from portal.site.thumbnails import Thumbnails
+from portal.site.thumbnails import Thumbnail, Thumbnails
 
 COMPLETENESS = (
     "BodyPart", "ManufacturerName", "ManufacturerModelName", "PatientSex", "AgeAtStudy", "StudyYear", "SliceThickness",
@@ -80,7 +81,7 @@ class Collections:
         answer = self._answer(request, entry)
         counts = _counts(answer)
         citation = self.citation(entry, release)
-        certified = self._shelf.certified(entry.id)
+        certified, unread = self._certified(entry.id)
         try:
             policy = load_policy(entry.policy)
         except PolicyError:  # the page says that the policy is a file of the platform's operator
@@ -96,6 +97,7 @@ class Collections:
             charts=[] if answer is None or counts.hidden else self._charts(answer, entry.id, words),
             completeness=[] if answer is None or counts.hidden else self._completeness(entry.id, answer, words),
             certified=certified,
+            unread=unread,
             scores={}
             if certified is None or counts.hidden
             else {name: self._share(entry.id, name, share) for name, share in certified.scores.items()},
@@ -105,7 +107,7 @@ class Collections:
             # a picture of a kind that only a few have would tell of it
             pictures=()
             if counts.hidden
-            else [one for one in self._thumbnails.of(entry, release) if one.modality in _values(answer, "Modality")],
+            else [one for one in self._pictures(entry, release) if one.modality in _values(answer, "Modality")],
             structured=script_json(dataset(entry, row, citation, counts, modalities=_values(answer, "Modality"))),
         )
 
@@ -151,6 +153,23 @@ class Collections:
 
     def _answer(self, request: Request, entry: SourceEntry) -> PublicAnswer | None:
         return None if self._asker is None else self._asker.ask(request, _only(entry.id))
+
+    def _certified(self, source_id: str) -> tuple[Certified | None, bool]:
+        """What is certified, and whether that can't be read now: the rest of the page is there all the same."""
+        try:
+            return self._shelf.certified(source_id), False
+        except UNREADABLE:  # logged by what keeps certificates
+            return None, True
+
+    def _pictures(self, entry: SourceEntry, release: ReleaseManifest) -> tuple[Thumbnail, ...]:
+        """None while they can't be read."""
+        try:
+            found = self._thumbnails.of(entry, release)
+        except UNREADABLE as error:
+            self._pages.outage.failed("thumbnails", error)
+            return ()
+        self._pages.outage.read("thumbnails")
+        return found
 
     def _told(self, row: Row, answer: PublicAnswer | None) -> dict[str, Any]:
         schema = None if self._asker is None else self._asker.service.current().index.schema

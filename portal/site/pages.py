@@ -12,6 +12,7 @@ from ingestion.storage.open import Stores
 from portal.failed_runs import FailedRuns
 from portal.search.explorer import Explorer
 from portal.search.limits import Limits
+from portal.search.outage import Outage
 from portal.search.service import SearchService
 from portal.site.asking import Asker, page
 from portal.site.cohort import Cohort
@@ -45,8 +46,9 @@ def visitor_routes(
         failed: tells the failed runs of sources; None: there is no Dagster to ask.
         open_records: the rows behind a selection are open to everybody.
     """
-    pages = Pages(searchable=search is not None, stored=stores is not None)
-    shelf = None if stores is None else Shelf(stores, entries)
+    outage = Outage() if search is None else search[0].outage
+    pages = Pages(searchable=search is not None, stored=stores is not None, outage=outage)
+    shelf = None if stores is None else Shelf(stores, entries, outage=outage)
     asker = None if search is None else Asker(*search)
     guarded = page(pages)
     routes: list[BaseRoute] = [

@@ -84,7 +84,9 @@ class Status:
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:  # fmt: skip
         self._shelf, self._pages, self._failed, self._asker, self._now = shelf, pages, failed, asker, now
-        self._kept: Kept[_Looked] = Kept(seconds=KEPT_SECONDS, most=1)
+        self._kept: Kept[_Looked] = Kept(
+            seconds=KEPT_SECONDS, most=1, outage=pages.outage, what="the status of the sources"
+        )
 
     def page(self, request: Request) -> Response:
         looked = self._kept.get("", self._look)

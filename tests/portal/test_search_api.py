@@ -33,6 +33,7 @@ from portal.search.access import Access, AccessFileError, Terms, add_grant, read
 from portal.search.api import build_api
 from portal.search.journal import Journal
 from portal.search.node_app import build_node
+from portal.search.outage import NOT_READ
 from portal.search.policies import PolicyFileError, pinned
 from portal.search.service import SearchService
 from tests.ingestion.catalogue.made_sources import make_entry
@@ -488,14 +489,15 @@ def test_the_secret_is_not_in_an_answer(client: TestClient) -> None:
     assert SECRET.hex() not in body
 
 
-def test_a_service_with_a_damaged_rule_says_so(index: SearchIndex) -> None:
+def test_a_service_with_a_damaged_rule_says_so(index: SearchIndex, caplog: pytest.LogCaptureFixture) -> None:
     def damaged(index: SearchIndex) -> dict[str, CountPolicy]:
         raise PolicyFileError("x.counts.json is damaged: restore it")
 
     service = SearchService(lambda: index.release, lambda version: index, secret=SECRET, policies=damaged)
     client = TestClient(Starlette(routes=[Mount("/api/v1", build_api(service, make_limits()))]))
     response = client.get("/api/v1/search")
-    assert response.status_code == 503 and "restore it" in response.text
+    assert response.status_code == 503 and response.json() == {"problems": [NOT_READ]}
+    assert "restore it" in caplog.text, "for operators"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from ingestion.catalogue.federation.node import CollectionText
-from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
@@ -28,6 +27,7 @@ from portal.search.api import MAX_BODY, build_api
 from portal.search.explorer import Explorer
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
+from portal.search.outage import NONE_RELEASED
 from portal.search.service import LOOK_AGAIN_SECONDS, NothingReleasedError, SearchService
 
 
@@ -225,7 +225,7 @@ def test_without_a_release_the_pages_say_so() -> None:
     )
     client = TestClient(app, raise_server_exceptions=False)
     assert client.get("/explore").status_code == 503 and "no release yet" in client.get("/explore").text
-    assert client.get("/api/v1/search").json() == {"problems": [NO_RELEASE]}
+    assert client.get("/api/v1/search").json() == {"problems": [NONE_RELEASED]}
 
 
 def test_a_federation_site_gets_public_counts_by_collection(client: TestClient) -> None:

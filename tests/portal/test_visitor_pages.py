@@ -34,6 +34,7 @@ from portal.operators import build_operators
 from portal.search.access import Access, add_grant
 from portal.search.api import build_api
 from portal.search.limits import Limits
+from portal.search.outage import NOT_READ
 from portal.search.service import SearchService
 from portal.search.setup import released_objects
 from portal.site.rules import as_html
@@ -441,7 +442,7 @@ def test_what_a_release_tells_of_a_hidden_collection_is_no_number(platform: Plat
     assert {type(one["value"]) for one in described["variableMeasured"]} <= {list} and "size" not in described
 
 
-def test_without_a_release_pages_and_commands_say_how_to_make_one(
+def test_without_a_release_pages_say_so_and_commands_how_to_make_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = Stores(research=FolderStore(tmp_path / "r"), internal=FolderStore(tmp_path / "i"))
@@ -460,7 +461,8 @@ def test_without_a_release_pages_and_commands_say_how_to_make_one(
     ):
         for language in ("en", "fr"):
             said = unescape(client.get(address, headers={"accept-language": language}).text)
-            assert "cie release build" in said and "cie backfill --all" in said, (address, language)
+            assert "no release" in said or "pas encore de version" in said, (address, language)
+            assert "cie " not in said, "how to make one is for operators"
     assert "cie release build" in TestClient(build_operators(stores, ())).get("/releases").text
     monkeypatch.setattr(release_command, "open_stores", lambda settings: stores)
     for arguments in (("list",), ("diff", "2026.11.1", "2026.11.2"), ("resolve", "2.25.1")):
@@ -502,7 +504,9 @@ def test_the_status_gives_a_share_only_where_the_search_shows_people(platform: P
         assert "objects quarantined:" in told[source_id] and "%" not in told[source_id]
 
 
-def test_a_manifest_names_the_objects_of_the_release_and_no_folder(platform: Platform, tmp_path: Path) -> None:
+def test_a_manifest_names_the_objects_of_the_release_and_no_folder(
+    platform: Platform, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Nothing is deleted: a folder holds a series as it was in each release, and what was held back since."""
     research, version = platform.stores.research, platform.versions[-1]
     made = open_release(research, read_release(research, version), tmp_path / "search")
@@ -526,4 +530,5 @@ def test_a_manifest_names_the_objects_of_the_release_and_no_folder(platform: Pla
     api = build_api(service, limits, records=(records[0], gone))
     client = TestClient(api, headers={"Authorization": f"Bearer {token}"}, raise_server_exceptions=False)
     refused = client.get("/export?format=manifest")
-    assert refused.status_code == 503 and "changed by hand" in refused.json()["problems"][0]
+    assert refused.status_code == 503 and refused.json() == {"problems": [NOT_READ]}
+    assert "changed by hand" in caplog.text, "for operators"
