@@ -22,6 +22,7 @@ from portal.search.limits import Limits, TooManyError
 from portal.search.service import NothingReleasedError, SearchService
 from portal.search.turns import BusyError
 from portal.site.rendering import Pages
+from portal.site.tombstone import GoneError
 
 NOTHING_TO_SEARCH = (NotRecordedError, NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError)
 
@@ -56,6 +57,8 @@ def page(pages: Pages) -> Callable[[Callable[[Request], Response]], Callable[[Re
                 return pages.busy(request, error)
             except NOTHING_TO_SEARCH as error:
                 return pages.unreadable(request, error)
+            except GoneError as error:
+                return pages.respond(request, "tombstone.html.j2", status=410, gone=error.tombstone)
             except HTTPException as error:
                 key = "problem.missing" if error.status_code == 404 else "problem.request"
                 return pages.problem(request, key, status=error.status_code, detail=error.detail)

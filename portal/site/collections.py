@@ -30,6 +30,7 @@ from portal.site.schema_org import dataset
 from portal.site.shelf import Certified, Row, Shelf
 from portal.site.shown import in_bytes, lines_of
 from portal.site.thumbnails import Thumbnail, Thumbnails
+from portal.site.tombstone import GoneError, tombstone_of
 
 COMPLETENESS = (
     "BodyPart", "ManufacturerName", "ManufacturerModelName", "PatientSex", "AgeAtStudy", "StudyYear", "SliceThickness",
@@ -73,7 +74,10 @@ class Collections:
             counts = {one.value: one.counts for one in facet.values}
         left_out = [] if release is None else [one for one in release.excluded if one.source_id in self._shelf.entries]
         held = [(self._shelf.entries[one], counts.get(one)) for one in sorted(rows) if one in self._shelf.entries]
-        return self._pages.respond(request, "collections.html.j2", release=release, held=held, left_out=left_out)
+        return self._pages.respond(
+            request, "collections.html.j2", release=release, held=held, left_out=left_out,
+            gone={one.source_id for one in left_out if self._shelf.holding(one.source_id)},
+        )  # fmt: skip
 
     def page(self, request: Request) -> Response:
         entry, release, row = self._found(request)
@@ -189,9 +193,21 @@ class Collections:
         return in_bytes(self._asker.service.size(str(row["source_id"]), size, held=held, policy=answer.policy))
 
     def _found(self, request: Request) -> tuple[SourceEntry, ReleaseManifest, Row]:
-        """The collection of the address, as the newest release has it."""
-        entry = self._shelf.entries.get(request.path_params["source_id"])
+        """The collection of the address, as the newest release has it.
+
+        Raises:
+            GoneError: it was in an earlier one.
+            HTTPException: it was in none.
+        """
+        source_id = request.path_params["source_id"]
+        entry = self._shelf.entries.get(source_id)
         release = self._shelf.newest()
+        gone = tombstone_of(
+            self._shelf, source_id, today=dt.datetime.now(dt.UTC).date(), publisher=self._place.provider,
+            url=self._place.url(f"/collections/{source_id}"),
+        )  # fmt: skip
+        if gone is not None:
+            raise GoneError(gone)
         row = None if entry is None or release is None else self._shelf.rows(release).get(entry.id)
         if entry is None or release is None or row is None:
             raise HTTPException(404, "the newest release holds no such collection")
