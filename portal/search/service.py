@@ -60,6 +60,15 @@ class Current:
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
+def share_step(policy: CountPolicy, people: int) -> float:
+    """The step of shares of a source: what as many people as counts are rounded to are of all, ``SHARE_STEP`` at least.
+
+    Args:
+        people: of the source, as they are shown.
+    """
+    return min(max(SHARE_STEP, policy.rounded_to / people), 1.0)
+
+
 class SearchService:
     """Opens the newest release and answers from it. Safe to use from several threads."""
 
@@ -192,7 +201,7 @@ class SearchService:
         current = self.current()
         only = AllOf((AnyOfValues(current.index.schema.source, (source_id,)),))
         exact = current.search.engine.answer(only, facets=names)
-        step = min(max(SHARE_STEP, policy.rounded_to / people), 1.0)
+        step = share_step(policy, people)
         found = {}
         for facet in exact.facets:
             missing = int(facet.counts.series[facet.terms.index("")]) if "" in facet.terms else 0

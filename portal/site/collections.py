@@ -80,9 +80,9 @@ class Collections:
         )  # fmt: skip
 
     def page(self, request: Request) -> Response:
-        entry, release, row = self._found(request)
+        entry, release, row = self.found(request)
         words = wording_of(request)
-        answer = self._answer(request, entry)
+        answer = self.answer(request, entry)
         counts = _counts(answer)
         citation = self.citation(entry, release)
         certified, unread = self._certified(entry.id)
@@ -116,14 +116,14 @@ class Collections:
         )
 
     def certificate(self, request: Request) -> Response:
-        entry, release, _ = self._found(request)
+        entry, release, _ = self.found(request)
         certified = self._shelf.certified(entry.id)
         if certified is None:
             raise HTTPException(404, "this collection has no quality certificate yet")
         return self._pages.respond(request, "certificate.html.j2", entry=entry, release=release, certified=certified)
 
     def cited(self, request: Request) -> Response:
-        entry, release, _ = self._found(request)
+        entry, release, _ = self.found(request)
         ending = request.path_params["ending"]
         if ending not in TEXT:
             raise HTTPException(404, "citations are there as .txt, .bib and .json")
@@ -132,11 +132,11 @@ class Collections:
         return Response(body, headers={**security_headers(), "Content-Type": TEXT[ending]})
 
     def record(self, request: Request) -> Response:
-        entry, release, row = self._found(request)
+        entry, release, row = self.found(request)
         name = request.path_params["name"]
         if name not in exports.OF_COLLECTION:
             raise HTTPException(404, f"records are {', '.join(exports.OF_COLLECTION)}")
-        told = self._told(row, self._answer(request, entry))
+        told = self._told(row, self.answer(request, entry))
         made = self._documents.get(
             (release.version, name, tuple(told.items())),
             lambda: exports.of_collection(self._shelf.view(release), told, name, partial(self._share, entry.id)),
@@ -155,7 +155,7 @@ class Collections:
             url=self._place.url(f"/collections/{entry.id}"),
         )
 
-    def _answer(self, request: Request, entry: SourceEntry) -> PublicAnswer | None:
+    def answer(self, request: Request, entry: SourceEntry) -> PublicAnswer | None:
         return None if self._asker is None else self._asker.ask(request, _only(entry.id))
 
     def _certified(self, source_id: str) -> tuple[Certified | None, bool]:
@@ -192,7 +192,7 @@ class Collections:
         held = sum(one["Bytes"] or 0 for one in self._shelf.rows(release).values())
         return in_bytes(self._asker.service.size(str(row["source_id"]), size, held=held, policy=answer.policy))
 
-    def _found(self, request: Request) -> tuple[SourceEntry, ReleaseManifest, Row]:
+    def found(self, request: Request) -> tuple[SourceEntry, ReleaseManifest, Row]:
         """The collection of the address, as the newest release has it.
 
         Raises:

@@ -19,6 +19,7 @@ from portal.site.cohort import Cohort
 from portal.site.collections import Collections, Place
 from portal.site.console import Console
 from portal.site.landing import Landing
+from portal.site.quality_report import QualityReports
 from portal.site.rendering import Pages, favicon, static
 from portal.site.rules import Rules
 from portal.site.shelf import Shelf
@@ -58,11 +59,13 @@ def visitor_routes(
     ]
     if shelf is not None:
         collections = Collections(shelf, asker, pages, place)
+        reports = QualityReports(collections, shelf, asker, pages)
         rules = Rules(pages)
         routes += [
             Route("/collections", guarded(collections.listing)),
             Route("/collections/{source_id}", guarded(collections.page)),
             Route("/collections/{source_id}/certificate", guarded(collections.certificate)),
+            Route("/collections/{source_id}/report", guarded(reports.page)),
             Route("/collections/{source_id}/citation.{ending}", guarded(collections.cited)),
             Route("/collections/{source_id}/{name}", guarded(collections.record)),
             Route("/rules", guarded(rules.listing)),

@@ -47,8 +47,8 @@ class Certified:
     requirements: tuple[tuple[int, str, bool], ...]
     """Tier, what is asked for, whether it is met."""
     scores: Mapping[str, float]
-    checks: tuple[tuple[str, str, str, str], ...]
-    """Rule, its version, its dimension, how it ended."""
+    checks: tuple[tuple[str, str, str], ...]
+    """Rule, its version, its dimension: how it ended may be one person's doing, and is in the report as a share."""
 
 
 class Shelf:
@@ -150,7 +150,7 @@ class Shelf:
             next_tier=said["next_tier"],
             requirements=tuple((one["tier"], one["title"], one["met"]) for one in said["requirements"]),
             scores=said["scores"],
-            checks=tuple((one["rule_id"], one["version"], one["dimension"], one["severity"]) for one in said["checks"]),
+            checks=tuple((one["rule_id"], one["version"], one["dimension"]) for one in said["checks"]),
         )
 
     def judgement(self, source_id: str) -> Judgement | None:
@@ -162,6 +162,10 @@ class Shelf:
             if key is not None and judgement.results_key == key:
                 return judgement
         return None
+
+    @property
+    def research(self) -> ObjectStore:
+        return self._research
 
     @property
     def internal(self) -> ObjectStore:

@@ -19,7 +19,7 @@ from ingestion.sources.registry import Registry, SourceEntry
 from ingestion.storage.numbered import read_last
 from portal.failed_runs import LOOKED_BACK_DAYS, Failed, FailedRuns
 from portal.reports import ReportFacts, latest_report
-from portal.search.service import SHARE_STEP, SearchService
+from portal.search.service import SearchService, share_step
 from portal.site.asking import NOTHING_TO_SEARCH, Asker
 from portal.site.kept import Kept
 from portal.site.rendering import Pages
@@ -148,7 +148,7 @@ def drawn_quarantine(
         people: of the source, as they are shown.
     """
     policy = service.current().search.policies.get(source_id, CountPolicy())
-    step = min(max(SHARE_STEP, policy.rounded_to / people), 1.0)
+    step = share_step(policy, people)
 
     def drawn(what: str, objects: int) -> float:
         return service.share(source_id, what, objects / max(counts.delivered, 1), step=step)

@@ -27,8 +27,8 @@ from portal.site import status
 from portal.site.kept import Kept
 from tests.portal.made_portal import OPEN, SECRET, Platform
 
-PAGES = ("/", "/collections", f"/collections/{OPEN}", f"/collections/{OPEN}/certificate", "/explore",
-         "/explore?Modality=CT", "/cohort?Modality=CT", "/status", "/public/collection.parquet",
+PAGES = ("/", "/collections", f"/collections/{OPEN}", f"/collections/{OPEN}/certificate", f"/collections/{OPEN}/report",
+         "/explore",         "/explore?Modality=CT", "/cohort?Modality=CT", "/status", "/public/collection.parquet",
          "/api/v1/search?Modality=CT", "/api/v1/releases", "/node?modality=CT")  # fmt: skip
 INTERNALS = re.compile(
     r"research-bucket|releases/20|judgements/|EndpointConnection|Error\b|\bcie (backfill|release|up)"

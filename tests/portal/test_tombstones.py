@@ -17,8 +17,8 @@ from portal.site import shelf as shelves
 from tests.portal.made_portal import CLOSED, OPEN, Platform
 from tests.portal.test_status_is_true import changed, left_out
 
-DOCUMENTS = ("", "/certificate", "/dcat.ttl", "/dcat.jsonld", "/datacite.json", "/policy.jsonld", "/citation.txt",
-             "/citation.bib", "/citation.json")  # fmt: skip
+DOCUMENTS = ("", "/certificate", "/report", "/dcat.ttl", "/dcat.jsonld", "/datacite.json", "/policy.jsonld",
+             "/citation.txt",             "/citation.bib", "/citation.json")  # fmt: skip
 
 
 def gone(

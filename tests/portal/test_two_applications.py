@@ -31,6 +31,7 @@ VISITORS = {
     "/collections": "/collections",
     "/collections/{source_id}": f"/collections/{OPEN}",
     "/collections/{source_id}/certificate": f"/collections/{OPEN}/certificate",
+    "/collections/{source_id}/report": f"/collections/{OPEN}/report",
     "/collections/{source_id}/citation.{ending}": f"/collections/{OPEN}/citation.json",
     "/collections/{source_id}/{name}": f"/collections/{OPEN}/dcat.jsonld",
     "/rules": "/rules",

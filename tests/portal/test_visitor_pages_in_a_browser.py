@@ -16,7 +16,8 @@ BROWSER = next(filter(None, (shutil.which(name) for name in ("chromium", "chromi
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 PAGES = (
     "/", "/collections", f"/collections/{OPEN}", f"/collections/{CLOSED}?lang=fr",
-    f"/collections/{OPEN}/certificate", "/explore", "/explore?Modality=CT&AgeAtStudy.from=40&lang=fr",
+    f"/collections/{OPEN}/certificate", f"/collections/{OPEN}/report",
+    f"/collections/{CLOSED}/report?lang=fr", "/explore", "/explore?Modality=CT&AgeAtStudy.from=40&lang=fr",
     '/explore?q={"any":[{"field":"Modality","in":["CT"]},{"text":"t2"}]}', "/cohort?Modality=CT&with=2026.10.1",
     "/cohort/export?format=csv", "/console", "/status", "/rules/data-users",
     "/collections/NOPE-01",

@@ -65,6 +65,8 @@ def visitors_record(view: ReleaseView, row: Row) -> Graph:
     for triple in view.quality:
         if row["NumberOfPatients"] is None and triple[1] == n.DQV.value and triple[0] != tier:
             continue  # shares of a few people
+        if triple[1] == DCTERMS.description:
+            continue  # how many rules ended in a warning: one series of one person can turn one
         if str(triple[0]) == about or str(triple[0]).startswith((f"{about}#", f"{BASE}metric:", f"{BASE}dimension:")):
             quality.add(triple)
     return build_graph(replace(view, rows=(row,), quality=quality))
