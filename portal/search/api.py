@@ -26,7 +26,7 @@ from ingestion.catalogue.search.records import Objects
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
 from portal.search.access import Access, AccessFileError, NotGrantedError, Terms
-from portal.search.bodies import StrictRoute
+from portal.search.bodies import HeadAsGet, StrictRoute
 from portal.search.clients import client_of
 from portal.search.federated_api import NoNodesError, federated_router
 from portal.search.journal import NotRecordedError
@@ -251,6 +251,7 @@ def build_api(
             response.headers.setdefault(name, value)
         return response
 
+    api.add_middleware(HeadAsGet)
     return api
 
 

@@ -15,6 +15,7 @@ from ingestion.catalogue.federation.fan_out import (
     NodeAddress,
     NodeCollection,
     RefusedCollection,
+    SiteAnswer,
     ask_nodes,
 )
 from ingestion.catalogue.federation.merged import MergedFacet, merge_facets
@@ -108,6 +109,15 @@ def federated_router(
     return router
 
 
+SHOWS_NONE = "shows no number: too few people, nobody, or a question too close to one about few"
+
+
+def _reason(site: SiteAnswer) -> str:
+    """Why there is no number of a site, also where it answered."""
+    shows = site.reply is None or site.reply.total.subjects_count is not None
+    return site.reason if shows else SHOWS_NONE
+
+
 def federated_out(query: AllOf, answer: FederatedAnswer, facets: tuple[MergedFacet, ...]) -> FederatedOut:
     return FederatedOut(
         query=to_json(query),
@@ -121,7 +131,7 @@ def federated_out(query: AllOf, answer: FederatedAnswer, facets: tuple[MergedFac
             SiteOut(
                 name=site.name,
                 state=site.state.value,
-                reason=site.reason,
+                reason=_reason(site),
                 people=site.reply.total.subjects_count if site.reply else None,
                 studies=site.reply.total.studies_count if site.reply else None,
                 release=site.reply.release if site.reply else None,

@@ -38,6 +38,7 @@ STATIC = {
     "portal.css": "text/css; charset=utf-8",
     "explorer.js": "text/javascript; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
+    "console-cells.js": "text/javascript; charset=utf-8",
     "console-require.js": "text/javascript; charset=utf-8",
 }
 """The files under ``/static``, by name: no other is served, so no path leads out of the folder."""

@@ -138,3 +138,18 @@ def test_the_rule_says_that_a_part_may_exceed_the_whole() -> None:
     assert "a part may exceed it by the rounding" in messages("en")["rule.counts"]
     assert "une partie peut le dépasser de l’arrondi" in messages("fr")["rule.counts"]
     assert "a part may exceed it by the rounding" in RULE
+
+
+def test_french_has_its_space_before_high_signs(platform: Platform) -> None:
+    for key, text in messages("fr").items():
+        assert not re.search(r"[^\xa0\u202f0-9A-Za-z][:;?!%»]| [:;?!%»]|« ", text), (key, text)
+        assert not re.search(r"[^\W\d_][:;?!](?:\s|$)", text), (key, text)
+    client = TestClient(platform.app, headers={"accept-language": "fr"})
+    query = '{"any":[{"field":"Modality","in":["CT"]},{"text":"t2"}]}'
+    page = client.get("/explore", params={"Modality": "CT", "AgeAtStudy.from": "40", "q": query}).text
+    main = re.sub(r"<(?:pre|code|script)[\s\S]*?</(?:pre|code|script)>", "", page[page.index("<main") :])
+    labels = re.findall(r'(?:>|aria-label=")([^<>"]*[^\W\d_]: [^<>"]*)', main)
+    assert labels == []
+    assert "Modalité\xa0: CT" in page and "Mots\xa0: t2" in page and "Groupe 1\xa0: l’un de" in page
+    style = files("portal").joinpath("static").joinpath("portal.css").read_text("utf-8")
+    assert ':root:lang(fr) { --colon: "\\00a0: "; }' in style and "attr(data-label) var(--colon)" in style

@@ -147,3 +147,12 @@ def test_the_shell_says_that_it_is_not_shown(
     _print_sites(federated_out(EVERYTHING, answer, ()).model_dump(mode="json"))
     said = capsys.readouterr().out
     assert re.search(r"here\s+│ answered │\s+60 │ not shown", said), said
+
+
+def test_a_site_that_answers_without_a_number_has_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    empty = NodeReply(provider="x", collections=[], total=NodeTotal())
+    answer = merge([SiteAnswer("here", SiteState.ANSWERED, reply=empty)])
+    out = federated_out(EVERYTHING, answer, ()).model_dump(mode="json")
+    assert "too close to one about few" in out["sites"][0]["reason"]
+    _print_sites(out)
+    assert "shows no number" in capsys.readouterr().out
