@@ -218,10 +218,13 @@ def _asked(query: Query | None, text: str | None, fields: Mapping[str, Criterion
     return criteria(text=text, **fields) if fields or text else query
 
 
+_COME_AGAIN = (requests.codes.too_many_requests, requests.codes.service_unavailable)
+
+
 def _wait(response: requests.Response) -> float | None:
-    """Seconds after which a request that came too fast is worth another try."""
+    """Seconds after which a request that came too fast, or while much was being counted, is worth another try."""
     said = response.headers.get("Retry-After", "")
-    if response.status_code != requests.codes.too_many_requests or not said.isdigit():
+    if response.status_code not in _COME_AGAIN or not said.isdigit():
         return None
     return float(said) if int(said) <= LONGEST_WAIT_SECONDS else None
 

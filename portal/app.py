@@ -23,13 +23,13 @@ from ingestion.settings import Settings
 from ingestion.sources.registry import SourceEntry, load_registry
 from ingestion.storage import StoreError
 from ingestion.storage.open import Stores, open_stores
-from portal.answers import store_down
 from portal.failed_runs import FailedRuns
 from portal.search.access import Access, Terms
 from portal.search.api import build_api
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
 from portal.search.node_app import collection_text
+from portal.search.outage import Outage
 from portal.search.service import SearchService
 from portal.search.setup import (
     counts_secret,
@@ -99,8 +99,8 @@ def build_app(
             Route("/node", node.endpoint, methods=["GET", "POST"]),
             Mount("/api/v1", build_api(*search, nodes=nodes, records=records, terms=Terms.of(entries))),
         ]
-    missing = Pages(searchable=search is not None).refused
-    return Starlette(routes=routes, exception_handlers={StoreError: store_down, HTTPException: missing})
+    pages = Pages(searchable=search is not None, outage=Outage() if search is None else search[0].outage)
+    return Starlette(routes=routes, exception_handlers={StoreError: pages.unreadable, HTTPException: pages.refused})
 
 
 def make() -> Starlette:
@@ -115,15 +115,16 @@ def make() -> Starlette:
 
 def visitors_of(settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]) -> Starlette:
     """The application over stores that are open already."""
+    search = _search(settings, stores, entries)
     return build_app(
         stores,
         entries,
-        search=_search(settings, stores, entries),
+        search=search,
         nodes=node_addresses(settings),
         records=record_access(settings, stores.research),
         provider=settings.node_provider,
         failed=FailedRuns.at(settings.dagster_url),
-        other=other_releases(settings, stores, entries),
+        other=other_releases(settings, stores, entries, turns=search[0].turns),
         address=settings.portal_url,
         console_files=settings.data_dir / FOLDER,
     )

@@ -96,13 +96,16 @@ def _status_row(one: SourceStatus, runs: Mapping[str, Failed] | None) -> str:
     failed = None if runs is None else runs.get(one.entry.id)
     told = "–" if runs is None else "0" if failed is None else f"{failed.count}{'+' if failed.more else ''}, " \
         f"last {failed.last:%Y-%m-%d %H:%M}"  # fmt: skip
-    verdict = "not judged" if one.report is None else "blocked" if one.report.blocks else "published"
+    verdict = "not judged" if one.report is None else "blocked" if one.report.blocks else "not blocked"
     name = source_id if one.report is None else f'<a href="/reports/{source_id}">{source_id}</a>'
     links = "" if one.synced is None else (
         f'<a href="/accounting/{source_id}">accounting</a> · <a href="/measures/{source_id}">measures</a>'
     )  # fmt: skip
     synced = "never" if one.synced is None else f"{one.synced:%Y-%m-%d %H:%M}"
-    shown = (one.entry.project, synced, one.behind or "no", verdict, *counts, told)
+    behind = one.behind or "no"
+    if one.left_out:
+        behind = f"{'left out from the next release on' if one.held else 'left out'}: {one.left_out}"
+    shown = (one.entry.project, synced, behind, verdict, *counts, told)
     row = f'<th scope="row"{" rowspan=2" if why else ""}>{name}{"".join(map(_cell, shown))}<td>{links}'
     # the reasons in a line of their own: in a column they would be a dozen words high
     more = f'<tr><td class="why" colspan="{len(shown) + 1}">Quarantined: {escape(why)}' if why else ""

@@ -138,6 +138,10 @@ def build_release(
     return _result(manifest, objects_written=written)
 
 
+NOTHING_PUBLISHED = "nothing published yet"
+"""Why a source that may be released is not."""
+
+
 def why_excluded(source_id: str, registry: Registry, today: dt.date) -> str | None:
     """Why a published source may not be released ``today``; None when it may."""
     if source_id not in registry.ids:
@@ -278,7 +282,7 @@ def _choose(
     shown = set(collections["source_id"])
     chosen, excluded = [], []
     for source_id in sorted(shown | set(registry.ids)):
-        reason = why_excluded(source_id, registry, today) or (None if source_id in shown else "nothing published yet")
+        reason = why_excluded(source_id, registry, today) or (None if source_id in shown else NOTHING_PUBLISHED)
         if reason is None:
             chosen.append(source_id)
         else:

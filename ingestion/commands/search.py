@@ -11,6 +11,8 @@ from cie.client import CatalogueError, Client, QuestionError, RefusedError, crit
 from ingestion.commands.console import console, errors, make_table, print_json, print_whole
 from ingestion.settings import Settings
 
+NO_NUMBER = "not shown: too few people, nobody, or a question too close to one about few"
+COUNTED = ("people", "studies", "series")
 NO_ANSWER = 1
 WRONG_USE = 2
 
@@ -93,39 +95,53 @@ def _fields(asked: list[str]) -> dict[str, Any]:
 def _print_counts(answer: dict[str, Any]) -> None:
     total = answer["total"]
     if total["people"] is None:
-        console.print(f"release {answer['release']}: fewer than {total['below']} people, perhaps nobody")
+        console.print(f"release {answer['release']}: {NO_NUMBER}", highlight=False)
     else:
-        said = ", ".join(f"{total[name]:,} {name}" for name in ("people", "studies", "series"))
-        console.print(f"release {answer['release']}: about {said}", highlight=False)
+        said = ", ".join(f"{total[name]:,} {name}" for name in COUNTED if total[name] is not None)
+        hidden = " and ".join(name for name in COUNTED if total[name] is None)
+        more = f"; {hidden} are not shown" if hidden else ""
+        console.print(f"release {answer['release']}: about {said}{more}", highlight=False)
     for facet in answer["facets"]:
         rows = [
-            (one["value"] or "not stated", *(one["counts"][name] for name in ("people", "studies", "series")))
+            (one["value"] or "not stated", *(_shown(one["counts"][name]) for name in COUNTED))
             for one in facet["values"]
         ]
         columns = [(facet["field"], False), ("people", True), ("studies", True), ("series", True)]
         print_whole(make_table("", columns, rows))
         if facet["hidden"]:
-            console.print("further values are not shown: too few people, or nobody")
+            console.print(f"further values: {NO_NUMBER}")
     for one in answer["refused"]:
         errors.print(f"not counted: {one['source_id']} {one['reason']}", markup=False, highlight=False)
     console.print(answer["rule"], style="dim", highlight=False)
 
 
+def _shown(count: int | None) -> str:
+    """A count, or that it is not shown: never nought."""
+    return "not shown" if count is None else f"{count:,}"
+
+
+def _of_site(site: dict[str, Any]) -> tuple[str, str]:
+    """People and studies of one site; a site that gave no answer has none to show."""
+    if site["state"] != "answered":
+        return "–", "–"
+    return _shown(site["people"]), _shown(site["studies"])
+
+
 def _print_sites(answer: dict[str, Any]) -> None:
-    rows = [(one["name"], one["state"], one["people"], one["studies"], one["reason"]) for one in answer["sites"]]
+    rows = [(one["name"], one["state"], *_of_site(one), one["reason"]) for one in answer["sites"]]
     columns = [("site", False), ("state", False), ("people", True), ("studies", True), ("why", False)]
     print_whole(make_table("", columns, rows))
     for facet in answer["facets"]:
         shown = [
             (
-                one["value"] or "not stated", one["people"], one["studies"], one["series"],
+                one["value"] or "not stated", _shown(one["people"]), _shown(one["studies"]), _shown(one["series"]),
                 "partial" if one["partial"] else "",
             )
             for one in facet["values"]
         ]  # fmt: skip
         heads = [(facet["field"], False), ("people", True), ("studies", True), ("series", True), ("", False)]
         print_whole(make_table("", heads, shown))
-    people = "no number may be shown" if answer["people"] is None else f"about {answer['people']:,} people"
+    people = NO_NUMBER if answer["people"] is None else f"about {answer['people']:,} people"
     whole = "all sites answered" if answer["complete"] else "NOT ALL: some sites or collections are missing"
     console.print(f"{people}; {whole}", highlight=False)
     if not answer["distinct"]:

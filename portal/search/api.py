@@ -26,14 +26,16 @@ from ingestion.catalogue.search.records import Objects
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.storage import StoreError
 from portal.search.access import Access, AccessFileError, NotGrantedError, Terms
-from portal.search.bodies import StrictRoute
+from portal.search.bodies import HeadAsGet, StrictRoute
 from portal.search.clients import client_of
 from portal.search.federated_api import NoNodesError, federated_router
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
+from portal.search.outage import NOT_RENEWED, Outage, said_to_visitors
 from portal.search.records_api import ReleaseChangedError, UnknownSeriesError, records_router
 from portal.search.service import NothingReleasedError, SearchService
 from portal.search.state import query_of
+from portal.search.turns import BusyError
 
 API_VERSION = "1"
 MAX_BODY = 256_000
@@ -47,13 +49,22 @@ QUERY = (
 )
 
 
-class CountsOut(BaseModel):
-    """Counts of one set of people, studies and series; null and ``below`` where fewer than that, perhaps nobody."""
+NOT_SHOWN = "null: not shown, since there are too few people, or nobody, or the question is too close to one about few"
 
-    people: int | None
-    studies: int | None
-    series: int | None
-    below: int | None = None
+
+class CountsOut(BaseModel):
+    """Counts of one set of people, studies and series; null is: not shown, and never nought.
+
+    Studies and series may be null beside people: where what was left out of the question moves few people, they would
+    be those of another question.
+    """
+
+    people: int | None = Field(description=NOT_SHOWN)
+    studies: int | None = Field(description="null: not shown")
+    series: int | None = Field(description="null: not shown")
+    below: int | None = Field(
+        None, description="groups of fewer people than this may be hidden; a count that is null need not be one"
+    )
 
 
 class ValueOut(BaseModel):
@@ -93,9 +104,9 @@ class ValuesPage(BaseModel):
 
 class ReleaseOut(BaseModel):
     release: str
-    people: int | None
-    studies: int | None
-    series: int | None
+    people: int | None = Field(description=NOT_SHOWN)
+    studies: int | None = Field(description="null: not shown")
+    series: int | None = Field(description="null: not shown")
 
 
 class FieldOut(BaseModel):
@@ -127,7 +138,9 @@ def rule_of(policy: CountPolicy) -> str:
         f"Counts of fewer than {policy.hidden_below} people, and some of up to {most}, are not shown; others are "
         f"rounded to {policy.step}{noise}, studies and series more coarsely. Criteria and values that move fewer "
         f"than {policy.fewest_moved} people, and some that move up to {moved}, are not applied; "
-        "where that changes too much, no number is shown. Numbers belong to the release and never change for it."
+        "where that changes too much, no number is shown, or people alone. A question too close to one about few "
+        "people is not answered either. Each number is rounded by a draw of its own: parts need not add up to the "
+        "whole, and a part may exceed it by the rounding. Numbers belong to the release and never change for it."
     )
 
 
@@ -156,7 +169,7 @@ def build_api(
     )
     api.router.route_class = StrictRoute
     for kind, status in _STATUS.items():
-        api.add_exception_handler(kind, _problem(status))
+        api.add_exception_handler(kind, _problem(status, service.outage))
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _refused)
 
@@ -232,10 +245,13 @@ def build_api(
         response = await call(request)
         if response.status_code != 200:
             headers = {"Cache-Control": "no-store"}
+        if service.outage.since is not None:
+            response.headers[NOT_RENEWED] = service.outage.since.isoformat(timespec="seconds")
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         return response
 
+    api.add_middleware(HeadAsGet)
     return api
 
 
@@ -302,7 +318,7 @@ def _counts(counts: PublicCounts) -> CountsOut:
 _STATUS: dict[type[Exception], int] = {
     QueryError: 400, NotGrantedError: 401, UnknownSeriesError: 404, ReleaseChangedError: 409, TooManyError: 429,
     NothingReleasedError: 503, StoreError: 503, IndexUnusableError: 503, ReleaseDamagedError: 503, NoNodesError: 404,
-    AccessFileError: 503, NotRecordedError: 503,
+    AccessFileError: 503, NotRecordedError: 503, BusyError: 503,
 }  # fmt: skip
 
 
@@ -323,10 +339,12 @@ def _ascii(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode()
 
 
-def _problem(status: int) -> Callable[[Request, Exception], JSONResponse]:
+def _problem(status: int, outage: Outage) -> Callable[[Request, Exception], JSONResponse]:
     def handle(request: Request, error: Exception) -> JSONResponse:
-        problems = list(error.problems) if isinstance(error, QueryError) else [str(error)]
-        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyError) else {}
+        problems = list(error.problems) if isinstance(error, QueryError) else [said_to_visitors(error)]
+        if problems != [str(error)] and not isinstance(error, QueryError):
+            outage.unanswered(error)
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, (TooManyError, BusyError)) else {}
         if status == 401:
             headers = {"WWW-Authenticate": "Bearer"}
         return JSONResponse({"problems": problems}, status, headers=headers)

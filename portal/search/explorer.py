@@ -9,13 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ingestion.catalogue.search.fields import FieldKind, SearchField
+from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.public import PublicFacet
 from ingestion.catalogue.search.query import EVERYTHING, QueryError
 from portal.search.groups import NEW, GroupError, added, groups
 from portal.search.limits import Limits, TooManyError
 from portal.search.service import SearchService
 from portal.search.state import MAX_ADDRESS, NOT_STATED_WORD, TOO_LONG, Pairs, address, query_of, toggled
+from portal.search.turns import BusyError
 from portal.site.asking import NOTHING_TO_SEARCH, Asker
 from portal.site.messages import Wording, wording_of
 from portal.site.rendering import Pages, security_headers
@@ -60,11 +61,11 @@ class Explorer:
         return await run_in_threadpool(self._respond, request)
 
     def _respond(self, request: Request) -> Response:
-        pairs, of_page = parts(request)
         words = wording_of(request)
         problems: tuple[str, ...] = ()
         try:
             schema = self._asker.service.current().index.schema
+            pairs, of_page = parts(request, schema)
             adding = {name.removeprefix(ADD): value for name, value in of_page.items() if name.startswith(ADD)}
             if adding:
                 try:
@@ -84,8 +85,10 @@ class Explorer:
         except TooManyError as error:
             again = {"Retry-After": str(error.retry_after)}
             return self._pages.problem(request, "problem.too_many", status=429, detail=str(error), headers=again)
+        except BusyError as error:
+            return self._pages.busy(request, error)
         except NOTHING_TO_SEARCH as error:
-            return self._pages.problem(request, "problem.nothing", status=503, detail=str(error))
+            return self._pages.unreadable(request, error)
         shown = [] if problems and query is EVERYTHING else pairs
         return self._pages.respond(
             request,
@@ -108,11 +111,22 @@ class Explorer:
         )  # fmt: skip
 
 
-def parts(request: Request) -> tuple[Pairs, dict[str, str]]:
-    """The parameters of the query, and those of the page."""
-    given = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
+def parts(request: Request, schema: SearchSchema) -> tuple[Pairs, dict[str, str]]:
+    """The parameters of the query, and those of the page.
+
+    An empty value of a field is "not stated", as the API reads it; of words and of the ends of ranges, which forms send
+    empty, it is nothing.
+    """
+    given = request.query_params.multi_items()
     of_page = {name: value for name, value in given if name in OF_PAGE or name.startswith((FIND, ADD))}
-    return [(name, value) for name, value in given if name not in of_page], of_page
+    pairs = []
+    for name, value in given:
+        field = schema.get(name.partition(".")[0])
+        is_term = field is not None and field.kind is not FieldKind.NUMBER
+        if name in of_page or (not value.strip() and (name == "text" or (field is not None and not is_term))):
+            continue
+        pairs.append((name, value or NOT_STATED_WORD if is_term and "." not in name else value))
+    return pairs, {name: value for name, value in of_page.items() if value.strip()}
 
 
 def _box(
@@ -173,17 +187,17 @@ def chips(pairs: Pairs, words: Wording, fields: tuple[SearchField, ...], path: s
         else:
             said = words.term(base, "" if value == NOT_STATED_WORD else value)
         rest = [pair for pair in pairs if pair != (name, value)]
-        made.append(Chip(f"{labels.get(base, base)}: {said}", path + address(rest)))
+        made.append(Chip(words.pair(labels.get(base, base), said), path + address(rest)))
     return made
 
 
 def in_words(criterion: dict[str, Any], words: Wording, fields: tuple[SearchField, ...]) -> str:
     """One criterion of a group, as people read it."""
     if "text" in criterion:
-        return f"{words.say('explore.words')}: {criterion['text']}"
+        return words.pair(words.say("explore.words"), str(criterion["text"]))
     name = str(criterion["field"])
     label = next((words.field(name, field.label) for field in fields if field.name == name), name)
     if isinstance(criterion.get("in"), list):
-        return f"{label}: {', '.join(words.term(name, str(value)) for value in criterion['in'])}"
+        return words.pair(label, ", ".join(words.term(name, str(value)) for value in criterion["in"]))
     ends = [words.say(f"explore.{end}_number", number=criterion[end]) for end in ("from", "to") if end in criterion]
-    return f"{label}: {' '.join(ends)}"
+    return words.pair(label, " ".join(ends))

@@ -15,6 +15,7 @@ from ingestion.catalogue.federation.fan_out import (
     NodeAddress,
     NodeCollection,
     RefusedCollection,
+    SiteAnswer,
     ask_nodes,
 )
 from ingestion.catalogue.federation.merged import MergedFacet, merge_facets
@@ -37,8 +38,8 @@ class FederatedAsk(BaseModel):
 class MergedValueOut(BaseModel):
     value: str = Field(description="empty: not stated")
     people: int
-    studies: int
-    series: int
+    studies: int | None = Field(description="null: a site that is in the sum of people does not show it")
+    series: int | None = Field(description="null: a site that is in the sum of people does not show it")
     sites: int = Field(description="sites that show a count of it")
     partial: bool = Field(description="a site is missing, left a collection out, or hides what may be this value's")
 
@@ -62,11 +63,11 @@ class SiteOut(BaseModel):
 
 class FederatedOut(BaseModel):
     query: dict[str, Any]
-    people: int | None = Field(description="sum over the sites that answered; null where no number may be shown")
-    studies: int | None
+    people: int | None = Field(description="sum over the sites that show a number; null where none does")
+    studies: int | None = Field(description="sum over the same sites; null also where one of them does not show it")
     complete: bool = Field(description="every site answered for all its collections")
     distinct: bool = Field(description="nobody is counted twice, as far as pseudonyms tell")
-    hidden_sites: int = Field(description="sites that answered and whose number may not be shown")
+    hidden_sites: int = Field(description="sites that answered and show no number")
     repeated: list[str] = Field(description="collections that more than one site holds")
     sites: list[SiteOut]
     facets: list[MergedFacetOut]
@@ -108,6 +109,15 @@ def federated_router(
     return router
 
 
+SHOWS_NONE = "shows no number: too few people, nobody, or a question too close to one about few"
+
+
+def _reason(site: SiteAnswer) -> str:
+    """Why there is no number of a site, also where it answered."""
+    shows = site.reply is None or site.reply.total.subjects_count is not None
+    return site.reason if shows else SHOWS_NONE
+
+
 def federated_out(query: AllOf, answer: FederatedAnswer, facets: tuple[MergedFacet, ...]) -> FederatedOut:
     return FederatedOut(
         query=to_json(query),
@@ -121,7 +131,7 @@ def federated_out(query: AllOf, answer: FederatedAnswer, facets: tuple[MergedFac
             SiteOut(
                 name=site.name,
                 state=site.state.value,
-                reason=site.reason,
+                reason=_reason(site),
                 people=site.reply.total.subjects_count if site.reply else None,
                 studies=site.reply.total.studies_count if site.reply else None,
                 release=site.reply.release if site.reply else None,

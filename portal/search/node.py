@@ -17,7 +17,9 @@ from ingestion.storage import StoreError
 from portal.search.clients import client_of
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
+from portal.search.outage import said_to_visitors
 from portal.search.service import NothingReleasedError, SearchService
+from portal.search.turns import BusyError
 
 
 class NodeEndpoint:
@@ -54,16 +56,16 @@ class NodeEndpoint:
             return JSONResponse({"problems": list(error.problems)}, 400)
         except TooManyError as error:
             return JSONResponse({"problems": [str(error)]}, 429, headers={"Retry-After": str(error.retry_after)})
+        except BusyError as error:
+            return JSONResponse({"problems": [str(error)]}, 503, headers={"Retry-After": str(error.retry_after)})
         except (NotRecordedError, NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError) as error:
-            return JSONResponse({"problems": [str(error)]}, 503)
+            self._service.outage.unanswered(error)
+            return JSONResponse({"problems": [said_to_visitors(error)]}, 503)
 
     def _answer(self, request: Request, query: AllOf, facets: tuple[str, ...]) -> object:
         self._limits.allow(client_of(request), digest(query))
-        return node_answer(
-            self._service.current().search,
-            query,
-            provider=self._provider,
-            icon=self._icon,
-            collections=self._collections(),
-            facets=facets,
-        )
+        search, collections = self._service.current().search, self._collections()
+        with self._service.turns.turn():
+            return node_answer(
+                search, query, provider=self._provider, icon=self._icon, collections=collections, facets=facets
+            )

@@ -39,7 +39,8 @@ def build_node(
         ids = (term for term in index.fields[index.schema.source].terms if term)
         return tuple(known.get(one) or CollectionText(one, one, "") for one in ids)
 
-    limits = Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC), rate=NODE_RATE, burst=NODE_BURST, budget=budget)
+    limits = Limits(secret=secret, now=lambda: dt.datetime.now(dt.UTC), rate=NODE_RATE, burst=NODE_BURST, budget=budget,
+                    journal=journal)  # fmt: skip
     node = NodeEndpoint(service, limits, provider=provider, collections=texts)
 
     def health(request: Request) -> Response:

@@ -11,20 +11,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy, Protection
 from ingestion.catalogue.search.public import PublicAnswer, PublicSearch
-from ingestion.catalogue.search.query import AllOf, AnyOfValues, digest
+from ingestion.catalogue.search.query import EVERYTHING, AllOf, AnyOfValues, digest
 from ingestion.catalogue.search.records import Records
+from ingestion.storage import StoreError
+from portal.search.outage import NONE_RELEASED, UNREADABLE, Outage
+from portal.search.turns import Turns
 
 SHARE_STEP = 0.05
 """Of shares that visitors see: 0.91 of a collection of 60 people would tell of each of them."""
 KEPT_ANSWERS = 2_000
 """Of a panel some 20 kB each: the questions of a busy day."""
+NEWEST = "the newest release"
+"""How the log calls what is looked for."""
 LOOK_AGAIN_SECONDS = 30.0
 """How often the store is asked for a newer release."""
+_Key = tuple[str, str, str, bool]
+"""Release, digest of the question, fields, whether cross-filtered."""
+_FIRST_PAGE = (digest(EVERYTHING), "*", True)
+"""What the first page, the list of collections and the status ask: one question a release, which never waits."""
 
 
 class NothingReleasedError(LookupError):
@@ -52,39 +60,80 @@ class Current:
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
+def share_step(policy: CountPolicy, people: int) -> float:
+    """The step of shares of a source: what as many people as counts are rounded to are of all, ``SHARE_STEP`` at least.
+
+    Args:
+        people: of the source, as they are shown.
+    """
+    return min(max(SHARE_STEP, policy.step / people), 1.0)
+
+
 class SearchService:
     """Opens the newest release and answers from it. Safe to use from several threads."""
 
     def __init__(
         self, newest: Callable[[], str | None], opened: Callable[[str], SearchIndex], *, secret: bytes,
         clock: Callable[[], float] = time.monotonic,
-        policies: Callable[[SearchIndex], Mapping[str, CountPolicy]] = lambda index: {},
+        policies: Callable[[SearchIndex], Mapping[str, CountPolicy]] = lambda index: {}, turns: Turns | None = None,
     ) -> None:  # fmt: skip
-        """``newest``: the newest version or None; ``opened``: the index of a version; ``policies``: of its sources."""
+        """``newest``: the newest version or None; ``opened``: the index of a version; ``policies``: of its sources.
+
+        ``turns``: shared with other services of the same process, which count on the same cores.
+        """
+        self.turns = turns or Turns()
         self._newest, self._opened, self._secret, self._clock = newest, opened, secret, clock
         self._policies = policies
-        self._lock = threading.Lock()
+        self.outage = Outage()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
         self._current: Current | None = None
         self._looked = float("-inf")
-        self._answers: OrderedDict[tuple[str, str, str, bool], PublicAnswer] = OrderedDict()
+        self._answers: OrderedDict[_Key, PublicAnswer] = OrderedDict()
 
     def current(self) -> Current:
-        """Raises ``NothingReleasedError`` where there is no release, and what opening it raises."""
-        with self._lock:
-            now = self._clock()
-            if self._current is None or now - self._looked >= LOOK_AGAIN_SECONDS:
-                version = self._newest()
-                if version is None:
-                    raise NothingReleasedError(NO_RELEASE)
-                if self._current is None or self._current.index.release != version:
-                    self._current = self._open(version)
-                self._looked = now
+        """The release that was opened last. ``outage`` says since when no newer one could be looked for.
+
+        Raises ``NothingReleasedError`` where there is no release, and what opening the first one raises.
+        """
+        known = self._current
+        if known is not None and self._clock() - self._looked < LOOK_AGAIN_SECONDS:
+            return known
+        # while one looks for a newer release, the others go on with the one that is open
+        if not self._looking.acquire(blocking=known is None):
+            assert known is not None
+            return known
+        try:
+            if self._current is None or self._clock() - self._looked >= LOOK_AGAIN_SECONDS:
+                self._current = self._look(self._current)
+                self._looked = self._clock()
             return self._current
+        finally:
+            self._looking.release()
+
+    def _look(self, known: Current | None) -> Current:
+        """The newest release; where it can't be read the one that is open, if any."""
+        try:
+            version = self._newest()
+            if version is None and known is None:
+                raise NothingReleasedError(NONE_RELEASED)
+            if version is None:  # releases are never taken out: this is not the store that was read before
+                raise StoreError("the store lists no release, and listed some before")
+            found = known if known is not None and known.index.release == version else self._open(version)
+        except UNREADABLE as error:
+            self.outage.failed(NEWEST, error)
+            if known is None:
+                raise
+            return known
+        self.outage.read(NEWEST)
+        return found
 
     def answer(
         self, query: AllOf, *, facets: tuple[str, ...] | None = None, cross_filtered: bool = True
     ) -> PublicAnswer:
         """The public answer of the newest release.
+
+        Raises:
+            BusyError: as much is counted as may be at once. Kept answers, and everything there is, wait for no turn.
 
         Args:
             cross_filtered: values of a field are counted without the query's criteria on that field, as a panel has
@@ -93,11 +142,25 @@ class SearchService:
         current = self.current()
         wanted = "*" if facets is None else ",".join(sorted(facets))
         key = (current.index.release, digest(query), wanted, cross_filtered)
+        kept = self._kept(key)
+        if kept is not None:
+            return kept
+        if key[1:] == _FIRST_PAGE:
+            return self._keep(key, current.search.answer(query, facets=facets, cross_filtered=cross_filtered))
+        with self.turns.turn():
+            # who asked the same may have been counted meanwhile
+            kept = self._kept(key)
+            if kept is not None:
+                return kept
+            return self._keep(key, current.search.answer(query, facets=facets, cross_filtered=cross_filtered))
+
+    def _kept(self, key: _Key) -> PublicAnswer | None:
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
-                return self._answers[key]
-        answer = current.search.answer(query, facets=facets, cross_filtered=cross_filtered)
+            return self._answers.get(key)
+
+    def _keep(self, key: _Key, answer: PublicAnswer) -> PublicAnswer:
         with self._lock:
             self._answers[key] = answer
             while len(self._answers) > KEPT_ANSWERS:
@@ -138,7 +201,7 @@ class SearchService:
         current = self.current()
         only = AllOf((AnyOfValues(current.index.schema.source, (source_id,)),))
         exact = current.search.engine.answer(only, facets=names)
-        step = min(max(SHARE_STEP, policy.step / people), 1.0)
+        step = share_step(policy, people)
         found = {}
         for facet in exact.facets:
             missing = int(facet.counts.series[facet.terms.index("")]) if "" in facet.terms else 0

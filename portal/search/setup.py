@@ -27,6 +27,7 @@ from portal.search.limits import Limits
 from portal.search.node_app import build_node
 from portal.search.policies import pinned
 from portal.search.service import SearchService
+from portal.search.turns import Turns
 
 PUBLIC_COUNTS = "PUBLIC-COUNTS"
 """Name of the secret that public counts are rounded by: ``CIE_KEY_PUBLIC_COUNTS``, or a file in the keys folder, made
@@ -67,7 +68,7 @@ def service_of(
 
 
 def other_releases(
-    settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...]
+    settings: Settings, stores: Stores, entries: tuple[SourceEntry, ...], *, turns: Turns
 ) -> Callable[[str], SearchService]:
     """The search of any release by its version, each by its own pinned rules; the last few stay open."""
     folder = settings.data_dir / "search"
@@ -80,6 +81,7 @@ def other_releases(
             lambda _: open_release(stores.research, release, folder, internal=stores.internal),
             secret=counts_secret(settings),
             policies=pinned(folder, entries),
+            turns=turns,
         )
 
     return of

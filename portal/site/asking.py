@@ -20,7 +20,9 @@ from portal.search.clients import client_of
 from portal.search.journal import NotRecordedError
 from portal.search.limits import Limits, TooManyError
 from portal.search.service import NothingReleasedError, SearchService
+from portal.search.turns import BusyError
 from portal.site.rendering import Pages
+from portal.site.tombstone import GoneError
 
 NOTHING_TO_SEARCH = (NotRecordedError, NothingReleasedError, StoreError, IndexUnusableError, ReleaseDamagedError)
 
@@ -35,7 +37,7 @@ class Asker:
     def ask(
         self, request: Request, query: AllOf, *, facets: tuple[str, ...] | None = None, cross_filtered: bool = True
     ) -> PublicAnswer:
-        """Raises ``TooManyError``, ``NothingReleasedError`` and what opening the release raises."""
+        """Raises ``TooManyError``, ``BusyError``, ``NothingReleasedError`` and what opening the release raises."""
         client = client_of(request)
         self._limits.allow(client, f"{self._release} {digest(query)}".strip())
         return self.service.answer(query, facets=facets, cross_filtered=cross_filtered)
@@ -51,8 +53,12 @@ def page(pages: Pages) -> Callable[[Callable[[Request], Response]], Callable[[Re
             except TooManyError as error:
                 again = {"Retry-After": str(error.retry_after)}
                 return pages.problem(request, "problem.too_many", status=429, detail=str(error), headers=again)
+            except BusyError as error:
+                return pages.busy(request, error)
             except NOTHING_TO_SEARCH as error:
-                return pages.problem(request, "problem.nothing", status=503, detail=str(error))
+                return pages.unreadable(request, error)
+            except GoneError as error:
+                return pages.respond(request, "tombstone.html.j2", status=410, gone=error.tombstone)
             except HTTPException as error:
                 key = "problem.missing" if error.status_code == 404 else "problem.request"
                 return pages.problem(request, key, status=error.status_code, detail=error.detail)

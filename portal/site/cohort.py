@@ -67,7 +67,7 @@ class Cohort:
         self._shelf, self._other, self._open = shelf, other, open_records
 
     def page(self, request: Request) -> Response:
-        pairs, of_page = parts(request)
+        pairs, of_page = parts(request, self._asker.service.current().index.schema)
         query = self._query(pairs)
         answer = self._asker.ask(request, query, cross_filtered=False)
         words = wording_of(request)
@@ -102,7 +102,7 @@ class Cohort:
 
     def export(self, request: Request) -> Response:
         """What a visitor may take away; else a page that names the rule and what to do."""
-        pairs, of_page = parts(request)
+        pairs, of_page = parts(request, self._asker.service.current().index.schema)
         name = of_page.get("format", "")
         if name not in COUNTS and name not in RECORDS:
             raise HTTPException(404, f"exports are {', '.join((*COUNTS, *RECORDS))}")
@@ -130,7 +130,7 @@ class Cohort:
         return Response(body, headers={**headers, "Content-Type": COUNTS[name]})
 
     def cited(self, request: Request) -> Response:
-        pairs, _ = parts(request)
+        pairs, _ = parts(request, self._asker.service.current().index.schema)
         ending = request.path_params["ending"]
         if ending not in TEXT:
             raise HTTPException(404, "citations are there as .txt, .bib and .json")

@@ -19,6 +19,7 @@ from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.query import AllOf, AnyOfValues
 from ingestion.deidentify.policy import PolicyError, load_policy
 from ingestion.sources.registry import SourceEntry
+from portal.search.outage import UNREADABLE
 from portal.site import exports
 from portal.site.asking import Asker
 from portal.site.citation import Citation
@@ -26,9 +27,10 @@ from portal.site.kept import Kept
 from portal.site.messages import Wording, wording_of
 from portal.site.rendering import Pages, script_json, security_headers
 from portal.site.schema_org import dataset
-from portal.site.shelf import Row, Shelf
+from portal.site.shelf import Certified, Row, Shelf
 from portal.site.shown import in_bytes, lines_of
-from portal.site.thumbnails import Thumbnails
+from portal.site.thumbnails import Thumbnail, Thumbnails
+from portal.site.tombstone import GoneError, tombstone_of
 
 COMPLETENESS = (
     "BodyPart", "ManufacturerName", "ManufacturerModelName", "PatientSex", "AgeAtStudy", "StudyYear", "SliceThickness",
@@ -72,15 +74,18 @@ class Collections:
             counts = {one.value: one.counts for one in facet.values}
         left_out = [] if release is None else [one for one in release.excluded if one.source_id in self._shelf.entries]
         held = [(self._shelf.entries[one], counts.get(one)) for one in sorted(rows) if one in self._shelf.entries]
-        return self._pages.respond(request, "collections.html.j2", release=release, held=held, left_out=left_out)
+        return self._pages.respond(
+            request, "collections.html.j2", release=release, held=held, left_out=left_out,
+            gone={one.source_id for one in left_out if self._shelf.holding(one.source_id)},
+        )  # fmt: skip
 
     def page(self, request: Request) -> Response:
-        entry, release, row = self._found(request)
+        entry, release, row = self.found(request)
         words = wording_of(request)
-        answer = self._answer(request, entry)
+        answer = self.answer(request, entry)
         counts = _counts(answer)
         citation = self.citation(entry, release)
-        certified = self._shelf.certified(entry.id)
+        certified, unread = self._certified(entry.id)
         try:
             policy = load_policy(entry.policy)
         except PolicyError:  # the page says that the policy is a file of the platform's operator
@@ -96,6 +101,7 @@ class Collections:
             charts=[] if answer is None or counts.hidden else self._charts(answer, entry.id, words),
             completeness=[] if answer is None or counts.hidden else self._completeness(entry.id, answer, words),
             certified=certified,
+            unread=unread,
             scores={}
             if certified is None or counts.hidden
             else {name: self._share(entry.id, name, share) for name, share in certified.scores.items()},
@@ -105,19 +111,19 @@ class Collections:
             # a picture of a kind that only a few have would tell of it
             pictures=()
             if counts.hidden
-            else self._thumbnails.of(entry, release, modalities=_values(answer, "Modality")),
+            else self._pictures(entry, release, modalities=_values(answer, "Modality")),
             structured=script_json(dataset(entry, row, citation, counts, modalities=_values(answer, "Modality"))),
         )
 
     def certificate(self, request: Request) -> Response:
-        entry, release, _ = self._found(request)
+        entry, release, _ = self.found(request)
         certified = self._shelf.certified(entry.id)
         if certified is None:
             raise HTTPException(404, "this collection has no quality certificate yet")
         return self._pages.respond(request, "certificate.html.j2", entry=entry, release=release, certified=certified)
 
     def cited(self, request: Request) -> Response:
-        entry, release, _ = self._found(request)
+        entry, release, _ = self.found(request)
         ending = request.path_params["ending"]
         if ending not in TEXT:
             raise HTTPException(404, "citations are there as .txt, .bib and .json")
@@ -126,11 +132,11 @@ class Collections:
         return Response(body, headers={**security_headers(), "Content-Type": TEXT[ending]})
 
     def record(self, request: Request) -> Response:
-        entry, release, row = self._found(request)
+        entry, release, row = self.found(request)
         name = request.path_params["name"]
         if name not in exports.OF_COLLECTION:
             raise HTTPException(404, f"records are {', '.join(exports.OF_COLLECTION)}")
-        told = self._told(row, self._answer(request, entry))
+        told = self._told(row, self.answer(request, entry))
         made = self._documents.get(
             (release.version, name, tuple(told.items())),
             lambda: exports.of_collection(self._shelf.view(release), told, name, partial(self._share, entry.id)),
@@ -149,8 +155,27 @@ class Collections:
             url=self._place.url(f"/collections/{entry.id}"),
         )
 
-    def _answer(self, request: Request, entry: SourceEntry) -> PublicAnswer | None:
+    def answer(self, request: Request, entry: SourceEntry) -> PublicAnswer | None:
         return None if self._asker is None else self._asker.ask(request, _only(entry.id))
+
+    def _certified(self, source_id: str) -> tuple[Certified | None, bool]:
+        """What is certified, and whether that can't be read now: the rest of the page is there all the same."""
+        try:
+            return self._shelf.certified(source_id), False
+        except UNREADABLE:  # logged by what keeps certificates
+            return None, True
+
+    def _pictures(
+        self, entry: SourceEntry, release: ReleaseManifest, *, modalities: list[str]
+    ) -> tuple[Thumbnail, ...]:
+        """None while they can't be read."""
+        try:
+            found = self._thumbnails.of(entry, release, modalities=modalities)
+        except UNREADABLE as error:
+            self._pages.outage.failed("thumbnails", error)
+            return ()
+        self._pages.outage.read("thumbnails")
+        return found
 
     def _told(self, row: Row, answer: PublicAnswer | None) -> dict[str, Any]:
         schema = None if self._asker is None else self._asker.service.current().index.schema
@@ -169,10 +194,22 @@ class Collections:
         held = sum(one["Bytes"] or 0 for one in self._shelf.rows(release).values())
         return in_bytes(self._asker.service.size(str(row["source_id"]), size, held=held, policy=answer.policy))
 
-    def _found(self, request: Request) -> tuple[SourceEntry, ReleaseManifest, Row]:
-        """The collection of the address, as the newest release has it."""
-        entry = self._shelf.entries.get(request.path_params["source_id"])
+    def found(self, request: Request) -> tuple[SourceEntry, ReleaseManifest, Row]:
+        """The collection of the address, as the newest release has it.
+
+        Raises:
+            GoneError: it was in an earlier one.
+            HTTPException: it was in none.
+        """
+        source_id = request.path_params["source_id"]
+        entry = self._shelf.entries.get(source_id)
         release = self._shelf.newest()
+        gone = tombstone_of(
+            self._shelf, source_id, today=dt.datetime.now(dt.UTC).date(), publisher=self._place.provider,
+            url=self._place.url(f"/collections/{source_id}"),
+        )  # fmt: skip
+        if gone is not None:
+            raise GoneError(gone)
         row = None if entry is None or release is None else self._shelf.rows(release).get(entry.id)
         if entry is None or release is None or row is None:
             raise HTTPException(404, "the newest release holds no such collection")

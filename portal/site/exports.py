@@ -33,9 +33,9 @@ COLUMNS = {
     "AccessMode": "How approved users reach the images",
     "DataUse": "Data-use conditions (DUO), with commas between them",
     "Policy": "De-identification policy",
-    "people": "People; empty where they are too few to be shown",
-    "studies": "Studies, shown with the people",
-    "series": "Series, shown with the people",
+    "people": "People; empty where they are not shown: too few, or a question too close to one about few",
+    "studies": "Studies; empty where they are not shown",
+    "series": "Series; empty where they are not shown",
 }
 """Of the public table of collections."""
 COUNTED = ("people", "studies", "series")

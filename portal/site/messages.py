@@ -53,6 +53,10 @@ class Wording:
         """The message of ``key`` where there is one."""
         return messages(self.language).get(key, otherwise)
 
+    def pair(self, label: str, value: str) -> str:
+        """A label and its value; the colon as the language sets it."""
+        return f"{label}{self.say('colon')}{value}"
+
     def number(self, value: int) -> str:
         return f"{value:,}".replace(",", _THOUSANDS[self.language])
 

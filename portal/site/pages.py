@@ -12,12 +12,14 @@ from ingestion.storage.open import Stores
 from portal.failed_runs import FailedRuns
 from portal.search.explorer import Explorer
 from portal.search.limits import Limits
+from portal.search.outage import Outage
 from portal.search.service import SearchService
 from portal.site.asking import Asker, page
 from portal.site.cohort import Cohort
 from portal.site.collections import Collections, Place
 from portal.site.console import Console
 from portal.site.landing import Landing
+from portal.site.quality_report import QualityReports
 from portal.site.rendering import Pages, favicon, static
 from portal.site.rules import Rules
 from portal.site.shelf import Shelf
@@ -45,8 +47,9 @@ def visitor_routes(
         failed: tells the failed runs of sources; None: there is no Dagster to ask.
         open_records: the rows behind a selection are open to everybody.
     """
-    pages = Pages(searchable=search is not None, stored=stores is not None)
-    shelf = None if stores is None else Shelf(stores, entries)
+    outage = Outage() if search is None else search[0].outage
+    pages = Pages(searchable=search is not None, stored=stores is not None, outage=outage)
+    shelf = None if stores is None else Shelf(stores, entries, outage=outage)
     asker = None if search is None else Asker(*search)
     guarded = page(pages)
     routes: list[BaseRoute] = [
@@ -56,11 +59,13 @@ def visitor_routes(
     ]
     if shelf is not None:
         collections = Collections(shelf, asker, pages, place)
+        reports = QualityReports(collections, shelf, asker, pages)
         rules = Rules(pages)
         routes += [
             Route("/collections", guarded(collections.listing)),
             Route("/collections/{source_id}", guarded(collections.page)),
             Route("/collections/{source_id}/certificate", guarded(collections.certificate)),
+            Route("/collections/{source_id}/report", guarded(reports.page)),
             Route("/collections/{source_id}/citation.{ending}", guarded(collections.cited)),
             Route("/collections/{source_id}/{name}", guarded(collections.record)),
             Route("/rules", guarded(rules.listing)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from portal.search.outage import NOT_RENEWED, Outage, said_to_visitors
+from portal.search.turns import BusyError
 from portal.site.messages import COOKIE, LANGUAGES, NAMES, Wording, wording_of
 
 POLICY = {
@@ -29,11 +31,14 @@ POLICY = {
     "frame-ancestors": "'none'",
 }
 """Content security policy (W3C CSP 3): no inline style or script, nothing from other hosts."""
+LOOK_AGAIN_SECONDS = 30
+"""After which a page that could not be made is worth another try: as often as the store is looked at."""
 STATIC = {
     "favicon.svg": "image/svg+xml",
     "portal.css": "text/css; charset=utf-8",
     "explorer.js": "text/javascript; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
+    "console-cells.js": "text/javascript; charset=utf-8",
     "console-require.js": "text/javascript; charset=utf-8",
 }
 """The files under ``/static``, by name: no other is served, so no path leads out of the folder."""
@@ -72,6 +77,8 @@ class Pages:
     searchable: bool = True
     whole: bool = True
     stored: bool = True
+    outage: Outage = field(default_factory=Outage)
+    """Whether what the pages are made of can be read."""
 
     def respond(
         self, request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None,
@@ -81,9 +88,11 @@ class Pages:
         words = wording_of(request)
         body = environment().get_template(template).render(
             t=words.say, tn=words.plural, number=words.number, words=words, lang=words.language, here=request.url.path,
-            languages=_languages(request, words), site=self, **values,
+            languages=_languages(request, words), site=self, not_renewed=self.outage.since, **values,
         )  # fmt: skip
         made = HTMLResponse(body, status, headers={**security_headers(**(security or {})), **(headers or {})})
+        if self.outage.since is not None:
+            made.headers[NOT_RENEWED] = self.outage.since.isoformat(timespec="seconds")
         made.headers["Content-Language"] = words.language
         made.headers["Vary"] = "Accept-Language, Cookie"
         if request.query_params.get("lang") in LANGUAGES:
@@ -93,6 +102,17 @@ class Pages:
     def problem(self, request: Request, key: str, *, status: int, detail: str = "", **more: Any) -> Response:
         """A page that says in words what is wrong; ``detail``: in English, as the parts below say it."""
         return self.respond(request, "problem.html.j2", status=status, key=key, detail=detail, values={}, **more)
+
+    def unreadable(self, request: Request, error: Exception) -> Response:
+        """A page that says that there is no answer now, and a line in the log that says why."""
+        self.outage.unanswered(error)
+        again = {"Retry-After": str(LOOK_AGAIN_SECONDS)}
+        return self.problem(request, "problem.nothing", status=503, detail=said_to_visitors(error), headers=again)
+
+    def busy(self, request: Request, error: BusyError) -> Response:
+        """A page that says to come again: as much is counted as may be at once."""
+        again = {"Retry-After": str(error.retry_after)}
+        return self.problem(request, "problem.busy", status=503, headers=again)
 
     def refused(self, request: Request, error: Exception) -> Response:
         """A page for an address or a method that is not there."""

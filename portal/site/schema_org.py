@@ -50,5 +50,6 @@ def dataset(
         said["variableMeasured"] = [
             {"@type": "PropertyValue", "name": name, "value": value}
             for name, value in (("people", counts.people), ("studies", counts.studies), ("series", counts.series))
+            if value is not None
         ]
     return said

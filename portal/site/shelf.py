@@ -19,9 +19,10 @@ from ingestion.catalogue.publication import read_latest_publication
 from ingestion.catalogue.release_manifest import MANIFEST, ReleaseManifest, list_releases, release_key
 from ingestion.catalogue.search.release_index import ReleaseDamagedError
 from ingestion.sources.registry import SourceEntry
-from ingestion.storage import ObjectMissingError, ObjectStore
+from ingestion.storage import ObjectMissingError, ObjectStore, StoreError
 from ingestion.storage.numbered import read_last
 from ingestion.storage.open import Stores
+from portal.search.outage import UNREADABLE, Outage
 from portal.site.kept import Kept
 from quality_checks import documents as d
 from quality_checks.store import Judgement
@@ -46,32 +47,48 @@ class Certified:
     requirements: tuple[tuple[int, str, bool], ...]
     """Tier, what is asked for, whether it is met."""
     scores: Mapping[str, float]
-    checks: tuple[tuple[str, str, str, str], ...]
-    """Rule, its version, its dimension, how it ended."""
+    checks: tuple[tuple[str, str, str], ...]
+    """Rule, its version, its dimension: how it ended may be one person's doing, and is in the report as a share."""
 
 
 class Shelf:
     """Releases and the collections in them. Safe to use from several threads."""
 
     def __init__(
-        self, stores: Stores, entries: tuple[SourceEntry, ...], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, stores: Stores, entries: tuple[SourceEntry, ...], *, clock: Callable[[], float] = time.monotonic,
+        outage: Outage | None = None,
+    ) -> None:  # fmt: skip
+        """``outage``: told where the store can't be read; what was read before is given on then. None: it is raised."""
+        self._outage = outage
         self._research, self._internal, self._clock = stores.research, stores.internal, clock
         self.entries = {entry.id: entry for entry in entries}
         self._lock = threading.Lock()
-        self._releases: tuple[ReleaseManifest, ...] = ()
-        self._looked = float("-inf")
+        self._releases: Kept[tuple[ReleaseManifest, ...]] = Kept(
+            seconds=KEPT_SECONDS, most=1, clock=clock, outage=outage, what="the releases"
+        )
         self._rows: dict[str, Mapping[str, Row]] = {}
         self._view: ReleaseView | None = None
-        self._certified: Kept[Certified | None] = Kept(seconds=KEPT_SECONDS, most=KEPT_CERTIFICATES, clock=clock)
+        self._certified: Kept[Certified | None] = Kept(
+            seconds=KEPT_SECONDS, most=KEPT_CERTIFICATES, clock=clock, outage=outage, what="certificates"
+        )
 
     def releases(self) -> tuple[ReleaseManifest, ...]:
         """All, oldest first."""
-        with self._lock:
-            if self._clock() - self._looked >= KEPT_SECONDS:
-                self._releases = list_releases(self._research)
-                self._looked = self._clock()
-            return self._releases
+        return self._releases.get("", self._listed)
+
+    def _listed(self) -> tuple[ReleaseManifest, ...]:
+        found = list_releases(self._research)
+        if self._outage is not None and self._rows and not found:
+            raise StoreError("the store lists no release, and listed some before")
+        if self._outage is not None and found:
+            # read while the store can be: the pages of collections need it
+            try:
+                self.rows(found[-1])
+            except UNREADABLE as error:
+                self._outage.failed("the collections of the newest release", error)
+            else:
+                self._outage.read("the collections of the newest release")
+        return found
 
     def newest(self) -> ReleaseManifest | None:
         found = self.releases()
@@ -133,7 +150,7 @@ class Shelf:
             next_tier=said["next_tier"],
             requirements=tuple((one["tier"], one["title"], one["met"]) for one in said["requirements"]),
             scores=said["scores"],
-            checks=tuple((one["rule_id"], one["version"], one["dimension"], one["severity"]) for one in said["checks"]),
+            checks=tuple((one["rule_id"], one["version"], one["dimension"]) for one in said["checks"]),
         )
 
     def judgement(self, source_id: str) -> Judgement | None:
@@ -145,6 +162,10 @@ class Shelf:
             if key is not None and judgement.results_key == key:
                 return judgement
         return None
+
+    @property
+    def research(self) -> ObjectStore:
+        return self._research
 
     @property
     def internal(self) -> ObjectStore:

@@ -12,15 +12,18 @@ from portal.site.messages import Wording
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One value of a field: how it is called, where a click leads, its counts, how long its bar is (of 100)."""
+    """One value of a field: how it is called, where a click leads, its counts, how long its bar is (of 100).
+
+    ``studies``, ``series``: None where they are not shown.
+    """
 
     value: str
     label: str
     href: str
     chosen: bool
     people: int
-    studies: int
-    series: int
+    studies: int | None
+    series: int | None
     length: int
 
 
@@ -41,8 +44,8 @@ def lines_of(
             href=href(one.value),
             chosen=chosen(one.value),
             people=one.counts.people or 0,
-            studies=one.counts.studies or 0,
-            series=one.counts.series or 0,
+            studies=one.counts.studies,
+            series=one.counts.series,
             length=max(round(100 * (one.counts.people or 0) / longest), 1),
         )
         for one in values

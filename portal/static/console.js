@@ -22,7 +22,7 @@
     const worker = new Worker(`${base}duckdb-browser-eh.worker.js`);
     const db = new duckdb.AsyncDuckDB(new duckdb.VoidLogger(), worker);
     await db.instantiate(`${base}duckdb-eh.wasm`);
-    await db.open({ query: { castBigIntToDouble: true, castDecimalToDouble: true } });
+    await db.open({ query: { castBigIntToDouble: false, castDecimalToDouble: false } });
     const opened = await db.connect();
     // Extensions would be fetched from elsewhere, the one for Parquet too: another package reads the files.
     await opened.query("SET autoinstall_known_extensions = false");
@@ -36,12 +36,6 @@
       await opened.insertArrowFromIPCStream(read.intoIPCStream(), { name: table });
     }
     return opened;
-  }
-
-  function shown(value) {
-    if (value === null || value === undefined) return "–";
-    return typeof value === "object" ? JSON.stringify(value, (_, one) => typeof one === "bigint" ? Number(one) : one)
-      : String(value);
   }
 
   function table(found) {
@@ -59,8 +53,9 @@
       const values = found.get(at);
       for (const field of found.schema.fields) {
         const cell = row.insertCell();
-        cell.textContent = shown(values[field.name]);
-        if (typeof values[field.name] === "number" || typeof values[field.name] === "bigint") cell.className = "n";
+        const value = values[field.name];
+        cell.textContent = window.cellText(value, field.type);
+        if (value !== null && window.isNumberCell(value, field.type)) cell.className = "n";
       }
     }
     return made;

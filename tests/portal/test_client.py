@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from made_index import make_index, make_rows
 from pyarrow import parquet
 from typer.testing import CliRunner
 
 import cie
-from cie.client import criteria
+from cie.client import _wait, criteria
 from ingestion.cli import build_app
 
 HELD = {"LUNG-01": 400, "COLON-01": 300}
@@ -100,3 +101,16 @@ def test_wrong_use_of_the_command_is_code_2(address: str, asked: str, code: int)
 
 def test_no_answer_is_code_1() -> None:
     assert run("--url", "http://127.0.0.1:1")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "again", "waits"),
+    [(429, "1", 1.0), (503, "5", 5.0), (503, None, None), (503, "3600", None), (400, "1", None)],
+)
+def test_a_client_comes_again_where_it_is_told_so(status: int, again: str | None, waits: float | None) -> None:
+    """Also where as much is counted as may be at once; not where nothing says when."""
+    response = requests.Response()
+    response.status_code = status
+    if again is not None:
+        response.headers["Retry-After"] = again
+    assert _wait(response) == waits

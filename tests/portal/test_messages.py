@@ -12,9 +12,12 @@ from starlette.testclient import TestClient
 from ingestion.accounting.states import Reason
 from ingestion.catalogue.release import why_excluded
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
+from ingestion.commands.search import NO_NUMBER
 from ingestion.deidentify.policy import DatesInText, FaceChoice, PixelChoice
 from ingestion.sources.registry import AccessMode, AgreementKind, Registry
 from ingestion.vocabulary.cancer import CancerType
+from portal.search.api import RULE, CountsOut
+from portal.site import exports
 from portal.site.messages import LANGUAGES, Wording, messages
 from portal.site.rendering import environment
 from tests.ingestion.catalogue.made_sources import make_entry
@@ -114,3 +117,39 @@ def test_every_reason_for_which_a_source_is_left_out_is_named() -> None:
         reason = why_excluded(source_id, registry, dt.date(2026, 11, 25))
         assert reason is not None and words.excluded(reason)[0] != "other", reason
     assert words.excluded("withdrawn on 2026-11-25") == ("withdrawn", "2026-11-25")
+
+
+def test_a_count_that_is_not_shown_has_no_false_reason() -> None:
+    """A question that comes too close to one about few people is not answered either, and then there may be many."""
+    neutral = {"en": "too close to one about few", "fr": "trop proche d’une qui porte sur peu"}
+    blames = {"en": re.compile(r"too few|so few|fewer than \d+ people, perhaps"), "fr": re.compile("trop peu|si peu")}
+    for language, words in neutral.items():
+        for key, text in messages(language).items():
+            if blames[language].search(text):
+                assert words in text, (language, key)
+        assert words in messages(language)["not_shown.why"]
+    spoken = [NO_NUMBER, *exports.COLUMNS.values(), str(CountsOut.model_json_schema())]
+    assert all(neutral["en"] in text for text in spoken if blames["en"].search(text))
+    assert neutral["en"] in NO_NUMBER and neutral["en"] in str(CountsOut.model_json_schema())
+
+
+def test_the_rule_says_that_a_part_may_exceed_the_whole() -> None:
+    """Each number is drawn by itself: of 20 people 30 may be shown with a scan of the pelvis."""
+    assert "a part may exceed it by the rounding" in messages("en")["rule.counts"]
+    assert "une partie peut le dépasser de l’arrondi" in messages("fr")["rule.counts"]
+    assert "a part may exceed it by the rounding" in RULE
+
+
+def test_french_has_its_space_before_high_signs(platform: Platform) -> None:
+    for key, text in messages("fr").items():
+        assert not re.search(r"[^\xa0\u202f0-9A-Za-z][:;?!%»]| [:;?!%»]|« ", text), (key, text)
+        assert not re.search(r"[^\W\d_][:;?!](?:\s|$)", text), (key, text)
+    client = TestClient(platform.app, headers={"accept-language": "fr"})
+    query = '{"any":[{"field":"Modality","in":["CT"]},{"text":"t2"}]}'
+    page = client.get("/explore", params={"Modality": "CT", "AgeAtStudy.from": "40", "q": query}).text
+    main = re.sub(r"<(?:pre|code|script)[\s\S]*?</(?:pre|code|script)>", "", page[page.index("<main") :])
+    labels = re.findall(r'(?:>|aria-label=")([^<>"]*[^\W\d_]: [^<>"]*)', main)
+    assert labels == []
+    assert "Modalité\xa0: CT" in page and "Mots\xa0: t2" in page and "Groupe 1\xa0: l’un de" in page
+    style = files("portal").joinpath("static").joinpath("portal.css").read_text("utf-8")
+    assert ':root:lang(fr) { --colon: "\\00a0: "; }' in style and "attr(data-label) var(--colon)" in style

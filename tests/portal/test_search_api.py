@@ -33,6 +33,7 @@ from portal.search.access import Access, AccessFileError, Terms, add_grant, read
 from portal.search.api import build_api
 from portal.search.journal import Journal
 from portal.search.node_app import build_node
+from portal.search.outage import NOT_READ
 from portal.search.policies import PolicyFileError, pinned
 from portal.search.service import SearchService
 from tests.ingestion.catalogue.made_sources import make_entry
@@ -488,14 +489,15 @@ def test_the_secret_is_not_in_an_answer(client: TestClient) -> None:
     assert SECRET.hex() not in body
 
 
-def test_a_service_with_a_damaged_rule_says_so(index: SearchIndex) -> None:
+def test_a_service_with_a_damaged_rule_says_so(index: SearchIndex, caplog: pytest.LogCaptureFixture) -> None:
     def damaged(index: SearchIndex) -> dict[str, CountPolicy]:
         raise PolicyFileError("x.counts.json is damaged: restore it")
 
     service = SearchService(lambda: index.release, lambda version: index, secret=SECRET, policies=damaged)
     client = TestClient(Starlette(routes=[Mount("/api/v1", build_api(service, make_limits()))]))
     response = client.get("/api/v1/search")
-    assert response.status_code == 503 and "restore it" in response.text
+    assert response.status_code == 503 and response.json() == {"problems": [NOT_READ]}
+    assert "restore it" in caplog.text, "for operators"
 
 
 @pytest.mark.parametrize(
@@ -538,3 +540,43 @@ def test_one_end_of_a_range_has_one_value(client: TestClient) -> None:
         _fields(["AgeAtStudy.from=40", "AgeAtStudy.from=60"])
     deep = quote('{"not":' * 1_500 + '{"text":"x"}' + "}" * 1_500)
     assert "nested deeper" in client.get(f"/api/v1/search?q={deep}").text
+
+
+@pytest.mark.parametrize("path", ["search", "federated", "export"])
+def test_a_body_that_is_not_json_by_its_own_word_is_refused_as_such(client: TestClient, path: str) -> None:
+    body = b'{"query": null}'
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        refused = client.post(f"/api/v1/{path}", content=body, headers={"content-type": kind})
+        assert refused.status_code == 415 and "application/json" in refused.json()["problems"][0], kind
+    for kind in ("application/json; charset=utf-8", "application/ld+json"):
+        assert client.post(f"/api/v1/{path}", content=body, headers={"content-type": kind}).status_code != 415
+
+
+def test_head_is_answered_as_get_without_a_body(client: TestClient, granted: TestClient) -> None:
+    for address in (
+        "search?Modality=CT",
+        "fields",
+        "fields/Modality/values",
+        "releases",
+        "openapi.json",
+        "search?Stage=4",
+    ):
+        asked, head = client.get(f"/api/v1/{address}"), client.head(f"/api/v1/{address}")
+        assert (head.status_code, head.content) == (asked.status_code, b""), address
+        assert head.headers.get("etag") == asked.headers.get("etag")
+        assert head.headers["content-length"] == asked.headers["content-length"]
+    tag = client.get("/api/v1/releases").headers["etag"]
+    assert client.head("/api/v1/releases", headers={"if-none-match": tag}).status_code == 304
+    streamed = granted.head("/api/v1/export?format=csv")
+    assert (streamed.status_code, streamed.content) == (200, b"")
+    assert client.head("/api/v1/series").status_code == 401 and client.head("/api/v1/nowhere").status_code == 404
+
+
+def test_the_questions_of_a_node_are_recorded(index: SearchIndex, tmp_path: Path) -> None:
+    """Its budget outlives a restart by them."""
+    journal = Journal(tmp_path, "node")
+    for _ in range(2):
+        node = TestClient(build_node(make_service(index), secret=SECRET, provider="made", budget=1, journal=journal))
+        assert node.get("/node?modality=CT").status_code == 200
+        assert node.get("/node?modality=MR").status_code == 429
+    assert sum(len(file.read_text().splitlines()) for file in tmp_path.iterdir()) == 1

@@ -18,7 +18,6 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from ingestion.catalogue.federation.node import CollectionText
-from ingestion.catalogue.release_manifest import NO_RELEASE
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.index import SearchIndex
@@ -28,6 +27,7 @@ from portal.search.api import MAX_BODY, build_api
 from portal.search.explorer import Explorer
 from portal.search.limits import Limits
 from portal.search.node import NodeEndpoint
+from portal.search.outage import NONE_RELEASED
 from portal.search.service import LOOK_AGAIN_SECONDS, NothingReleasedError, SearchService
 
 
@@ -225,7 +225,7 @@ def test_without_a_release_the_pages_say_so() -> None:
     )
     client = TestClient(app, raise_server_exceptions=False)
     assert client.get("/explore").status_code == 503 and "no release yet" in client.get("/explore").text
-    assert client.get("/api/v1/search").json() == {"problems": [NO_RELEASE]}
+    assert client.get("/api/v1/search").json() == {"problems": [NONE_RELEASED]}
 
 
 def test_a_federation_site_gets_public_counts_by_collection(client: TestClient) -> None:
@@ -282,3 +282,25 @@ def test_completeness_counts_series_and_not_people(tmp_path: Path, monkeypatch: 
         shown.add(stated["SliceThickness"])
     assert shown == {0.7, 0.8}  # ten of a hundred people are a step
     assert service.stated("LUNG-01", names[:1], people=10, policy=policy)["SliceThickness"] in (0.0, 1.0)
+
+
+def test_an_empty_value_is_not_stated_on_pages_as_in_the_api(tmp_path: Path) -> None:
+    frame = rows()
+    frame["BodyPart"] = np.random.default_rng(7).choice(["Lung", "Chest", None], len(frame))
+    frame.to_parquet(tmp_path / "series.parquet")
+    made = build_index([tmp_path / "series.parquet"], tmp_path / "index", schema=RELEASE_SCHEMA, release="2026.11.1")
+    client = made_client(made)
+    client.headers["accept-language"] = "en"
+    everything = client.get("/api/v1/search?facets=none").json()["total"]["people"]
+    for address in ("BodyPart=", "BodyPart=&Modality=CT", "BodyPart=&BodyPart=Lung", "BodyPart=not-stated"):
+        total = client.get(f"/api/v1/search?{address}&facets=none").json()["total"]
+        page = client.get(f"/explore?{address}")
+        shown = re.findall(r"<dd>(?:<span[^>]*>)?([^<]*)", page.text)[:3]
+        said = ["not shown" if total[name] is None else f"{total[name]:,}" for name in ("people", "studies", "series")]
+        assert page.status_code == 200 and shown == said and total["people"] < everything, address
+        assert "Body part: not stated" in page.text, address
+    # what a form sends of fields that nobody filled in asks nothing
+    blank = client.get("/explore?text=&AgeAtStudy.from=&AgeAtStudy.to=%20&find.BodyPart=&lang=")
+    assert blank.status_code == 200 and "Take out:" not in blank.text
+    for address in ("Stage=", "q="):
+        assert {client.get(f"/{path}?{address}").status_code for path in ("explore", "api/v1/search")} == {400}

@@ -5,6 +5,7 @@ A route that is new fails here until somebody has judged it and written it down 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -31,6 +32,7 @@ VISITORS = {
     "/collections": "/collections",
     "/collections/{source_id}": f"/collections/{OPEN}",
     "/collections/{source_id}/certificate": f"/collections/{OPEN}/certificate",
+    "/collections/{source_id}/report": f"/collections/{OPEN}/report",
     "/collections/{source_id}/citation.{ending}": f"/collections/{OPEN}/citation.json",
     "/collections/{source_id}/{name}": f"/collections/{OPEN}/dcat.jsonld",
     "/rules": "/rules",
@@ -202,6 +204,8 @@ def test_one_process_serves_both_and_ends_when_told() -> None:
 
 def test_ports_are_those_that_are_asked_for_or_free_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "run").mkdir()
+    for name in [name for name in os.environ if name.upper().startswith("CIE_")]:
+        monkeypatch.delenv(name)  # ports that the environment asks for are another test's
 
     def ports(taken: int = 0, **asked: int) -> dict[str, int]:
         monkeypatch.setattr(stack, "_is_free", lambda port: port != taken)

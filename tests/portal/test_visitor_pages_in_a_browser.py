@@ -16,7 +16,8 @@ BROWSER = next(filter(None, (shutil.which(name) for name in ("chromium", "chromi
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 PAGES = (
     "/", "/collections", f"/collections/{OPEN}", f"/collections/{CLOSED}?lang=fr",
-    f"/collections/{OPEN}/certificate", "/explore", "/explore?Modality=CT&AgeAtStudy.from=40&lang=fr",
+    f"/collections/{OPEN}/certificate", f"/collections/{OPEN}/report",
+    f"/collections/{CLOSED}/report?lang=fr", "/explore", "/explore?Modality=CT&AgeAtStudy.from=40&lang=fr",
     '/explore?q={"any":[{"field":"Modality","in":["CT"]},{"text":"t2"}]}', "/cohort?Modality=CT&with=2026.10.1",
     "/cohort/export?format=csv", "/console", "/status", "/rules/data-users",
     "/collections/NOPE-01",
@@ -229,6 +230,20 @@ def test_the_console_answers_in_the_browser(browser: Any, served: str, platform:
         page.press("#sql", "Control+Enter")
         page.wait_for_selector("#sql-result th:has-text('source_id')", timeout=120_000)
         assert page.locator("#sql-result tbody tr").count() == 3
+        asked = (
+            "DATE '2026-11-25' AS d, 9007199254740993::BIGINT AS b, 9007199254740993::HUGEINT AS h, "
+            "TIMESTAMP '2026-11-25 18:00:01' AS t, 12.30::DECIMAL(9, 2) AS m, TIME '07:05:00' AS c, -5::HUGEINT AS n, "
+            "DATE '1969-12-31' AS before, [1::BIGINT] AS list, 0.5 AS x, true AS y"
+        )
+        page.fill("#sql", f"SELECT {asked}")
+        page.press("#sql", "Control+Enter")
+        page.wait_for_selector("#sql-result th:has-text('before')", timeout=120_000)
+        assert page.locator("#sql-result tbody td").all_inner_texts() == [
+            "2026-11-25", "9007199254740993", "9007199254740993", "2026-11-25 18:00:01", "12.30", "07:05:00", "-5",
+            "1969-12-31", "[1]", "0.5", "true",
+        ]  # fmt: skip
+        numbers = page.locator("#sql-result td.n").all_inner_texts()
+        assert numbers == ["9007199254740993", "9007199254740993", "12.30", "-5", "0.5"]
         # no extension, and nothing from elsewhere
         page.fill("#sql", "INSTALL parquet; LOAD parquet")
         page.click("#run")

@@ -65,6 +65,8 @@ def visitors_record(view: ReleaseView, row: Row) -> Graph:
     for triple in view.quality:
         if row["NumberOfPatients"] is None and triple[1] == n.DQV.value and triple[0] != tier:
             continue  # shares of a few people
+        if triple[1] == DCTERMS.description:
+            continue  # how many rules ended in a warning: one series of one person can turn one
         if str(triple[0]) == about or str(triple[0]).startswith((f"{about}#", f"{BASE}metric:", f"{BASE}dimension:")):
             quality.add(triple)
     return build_graph(replace(view, rows=(row,), quality=quality))
@@ -141,7 +143,7 @@ def _add_figures(graph: Graph, dataset: URIRef, row: Row) -> None:
     health = n.HEALTHDCATAP
     figures = {
         health.numberOfUniqueIndividuals: _approximate(row, "NumberOfPatients"),
-        health.numberOfRecords: _approximate(row, "NumberOfStudies"),
+        health.numberOfRecords: _records(row),
         health.minTypicalAge: row["AgeMinimum"],
         health.maxTypicalAge: row["AgeMaximum"],
         n.EUCAIM.nbrOfSegmentations: row.get("SegmentedStudies"),
@@ -150,7 +152,9 @@ def _add_figures(graph: Graph, dataset: URIRef, row: Row) -> None:
         if value is not None:
             graph.add((dataset, predicate, Literal(int(value), datatype=XSD.nonNegativeInteger)))
     bound = _bound(row)
-    told = "Counts are rounded" if row["NumberOfPatients"] is not None else f"Counts under {bound} are given as {bound}"
+    told = "Counts are rounded" if row["NumberOfPatients"] is not None else f"Counts not shown are given as {bound}"
+    if row["NumberOfPatients"] is not None and row["NumberOfStudies"] is None:
+        told += "; the number of studies is not shown and given as that of people"
     graph.add((dataset, health.populationCoverage, Literal(f"{told}. Ages are bounds of steps of 5 years.", lang="en")))
     for label in parts(row.get("SegmentLabels"), "; "):
         term = segment_term(label)
@@ -171,6 +175,13 @@ def _add_figures(graph: Graph, dataset: URIRef, row: Row) -> None:
 def _approximate(row: Row, name: str) -> int:
     """A count for a property that must have one: of a hidden one the bound below which counts are hidden."""
     return _bound(row) if row[name] is None else int(row[name])
+
+
+def _records(row: Row) -> int:
+    """Studies; where they are not shown beside people the least that they can be: each person has one."""
+    if row["NumberOfStudies"] is None and row["NumberOfPatients"] is not None:
+        return int(row["NumberOfPatients"])
+    return _approximate(row, "NumberOfStudies")
 
 
 def _add_contact(graph: Graph, dataset: URIRef, row: Row) -> None:

@@ -10,7 +10,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -78,7 +78,7 @@ class NodeValue(BaseModel):
 
 
 class NodeFacet(BaseModel):
-    """The values of one field; ``hidden``: whether there are others, of few people or nobody."""
+    """The values of one field; ``hidden``: whether there are others that are not shown."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -154,7 +154,8 @@ class SiteAnswer:
 class FederatedAnswer:
     """All nodes' answers, merged.
 
-    ``people`` and ``studies``: the sum over the nodes of what may be shown; None where nothing may. ``complete``: every
+    ``people`` and ``studies``: the sum over the nodes that show people; None where none does, ``studies`` also where
+    one of them does not show these. ``complete``: every
     node answered for all its collections. ``distinct``: no person is counted twice as far as pseudonyms tell: all nodes
     are of this platform, and no collection came from two of them (those in ``repeated``).
     """
@@ -203,11 +204,11 @@ def merge(sites: Sequence[SiteAnswer], *, foreign: frozenset[str] = frozenset())
             seen[one] = seen.get(one, 0) + 1
     repeated = tuple(sorted(name for name, times in seen.items() if times > 1))
     people = [reply.total.subjects_count for reply in replies.values()]
-    studies = [reply.total.studies_count for reply in replies.values()]
+    shown = [reply.total for reply in replies.values() if reply.total.subjects_count is not None]
     return FederatedAnswer(
         sites=tuple(sites),
-        people=_sum(people),
-        studies=_sum(studies),
+        people=whole_sum(one.subjects_count for one in shown),
+        studies=whole_sum(one.studies_count for one in shown),
         hidden_sites=sum(count is None for count in people),
         complete=all(site.reply is not None and not site.reply.refused for site in sites),
         distinct=not repeated and not foreign & set(replies),
@@ -215,9 +216,10 @@ def merge(sites: Sequence[SiteAnswer], *, foreign: frozenset[str] = frozenset())
     )
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+def whole_sum(counts: Iterable[int | None]) -> int | None:
+    """The sum; None where a part of it is not known, or there is none: what is not shown is not nought."""
+    known = list(counts)
+    return None if not known or None in known else sum(count or 0 for count in known)
 
 
 def _ask(node: NodeAddress, query: AllOf, facets: Sequence[str]) -> SiteAnswer:

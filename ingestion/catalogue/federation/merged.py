@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ingestion.catalogue.federation.fan_out import NodeFacet, NodeValue, SiteAnswer
+from ingestion.catalogue.federation.fan_out import NodeFacet, NodeValue, SiteAnswer, whole_sum
 
 
 @dataclass(frozen=True, slots=True)
 class MergedValue:
-    """One value; ``sites``: how many show a count of it.
+    """One value; ``sites``: how many show a count of it. ``studies``, ``series``: None where one of them shows none.
 
     ``partial``: the sum may lack somebody, since a node did not answer, left a collection out, or hides a count that
     may be this value's.
@@ -18,8 +18,8 @@ class MergedValue:
 
     value: str
     people: int
-    studies: int
-    series: int
+    studies: int | None
+    series: int | None
     sites: int
     partial: bool
 
@@ -54,8 +54,8 @@ def _merged(sites: Sequence[SiteAnswer], name: str) -> MergedFacet:
         MergedValue(
             value=value,
             people=sum(one.people for one in ones),
-            studies=sum(one.studies or 0 for one in ones),
-            series=sum(one.series or 0 for one in ones),
+            studies=whole_sum(one.studies for one in ones),
+            series=whole_sum(one.series for one in ones),
             sites=len(ones),
             partial=bool(without) or cut or _hides(shown, value),
         )
@@ -71,5 +71,5 @@ def _facet(site: SiteAnswer, name: str) -> NodeFacet | None:
 
 
 def _hides(facets: Iterable[NodeFacet], value: str) -> bool:
-    """Whether one shows no count of the value, and hides counts: that of a few people, or of nobody."""
+    """Whether one shows no count of the value, and hides counts: one of these may be the value's."""
     return any(facet.hidden and all(one.value != value for one in facet.values) for facet in facets)
