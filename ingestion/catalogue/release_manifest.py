@@ -13,7 +13,7 @@ from ingestion.storage import ObjectStore
 
 ROOT = "releases/"
 MANIFEST = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 """Raise it when the same catalogue gives other files: the next release is then a new one."""
 _VERSION = re.compile(r"^(\d{4})\.(\d{2})\.(\d+)$")
 
