@@ -148,6 +148,11 @@ def place_of(world: World, search: Path) -> Place:
     return Place(world.engine, world.research, world.internal, search)  # type: ignore[arg-type]
 
 
+def root_of(store: object) -> Path:
+    assert isinstance(store, FolderStore)
+    return store.root
+
+
 def dump(world: World) -> dict[str, Any]:
     """All that is kept: bytes by key, rows by table."""
     found: dict[str, Any] = {}
@@ -171,7 +176,7 @@ def readable(key: str, value: Any) -> str:
         except OSError:
             return str(value)
         return json.dumps(table.to_pylist(), default=str)
-    return value.decode()  # type: ignore[no-any-return]
+    return str(value, "utf-8")
 
 
 def naming(world: World, needles: Sequence[str]) -> list[str]:
@@ -318,11 +323,10 @@ def test_killed_at_any_moment_it_ends_the_same_when_it_is_run_again(
         kills, steps = 0, 1
         while True:
             left = [steps]
-            dying = [Dying(store.root, False, left) for store in (world.research, world.internal)]  # type: ignore[attr-defined]
+            research, internal = (Dying(root_of(one), False, left) for one in (world.research, world.internal))
             try:
-                _, holdings = erase(
-                    Place(world.engine, *dying, tmp_path), AFTER, GONE, today=TODAY, by=BY
-                )  # fmt: skip
+                place = Place(world.engine, research, internal, tmp_path)
+                _, holdings = erase(place, AFTER, GONE, today=TODAY, by=BY)
                 break
             except KilledError:
                 kills += 1
@@ -448,7 +452,9 @@ def test_a_store_that_fails_leaves_an_error_and_not_a_success(withdrawn: World, 
         def delete(self, keys: Sequence[str]) -> None:
             raise StoreError("the store refused")
 
-    place = Place(withdrawn.engine, Failing(withdrawn.research.root), withdrawn.internal, tmp_path)  # type: ignore
+    place = Place(
+        withdrawn.engine, Failing(root_of(withdrawn.research)), Failing(root_of(withdrawn.internal)), tmp_path
+    )
     with pytest.raises(StoreError):
         erase(place, AFTER, GONE, today=TODAY, by=BY)
 
