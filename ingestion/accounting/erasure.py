@@ -25,7 +25,8 @@ class SourceErasedError(RuntimeError):
 class ErasureRecord:
     """``counts``: where the objects of the source had ended; ``objects``: [number, bytes] by bucket and first folder.
 
-    ``rows``: by table of the database. ``files``: tables deleted from each release. ``by``: who decided, as given.
+    ``rows``: by table of the database; ``runs``: of Dagster's. ``files``: tables deleted from each release.
+    ``mentions``: reports and rows of others that named it. ``by``: who decided, as given.
     """
 
     source_id: str
@@ -37,6 +38,8 @@ class ErasureRecord:
     objects: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, int] = field(default_factory=dict)
+    runs: Mapping[str, int] = field(default_factory=dict)
+    mentions: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, indent=1).encode()

@@ -19,8 +19,8 @@ from ingestion.storage.open import bucket, open_stores
 
 WRONG_USE = 2
 NOT_REACHED = (
-    "Not reached: copies that users took, backups, Dagster's run history (counts), and the source's key: delete these "
-    "where they are (docs/decisions/0009-erasure.md)."
+    "Not reached: copies that users took, backups, and the source's key: delete these where they are "
+    "(docs/decisions/0009-erasure.md)."
 )
 
 
@@ -77,6 +77,9 @@ def register(app: typer.Typer) -> None:
                 f"{counts.accepted} accepted + {counts.duplicate} duplicate + {counts.quarantined} quarantined, all "
                 "erased.", highlight=False, soft_wrap=True,
             )  # fmt: skip
+            runs, named = sum(record.runs.values()), sum(record.mentions.values())
+            console.print(f"{runs} rows of its runs were deleted, {named} reports and rows of others name it no more.",
+                          highlight=False)  # fmt: skip
             console.print(NOT_REACHED, highlight=False, soft_wrap=True)
             if left.nothing:
                 console.print("A walk over both buckets, all tables and indexes finds nothing of it.", soft_wrap=True)
@@ -110,6 +113,8 @@ def _show(title: str, found: Holdings) -> None:
     rows = [
         *((f"objects {place}", number, size) for place, (number, size) in found.objects.items()),
         *((f"rows of {table}", number, None) for table, number in found.rows.items()),
+        *((f"rows of its runs in {table}", number, None) for table, number in found.runs.items()),
+        *((f"its people named in {place}", number, None) for place, number in found.mentions.items()),
         *((f"tables of release {version}", None, None) for version in found.releases),
         *((f"index {path}", None, None) for path in found.indexes),
     ]

@@ -20,7 +20,9 @@ from ingestion.accounting.ledger import Ledger
 from ingestion.accounting.source_state import Counts, read_latest_state
 from ingestion.accounting.tables import SCHEMA
 from ingestion.catalogue.erasure.holdings import Buckets, Holdings, find_holdings, source_of, tables_by_source
+from ingestion.catalogue.erasure.mentions import keep_names, read_names, replace_mentions
 from ingestion.catalogue.erasure.releases import files_by_release, series_by_release, take_out_of_releases
+from ingestion.catalogue.erasure.run_history import delete_runs
 from ingestion.catalogue.erasure.tombstone import Tombstone, group_series
 from ingestion.catalogue.release import BUILD_LOCK
 from ingestion.catalogue.release_manifest import list_releases
@@ -90,12 +92,15 @@ def erase(
         # Held to the end: no release is built of what is being deleted.
         connection.execute(select(func.pg_advisory_xact_lock(BUILD_LOCK)))
         record = _record(place, source_id, today=today, by=by, reason=reason)
+        names = read_names(place.engine, place.research, place.internal, source_id)
+        keep_names(place.internal, names)
         _bury(place, record)
         take_out_of_releases(
             place.research, place.internal, source_id, erased_on=record.erased_on, reason=record.reason
         )
         _delete_objects(place, source_id)
         _delete_rows(place, source_id)
+        replace_mentions(place.engine, place.internal, names)
         left = find_holdings(place.engine, place.buckets, place.search, source_id)
         for folder in left.indexes:
             shutil.rmtree(folder, ignore_errors=True)
@@ -119,6 +124,8 @@ def _record(place: Place, source_id: str, *, today: dt.date, by: str, reason: st
         objects=found.objects,
         rows=found.rows,
         files=files_by_release(place.research, source_id),
+        runs=found.runs,
+        mentions=found.mentions,
     )
     place.internal.create(erasure_key(source_id), record.to_json(), content_type="application/json")
     return record
@@ -151,3 +158,4 @@ def _delete_rows(place: Place, source_id: str) -> None:
         for table in tables_by_source(connection):
             query = text(f'DELETE FROM {SCHEMA}."{table}" WHERE source_id = :source')
             connection.execute(query, {"source": source_id})
+        delete_runs(connection, source_id)

@@ -1,5 +1,7 @@
 """What is kept of a source, found by walking everything: both buckets, all tables, the search indexes on disk.
 
+It looks at what others say of the source's people, too (``mentions``), and at the runs that brought it in.
+
 The walk knows where a key names its source, and looks at every key there is: so what another version of the pipeline
 wrote is found too. Tables are those that the database has, not those that this version knows.
 """
@@ -7,7 +9,7 @@ wrote is found too. Tables are those that the database has, not those that this 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,6 +17,8 @@ from sqlalchemy import Connection, Engine, text
 
 from ingestion.accounting.database import transaction
 from ingestion.accounting.tables import SCHEMA, source_key
+from ingestion.catalogue.erasure.mentions import count_mentions, read_names
+from ingestion.catalogue.erasure.run_history import count_runs
 from ingestion.catalogue.release_manifest import ROOT as RELEASES
 from ingestion.catalogue.release_manifest import list_releases
 from ingestion.catalogue.search.index import ROWS
@@ -44,6 +48,7 @@ class Holdings:
     """``objects``: (number, bytes) by bucket and first folder, such as ``research/dicom``; ``rows``: by table.
 
     ``releases``: versions whose manifest still holds tables of the source. ``indexes``: folders with rows of it.
+    ``runs``: rows of Dagster's storage by table. ``mentions``: how many reports and rows of others name people of it.
     """
 
     source_id: str
@@ -51,10 +56,12 @@ class Holdings:
     rows: Mapping[str, int]
     releases: tuple[str, ...]
     indexes: tuple[Path, ...]
+    runs: Mapping[str, int] = field(default_factory=dict)
+    mentions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def nothing(self) -> bool:
-        return not (self.objects or self.rows or self.releases or self.indexes)
+        return not (self.objects or self.rows or self.releases or self.indexes or self.runs or self.mentions)
 
     @property
     def number_of_objects(self) -> int:
@@ -79,6 +86,8 @@ def find_holdings(engine: Engine, buckets: Buckets, search: Path, source_id: str
                 objects[place] = number + 1, size + stored.size
     with transaction(engine, f"counting the rows of {source_id}") as connection:
         rows = {table: _count(connection, table, source_id) for table in tables_by_source(connection)}
+        runs = count_runs(connection, source_id)
+    names = read_names(engine, buckets.research, buckets.internal, source_id)
     return Holdings(
         source_id=source_id,
         objects=dict(sorted(objects.items())),
@@ -89,6 +98,8 @@ def find_holdings(engine: Engine, buckets: Buckets, search: Path, source_id: str
             if source_id in release.sources or any(file.source_id == source_id for file in release.files)
         ),
         indexes=tuple(indexes_with(search, source_id)),
+        runs=runs,
+        mentions=count_mentions(engine, buckets.internal, names),
     )
 
 

@@ -1,7 +1,8 @@
 """What an erased series resolves to: ``erasures/<source>.json`` in the research bucket.
 
 It holds no UID: who has one can ask whether it is of an erased series, by its digest; who has none learns none. UIDs of
-the platform hold 128 bits of a keyed hash, so digests of all that there could be cannot be tried.
+the platform hold 128 bits of a keyed hash, so digests of all that there could be cannot be tried; those that a policy
+kept as they were can be tried by who knows how their maker counts.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from made_sources import MadeSource, World, make_entry, make_registry, make_source
 from sqlalchemy import insert, text
 from typer.testing import CliRunner
@@ -194,7 +196,9 @@ def test_nothing_of_the_source_is_left_and_nothing_of_another_is_touched(withdra
     after = dump(withdrawn)
     lost = before.keys() - after.keys()
     assert {source_of(key.partition("/")[2]) for key in lost} == {GONE}
-    assert after.keys() - before.keys() == {f"{bucket}/erasures/{GONE}.json" for bucket in ("research", "internal")}
+    assert after.keys() - before.keys() == {
+        f"research/erasures/{GONE}.json", f"internal/erasures/{GONE}.json", f"internal/erasures/{GONE}.names.json"
+    }  # fmt: skip
     other = {key for key in before.keys() & after.keys() if before[key] != after[key]}
     assert {key.rpartition("/")[2] for key in other if not key.startswith("rows/")} == {
         "manifest.json", "collection.parquet"
@@ -418,6 +422,70 @@ def test_releases_name_no_series_that_they_were_built_without(tmp_path: Path) ->
     people = pq.read_table(io.BytesIO(internal.read(release_key(V1, LINKED)))).to_pylist()
     assert [(one["source_id"], one["PatientID"]) for one in people] == [(STAYS, "c"), ("TEST-LUNG-03", "d")]
     assert take_out_of_releases(research, internal, GONE, erased_on="2026-12-24", reason="r") == ()
+
+
+def made_runs(world: World) -> None:
+    """Dagster's own tables, with a run of each source."""
+    for made in (RunStorageSqlMetadata, SqlEventLogStorageMetadata):
+        made.create_all(world.engine)
+    with world.engine.begin() as connection:
+        for source_id, uid in ((GONE, LAST), (STAYS, "2.25.20101")):
+            event = json.dumps({"data": {"SeriesInstanceUID": uid, "AgeAtStudy": 80.0}})
+            values = {
+                "run": f"run of {source_id}",
+                "source": source_id,
+                "event": event,
+                "day": dt.datetime(2026, 11, 24),
+            }
+            for statement in (
+                "INSERT INTO runs (run_id, run_body) VALUES (:run, :event)",
+                "INSERT INTO run_tags (run_id, key, value) VALUES (:run, 'dagster/partition', :source)",
+                "INSERT INTO event_logs (run_id, event, timestamp) VALUES (:run, :event, :day)",
+                "INSERT INTO asset_check_executions (run_id, evaluation_event) VALUES (:run, :event)",
+                "INSERT INTO asset_keys (asset_key, last_materialization, last_run_id) VALUES (:source, :event, :run)",
+                "INSERT INTO asset_event_tags (event_id, asset_key, key, value, event_timestamp) "
+                "SELECT id, :source, 'k', 'v', :day FROM event_logs WHERE run_id = :run",
+            ):
+                connection.execute(text(statement), values)
+
+
+def test_its_runs_go_and_nobody_names_its_people_any_more(withdrawn: World, tmp_path: Path) -> None:
+    made_runs(withdrawn)
+    told = f"the same as series {LAST} of {GONE}, of {GONE}-ABCDEFGH234567AB, not series 2.25.4711"
+    left = f"the same as series erased of {GONE}, of erased, not series 2.25.4711"
+    folder = f"quality/{STAYS}/0"
+    withdrawn.internal.create(f"{folder}/report.html", told.encode())
+    withdrawn.internal.create(f"{folder}/verdict.json", json.dumps({"é": told}).encode())
+    withdrawn.internal.create(f"{folder}/findings.parquet", _parquet({"detail": [told, None], "rows": [1, 2]}))
+    with withdrawn.engine.begin() as connection:
+        connection.execute(text("UPDATE event_logs SET event = :said WHERE run_id LIKE '%02'"), {"said": told})
+        change = f"UPDATE cie.quality SET \"Other\" = CAST(:said AS jsonb) WHERE source_id = '{STAYS}'"
+        connection.execute(text(change), {"said": json.dumps({"detail": told})})
+    found = find_holdings(withdrawn.engine, place_of(withdrawn, tmp_path).buckets, tmp_path, GONE)
+    assert found.mentions["reports of other sources"] == 3
+    assert sum(found.runs.values()) == 6
+    record, holdings = erase(place_of(withdrawn, tmp_path), AFTER, GONE, today=TODAY, by=BY)
+    assert holdings.nothing
+    assert record.mentions == found.mentions
+    assert withdrawn.internal.read(f"{folder}/report.html").decode() == left
+    assert json.loads(withdrawn.internal.read(f"{folder}/verdict.json")) == {"é": left}
+    rows = pq.read_table(io.BytesIO(withdrawn.internal.read(f"{folder}/findings.parquet"))).to_pylist()
+    assert rows == [{"detail": left, "rows": 1}, {"detail": None, "rows": 2}]
+    with withdrawn.engine.connect() as connection:
+        runs = connection.execute(text("SELECT run_id FROM runs")).scalars().all()
+        events = connection.execute(text("SELECT event FROM event_logs")).scalars().all()
+        last = (
+            connection.execute(text("SELECT last_materialization FROM asset_keys ORDER BY asset_key")).scalars().all()
+        )
+        others = connection.execute(text("SELECT DISTINCT \"Other\"->>'detail' FROM cie.quality")).scalars().all()
+        tags = connection.execute(text("SELECT count(*) FROM asset_event_tags")).scalar_one()
+    assert (runs, events, others, tags) == ([f"run of {STAYS}"], [left], [left], 1)
+    assert last[0] is None
+    assert "2.25.20101" in last[1]
+    names = withdrawn.internal.read(f"erasures/{GONE}.names.json").decode()
+    assert "2.25." not in names
+    again, _ = erase(place_of(withdrawn, tmp_path), AFTER, GONE, today=TODAY, by=BY)
+    assert again == record
 
 
 def _parquet(columns: dict[str, list[Any]]) -> bytes:
