@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, text
 from ingestion.accounting.database import transaction
 from ingestion.accounting.erasure import ROOT
 from ingestion.accounting.tables import SCHEMA
-from ingestion.catalogue.erasure.run_history import schemas
+from ingestion.catalogue.erasure.run_history import PARTITION, not_of_runs, schemas
 from ingestion.catalogue.erasure.tombstone import series_digest
 from ingestion.storage import ErasableStore, ObjectMissingError, ObjectStore
 
@@ -77,9 +77,10 @@ def count_mentions(engine: Engine, internal: ObjectStore, names: Names) -> dict[
     """How many reports and rows of others name the source's people; none where there are none."""
     found = {"reports of other sources": sum(1 for _ in _reports(internal, names))}
     with transaction(engine, "looking for names") as connection:
-        for table, column in _columns(connection):
+        for table, column, others in _columns(connection):
             place = f"rows of others in {table}"
-            found[place] = found.get(place, 0) + sum(1 for _ in _rows(connection, table, column, names))
+            number = sum(1 for _ in _rows(connection, table, column, names, others))
+            found[place] = found.get(place, 0) + number
     return {place: number for place, number in found.items() if number}
 
 
@@ -88,10 +89,10 @@ def replace_mentions(engine: Engine, internal: ErasableStore, names: Names) -> N
     for key, body, kind in list(_reports(internal, names)):
         internal.replace(key, body, content_type=kind)
     with transaction(engine, "replacing names") as connection:
-        for table, column in _columns(connection):
+        for table, column, others in _columns(connection):
             update = text(f'UPDATE {table} SET "{column}" = CAST(:said AS {_type(connection, table, column)}) '
                           "WHERE ctid = CAST(:place AS tid)")  # fmt: skip
-            for place, said in list(_rows(connection, table, column, names)):
+            for place, said in list(_rows(connection, table, column, names, others)):
                 connection.execute(update, {"said": said, "place": place})
 
 
@@ -130,23 +131,27 @@ def _table(body: bytes, names: Names) -> bytes:
     return written.getvalue()
 
 
-def _columns(connection: Connection) -> Iterator[tuple[str, str]]:
+def _columns(connection: Connection) -> Iterator[tuple[str, str, str]]:
+    """Table, column, and which of its rows are of others."""
     for column in ("Examples", "Message", "Other"):
-        yield f"{SCHEMA}.quality", column
+        yield f"{SCHEMA}.quality", column, "source_id <> :source"
     for schema in schemas(connection):
-        yield f"{schema}.event_logs", "event"
-        yield f"{schema}.asset_check_executions", "evaluation_event"
-        yield f"{schema}.asset_keys", "last_materialization"
+        yield f"{schema}.event_logs", "event", not_of_runs(schema, "run_id")
+        yield f"{schema}.asset_check_executions", "evaluation_event", not_of_runs(schema, "run_id")
+        yield f"{schema}.asset_keys", "last_materialization", not_of_runs(schema, "last_run_id")
 
 
-def _rows(connection: Connection, table: str, column: str, names: Names) -> Iterator[tuple[str, str]]:
+def _rows(connection: Connection, table: str, column: str, names: Names, others: str) -> Iterator[tuple[str, str]]:
     """The rows that name some: where they are, and the text as it shall be."""
     query = text(
-        f'SELECT CAST(ctid AS text), CAST("{column}" AS text) FROM {table} WHERE CAST("{column}" AS text) ~ :naming'
+        f'SELECT CAST(ctid AS text), CAST("{column}" AS text) FROM {table} '
+        f'WHERE CAST("{column}" AS text) ~ :naming AND {others}'
     )
     naming = f"{_NAMING}|{re.escape(names.source_id)}-[A-Z2-7]"
     # Of this statement alone: as an option of the connection it would hold for the updates too.
-    for place, said in connection.execute(query, {"naming": naming}, execution_options={"yield_per": 500}):
+    values = {"naming": naming, "source": names.source_id, "key": PARTITION}
+    used = {name: value for name, value in values.items() if f":{name}" in query.text}
+    for place, said in connection.execute(query, used, execution_options={"yield_per": 500}):
         after = names.without(said)
         if after != said:
             yield place, after

@@ -33,6 +33,11 @@ def schemas(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
+def not_of_runs(schema: str, column: str) -> str:
+    """A condition on rows whose ``column`` names a run: that it is of no run of ``:source`` (``:key``: PARTITION)."""
+    return f"({column} IS NULL OR {column} NOT IN ({_RUNS.format(schema=schema)}))"
+
+
 def count_runs(connection: Connection, source_id: str) -> dict[str, int]:
     """Rows of the source's runs by table; none where there are none."""
     found: dict[str, int] = {}
