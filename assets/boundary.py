@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dagster import Failure, MetadataValue
 
+from ingestion.accounting.erasure import SourceErasedError
 from ingestion.accounting.ledger import LedgerError
 from ingestion.catalogue.publication import PublicationError
 from ingestion.catalogue.rebuild import NothingToPublishError
@@ -26,7 +27,7 @@ SPEAKING = (
     ComputeUnavailableError, KeyInvalidError, KeyMissingError, LedgerError, ManifestsIncompleteError,
     NothingToPublishError, NotSyncedError, PublicationError,
     QualityGateError, RegistryError,
-    SettingsError, SourceGoneError, StoreError, UnknownSourceError, WorkerCrashedError,
+    SettingsError, SourceErasedError, SourceGoneError, StoreError, UnknownSourceError, WorkerCrashedError,
 )  # fmt: skip
 """Errors of ours whose texts are written for people and hold no identity."""
 

@@ -14,6 +14,7 @@ from types import ModuleType
 import typer
 
 from ingestion.accounting.database import LedgerError
+from ingestion.accounting.erasure import SourceErasedError
 from ingestion.commands.console import errors
 from ingestion.dicom.quiet import silence_readers
 from ingestion.fanout import ComputeUnavailableError, WorkerCrashedError
@@ -45,7 +46,7 @@ OWN = {
 }
 """Where each command is. Only the one that was asked for is imported: all of them take seconds."""
 DONE, PROBLEMS, WRONG_USE = 0, 1, 2
-_USE = (SettingsError, RegistryError, UnknownSourceError, KeyMissingError, KeyInvalidError)
+_USE = (SettingsError, RegistryError, UnknownSourceError, KeyMissingError, KeyInvalidError, SourceErasedError)
 _WORK = (ComputeUnavailableError, LedgerError, SocketPathError, SourceGoneError, StoreError, WorkerCrashedError)
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from s3_servers import SERVERS, Endpoint, endpoint, free_port, new_bucket
 
 from ingestion.settings import Settings, SettingsError
 from ingestion.storage import ObjectMissingError, StoreError
+from ingestion.storage.folder import FolderStore
 from ingestion.storage.numbered import append, numbered_key, read_latest
 from ingestion.storage.open import open_stores
 from ingestion.storage.s3 import S3Store
@@ -45,6 +47,20 @@ def test_created_once(store: S3Store) -> None:
     assert store.read("once") == b"first"
     assert store.exists("once")
     assert not store.exists("never")
+
+
+def test_only_erasure_replaces_and_deletes(store: S3Store) -> None:
+    keys = [f"erase/{number:04d} ü&.json" for number in range(MORE_THAN_A_PAGE)]
+    for key in keys:
+        store.create(key, b"{}")
+    store.replace(keys[0], b"replaced", content_type="application/json")
+    assert store.read(keys[0]) == b"replaced"
+    store.delete([*keys[1:], "erase/never there"])
+    assert [item.key for item in store.list("erase/")] == keys[:1]
+    store.delete(keys[:1])
+    assert not store.exists(keys[0])
+    with pytest.raises(ObjectMissingError):
+        store.read(keys[0])
 
 
 @pytest.mark.parametrize("key", ["a/b c+ü=1.dcm", "2.25.1/2.25.2.0123456789abcdef.dcm", "q?x=1&y#z%2Fé", "😀/~!'()*"])
@@ -192,3 +208,14 @@ def test_settings_alone_choose_the_store(server: Endpoint, tmp_path, monkeypatch
 def test_no_store_set_says_what_to_do(tmp_path) -> None:
     with pytest.raises(SettingsError, match="CIE_S3_ENDPOINT"):
         open_stores(Settings(data_dir=tmp_path, s3_endpoint=None, s3_access_key=None, s3_secret_key=SecretStr("x")))
+
+
+def test_a_folder_replaces_and_deletes_too(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    for key in ("a/b/1", "a/b/2", "a/3"):
+        store.create(key, b"first")
+    store.replace("a/3", b"second")
+    store.delete(["a/b/1", "a/b/2", "a/never"])
+    assert [item.key for item in store.list()] == ["a/3"]
+    assert store.read("a/3") == b"second"
+    assert sorted(path.name for path in (tmp_path / "store" / "a").iterdir()) == ["3"]

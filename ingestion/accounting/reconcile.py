@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ingestion.accounting.erasure import ErasureRecord, read_erasure
 from ingestion.accounting.ledger import Ledger
 from ingestion.accounting.source_state import Counts, read_latest_state, read_manifests
 from ingestion.storage import ObjectStore
@@ -21,6 +22,8 @@ class Reconciliation:
     in_manifests: int
     stored: int
     problems: tuple[str, ...]
+    erased_on: str | None = None
+    """Then ``counts`` are those that the source had, and nothing of it is left."""
 
     @property
     def adds_up(self) -> bool:
@@ -28,7 +31,13 @@ class Reconciliation:
 
 
 def reconcile(source_id: str, *, ledger: Ledger, research: ObjectStore, internal: ObjectStore) -> Reconciliation:
-    """Compare what the source delivered, what the ledger committed, what the manifests list and what is stored."""
+    """Compare what the source delivered, what the ledger committed, what the manifests list and what is stored.
+
+    Of a source that was erased: the counts that it had, and whether anything of it is left.
+    """
+    erased = read_erasure(internal, source_id)
+    if erased is not None:
+        return _erased(erased, ledger=ledger, research=research)
     problems: list[str] = []
     inventory = ledger.delivered(source_id)
     committed = ledger.source_state(source_id)
@@ -70,4 +79,27 @@ def reconcile(source_id: str, *, ledger: Ledger, research: ObjectStore, internal
         in_manifests=in_manifests,
         stored=sum(1 for key in expected if key in listed),
         problems=tuple(problems),
+    )
+
+
+def _erased(record: ErasureRecord, *, ledger: Ledger, research: ObjectStore) -> Reconciliation:
+    source_id, problems = record.source_id, []
+    if not record.counts.balanced:
+        problems.append("the record of its erasure does not add up: it was changed by hand")
+    stored = sum(1 for _ in research.list(f"dicom/{source_id}/"))
+    rows = ledger.delivered(source_id) + len(ledger.outcomes(source_id))
+    if stored or rows:
+        problems.append(
+            f"erased on {record.erased_on}, and {stored} images and {rows} rows of the ledger are left: "
+            f"run `cie catalogue erase {source_id} --yes` again"
+        )
+    return Reconciliation(
+        source_id=source_id,
+        inventory=record.counts.delivered,
+        counts=record.counts,
+        reasons=record.reasons,
+        in_manifests=0,
+        stored=stored,
+        problems=tuple(problems),
+        erased_on=record.erased_on,
     )

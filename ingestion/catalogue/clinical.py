@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ingestion.accounting.erasure import refuse_erased
 from ingestion.storage import ObjectStore
 from ingestion.storage.numbered import append, read_latest
 
@@ -59,7 +60,9 @@ def register_clinical(internal: ObjectStore, source_id: str, body: bytes, roles:
 
     Raises:
         ClinicalRegistrationError: not UTF-8 CSV, a column that is not there, or pseudonyms of another source.
+        SourceErasedError: the source was erased.
     """
+    refuse_erased(internal, source_id)
     digest = hashlib.sha256(body).hexdigest()[:24]
     table = _parsed(source_id, body, roles, digest)
     strange = sum(1 for row in table.rows if not row[ClinicalRole.PATIENT].startswith(f"{source_id}-"))

@@ -9,6 +9,7 @@ import pandas as pd
 from sqlalchemy import Engine, delete, select
 
 from ingestion.accounting.database import transaction
+from ingestion.accounting.erasure import read_erasure, refuse_erased
 from ingestion.accounting.source_state import read_latest_state, read_manifests
 from ingestion.catalogue import tables as t
 from ingestion.catalogue.accounts import made_from, numbered
@@ -63,8 +64,10 @@ def publish_source(
 
     Raises:
         NothingToPublishError: the source has no state.
+        SourceErasedError: the source was erased.
         LedgerError, StoreError: database or store failed; the rows are what they were.
     """
+    refuse_erased(internal, entry.id)
     latest = read_latest_state(internal, entry.id)
     if latest is None:
         raise NothingToPublishError(f"source {entry.id} has no state yet: run its de-identification first")
@@ -125,14 +128,19 @@ def rebuild(
 ) -> Mapping[str, RowCounts]:
     """Drop all catalogue rows and make them again from the buckets alone: rows written by source.
 
-    A source that is no longer in the registry gets no rows. Each source is one transaction, so a reader finds a
-    source's old rows or its new ones, and an interrupted rebuild is simply run again.
+    A source that is no longer in the registry, or was erased, gets no rows. Each source is one transaction, so a reader
+    finds a source's old rows or its new ones, and an interrupted rebuild is simply run again.
 
     Raises:
         LedgerError, StoreError, ObjectMissingError: as for ``publish_source`` and ``read_content``.
     """
     known = set(registry.ids)
-    published = [source_id for source_id in published_sources(internal) if source_id in known]
+    published = [
+        source_id
+        for source_id in published_sources(internal)
+        # An erasure that broke off may have left publications.
+        if source_id in known and read_erasure(internal, source_id) is None
+    ]
     for source_id in _shown_sources(engine):
         if source_id not in published:
             remove_source(engine, source_id)

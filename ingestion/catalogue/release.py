@@ -52,7 +52,7 @@ from ingestion.sources.registry import Registry
 from ingestion.storage import ObjectStore
 
 PARQUET_TYPE = "application/vnd.apache.parquet"
-_LOCK = 0x636965_03
+BUILD_LOCK = 0x636965_03
 """Advisory lock of release builds: the letters "cie", and 3."""
 
 
@@ -92,7 +92,7 @@ def build_release(
         transaction(snapshot, "reading the catalogue for a release") as connection,
     ):
         # Held to the end, so that two builds don't write into the same version.
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        connection.execute(select(func.pg_advisory_xact_lock(BUILD_LOCK)))
         # Apart from the snapshot, which may be older than the wait for the lock.
         with transaction(engine, "reading the releases") as apart:
             record_releases(apart, research)

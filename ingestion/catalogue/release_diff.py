@@ -84,7 +84,7 @@ def diff_releases(research: ObjectStore, before: str, after: str) -> ReleaseDiff
 def diff_manifests(research: ObjectStore, before: ReleaseManifest | None, after: ReleaseManifest) -> ReleaseDiff:
     """As ``diff_releases``; both must be uploaded, as the series of changed sources are read."""
     old, new = _tables(before), _tables(after)
-    old_sources = set(before.sources) if before else set()
+    old_sources = set(before.built_with) if before else set()
     changes, series = [], []
     for source_id, table in sorted(old.keys() | new.keys()):
         left, right = old.get((source_id, table)), new.get((source_id, table))
@@ -98,8 +98,8 @@ def diff_manifests(research: ObjectStore, before: ReleaseManifest | None, after:
     return ReleaseDiff(
         before=before.version if before else None,
         after=after.version,
-        sources_added=tuple(sorted(set(after.sources) - old_sources)),
-        sources_removed=tuple(sorted(old_sources - set(after.sources))),
+        sources_added=tuple(sorted(set(after.built_with) - old_sources)),
+        sources_removed=tuple(sorted(old_sources - set(after.built_with))),
         tables=tuple(changes),
         series=tuple(series),
         series_left_out=_newly(after, before),

@@ -94,7 +94,7 @@ def release_row(release: ReleaseManifest) -> dict[str, object]:
         "ReleasedOn": dt.date.fromisoformat(release.released_on),
         "Previous": release.previous,
         "ContentDigest": release.content_digest,
-        "Sources": len(release.sources),
+        "Sources": len(release.built_with),
         "SourcesExcluded": len(release.excluded),
         "Patients": patients,
         # Releases before there was such a figure count each source's patients.

@@ -8,12 +8,13 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ingestion.storage import ObjectStore
 
 ROOT = "releases/"
 MANIFEST = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 """Raise it when the same catalogue gives other files: the next release is then a new one."""
 _VERSION = re.compile(r"^(\d{4})\.(\d{2})\.(\d+)$")
 
@@ -59,6 +60,36 @@ class SeriesExclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """A file whose bytes are others than at the build."""
+
+    path: str
+    sha256_before: str
+    sha256_after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A source that the release held and that was erased since.
+
+    ``files``: its tables as they were, by checksum, size and rows; they are deleted. ``replaced``: files of the release
+    that named series of it. ``series_left_out``: how many of its series the release was built without.
+    """
+
+    source_id: str
+    erased_on: str
+    reason: str
+    files: tuple[ReleaseFile, ...]
+    replaced: tuple[Replaced, ...] = ()
+    series_left_out: int = 0
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Erasure:
+        files = tuple(ReleaseFile(**one) for one in data.pop("files"))
+        return Erasure(files=files, replaced=tuple(Replaced(**one) for one in data.pop("replaced")), **data)
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseManifest:
     """A release: its tables by source, all files with their checksums, and what was left out.
 
@@ -78,12 +109,19 @@ class ReleaseManifest:
     """Distinct people over all sources; None in releases before there was such a figure."""
     publisher: dict[str, str] | None = None
     """Who publishes the catalogue: name and email."""
+    erased: tuple[Erasure, ...] = ()
+    """Sources that were erased since: no longer among ``sources`` and ``files``; all counts are those of the build."""
+
+    @property
+    def built_with(self) -> tuple[str, ...]:
+        """The sources of the release as it was built, sorted."""
+        return tuple(sorted({*self.sources, *(one.source_id for one in self.erased if one.files)}))
 
     @property
     def rows(self) -> dict[str, int]:
-        """Rows by table."""
+        """Rows by table, as the release was built."""
         found: dict[str, int] = {}
-        for file in self.files:
+        for file in (*self.files, *(file for one in self.erased for file in one.files)):
             if file.table is not None and file.rows is not None:
                 found[file.table] = found.get(file.table, 0) + file.rows
         return found
@@ -99,6 +137,7 @@ class ReleaseManifest:
             excluded=tuple(Exclusion(**item) for item in data.pop("excluded")),
             files=tuple(ReleaseFile(**item) for item in data.pop("files")),
             series_left_out=tuple(SeriesExclusion(**item) for item in data.pop("series_left_out", ())),
+            erased=tuple(Erasure.from_dict(item) for item in data.pop("erased", ())),
             **data,
         )
 

@@ -1,12 +1,16 @@
-"""Any series at any version: which stored instances it had in a release. Nothing is ever deleted, so they are there."""
+"""Any series at any version: which stored instances it had in a release, or on which day its source was erased.
+
+Nothing is ever deleted but what is erased by law, so they are there.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ingestion.accounting.manifest import Manifest, manifest_key
+from ingestion.catalogue.erasure.tombstone import read_tombstones
 from ingestion.catalogue.release_history import held_series
-from ingestion.catalogue.release_manifest import NO_RELEASE, list_releases, read_release
+from ingestion.catalogue.release_manifest import NO_RELEASE, list_releases, parse_version, read_release
 from ingestion.storage import ObjectStore
 
 
@@ -25,12 +29,13 @@ class StoredInstance:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSeries:
-    """A series as a release holds it."""
+    """A series as a release holds it, or held it: then ``erased_on`` is the day, and nothing is stored."""
 
     version: str
     source_id: str
-    manifest_key: str
+    manifest_key: str | None
     instances: tuple[StoredInstance, ...]
+    erased_on: str | None = None
 
 
 def resolve_series(
@@ -54,13 +59,21 @@ def resolve_series(
             if manifest_version is not None:
                 key = manifest_key(file.source_id, series_instance_uid, manifest_version)
                 found.append(ResolvedSeries(release.version, file.source_id, key, _instances(research, key)))
+    versions = {release.version for release in releases}
+    for tombstone in read_tombstones(research):
+        known = {one.version for one in found if one.source_id == tombstone.source_id}
+        found += [
+            ResolvedSeries(version, tombstone.source_id, None, (), tombstone.erased_on)
+            for version in tombstone.releases_of(series_instance_uid)
+            if version in versions - known
+        ]
     if not found:
         where = f"release {version}" if version else f"any of {len(releases)} release(s)"
         raise SeriesNotReleasedError(
             f"series {series_instance_uid!r} is not in {where}"
             + ("; ask without --release for those that hold it" if version else "")
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda one: parse_version(one.version)))
 
 
 def _instances(research: ObjectStore, key: str) -> tuple[StoredInstance, ...]:

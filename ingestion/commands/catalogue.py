@@ -22,6 +22,7 @@ from ingestion.catalogue.query import DEFAULT_ROWS, DEFAULT_TIMEOUT_SECONDS, Que
 from ingestion.catalogue.rebuild import NothingToPublishError, rebuild
 from ingestion.catalogue.release_manifest import UnknownReleaseError
 from ingestion.catalogue.rows import ManifestsIncompleteError
+from ingestion.commands import catalogue_erase
 from ingestion.commands.catalogue_export import (
     RECORD_LEVEL,
     Format,
@@ -42,6 +43,8 @@ from ingestion.storage.open import open_stores
 WRONG_USE = 2
 
 app = typer.Typer(name="catalogue", help="Ask the catalogue, export it, make it anew.", no_args_is_help=True)
+
+catalogue_erase.register(app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

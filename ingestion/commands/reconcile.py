@@ -48,6 +48,13 @@ def register(app: typer.Typer) -> None:
                 for account in accounts
             ]  # fmt: skip
             print_whole(make_table("delivered = accepted + duplicate + quarantined", columns, rows))
+            for account in accounts:
+                if account.erased_on is not None:
+                    console.print(
+                        f"{account.source_id}: erased on {account.erased_on}; its {account.counts.delivered} delivered "
+                        "objects are those it had, and none is stored" + ("" if account.adds_up else " any more but:"),
+                        highlight=False, soft_wrap=True,
+                    )  # fmt: skip
             for account in wrong:
                 for problem in account.problems:
                     console.print(f"[bold red]{account.source_id}[/]: {problem}", highlight=False, soft_wrap=True)

@@ -93,6 +93,12 @@ def list_command(as_json: AsJson = False) -> None:
         for release in releases
     ]  # fmt: skip
     print_whole(make_table("releases", columns, rows))
+    for release in releases:
+        for one in release.erased:
+            if one.files:
+                said = f"{release.version}: {one.source_id} was erased on {one.erased_on} ({one.reason})"
+                console.print(f"{said}; {len(one.files)} tables are gone, the counts are those of the build",
+                              highlight=False, soft_wrap=True)  # fmt: skip
 
 
 @app.command("diff")
@@ -161,9 +167,12 @@ def resolve_command(
         return
     columns = [("release", False), ("source", False), ("manifest", False), ("instances", True), ("bytes", True)]
     rows = [
-        (one.version, one.source_id, one.manifest_key, len(one.instances), sum(item.size for item in one.instances))
+        (
+            one.version, one.source_id, one.manifest_key or f"erased on {one.erased_on}", len(one.instances),
+            sum(item.size for item in one.instances),
+        )
         for one in found
-    ]
+    ]  # fmt: skip
     print_whole(make_table(f"series {series}", columns, rows))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ingestion.accounting.decisions import Quarantine
+from ingestion.accounting.erasure import refuse_erased
 from ingestion.accounting.inventory import NO_SERIES, Inventory, InventoryObject, Refusal
 from ingestion.accounting.ledger import Ledger
 from ingestion.accounting.outcomes import InstanceOutcome, SeriesOutcome, Work
@@ -64,9 +65,11 @@ class SourceSync:
 
         Raises:
             KeyInvalidError: the source was processed with another key.
+            SourceErasedError: the source was erased.
             SourceGoneError, LedgerError: nothing was concluded, nothing was written.
         """
         with self.ledger.exclusive(self.source_id, log=log):
+            refuse_erased(self.internal, self.source_id)
             self.ledger.check_key(self.key)
             before = self.ledger.inventory(self.source_id)
             taken = take_inventory(self.connector, self.pseudonyms, before=before, spread=fanout.map)
@@ -78,10 +81,12 @@ class SourceSync:
 
         Raises:
             StoreError, LedgerError, SourceGoneError: what was committed before stays; run again for the rest.
+            SourceErasedError: the source was erased.
             JudgeMissingError: ``iod`` is required, and dciodvfy is not there.
         """
         self.iod.check_start()
         with self.ledger.exclusive(self.source_id, log=log):
+            refuse_erased(self.internal, self.source_id)
             self.ledger.check_key(self.key)
             if self.linkage is not None:
                 self.ledger.check_key(self.linkage)

@@ -1,5 +1,5 @@
 """Where de-identified objects, manifests and reports are kept: an S3 bucket, or a folder with the same rules."""
 
-from ingestion.storage.protocol import ObjectMissingError, ObjectStore, StoredObject, StoreError
+from ingestion.storage.protocol import ErasableStore, ObjectMissingError, ObjectStore, StoredObject, StoreError
 
-__all__ = ["ObjectMissingError", "ObjectStore", "StoreError", "StoredObject"]
+__all__ = ["ErasableStore", "ObjectMissingError", "ObjectStore", "StoreError", "StoredObject"]

@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -32,24 +32,32 @@ class FolderStore:
         path = self._path(key)
         if path.exists():
             return False
-        temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(6)}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as stream:
-                stream.write(body)
-                if self.durable:
-                    stream.flush()
-                    os.fsync(stream.fileno())
+        with self._written(key, path, body) as temporary:
             try:
                 os.link(temporary, path)  # atomic, and fails where the key exists
             except FileExistsError:
                 return False
-        except OSError as error:
-            raise StoreError(f"the folder store could not write {key}: {error.strerror}") from None
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
         return True
+
+    def replace(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> None:
+        path = self._path(key)
+        with self._written(key, path, body) as temporary:
+            os.replace(temporary, path)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            path = self._path(key)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"the folder store could not delete {key}: {error.strerror}") from None
+            for folder in path.parents:
+                if folder == self.root:
+                    break
+                try:
+                    folder.rmdir()
+                except OSError:  # others are in it, or another process was faster
+                    break
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
         try:
@@ -97,6 +105,24 @@ class FolderStore:
                         raise StoreError(f"what a broken-off run left cannot be removed: {error.strerror}") from None
                     number += 1
         return number
+
+    @contextlib.contextmanager
+    def _written(self, key: str, path: Path, body: bytes) -> Iterator[Path]:
+        """A whole file beside ``path``, gone afterwards unless it was moved."""
+        temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(6)}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("xb") as stream:
+                stream.write(body)
+                if self.durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            yield temporary
+        except OSError as error:
+            raise StoreError(f"the folder store could not write {key}: {error.strerror}") from None
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts

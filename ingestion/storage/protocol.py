@@ -2,12 +2,13 @@
 
 Keys are ``/``-separated. Every write is a *create*: the pipeline never overwrites and never deletes an object,
 so a write of a key that exists is a no-op that reports ``False`` (RFC 9110, section 13.1.2: ``If-None-Match: *``).
+Only the erasure of a withdrawn source asks for more: an ``ErasableStore``, which nothing else is given.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,4 +57,24 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
         """All objects whose key starts with ``prefix``, in key order, those after key ``after`` only; pages itself."""
+        ...
+
+
+class ErasableStore(ObjectStore, Protocol):
+    """A store whose objects can be taken away, for ``ingestion.catalogue.erasure`` alone."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete these objects; what is not there is no error.
+
+        Raises:
+            StoreError: the store refused or could not be reached; some may be deleted.
+        """
+        ...
+
+    def replace(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> None:
+        """Store ``body`` at ``key`` whatever is there: a reader finds the old bytes or the new ones.
+
+        Raises:
+            StoreError: the store refused or could not be reached.
+        """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,8 @@ DIGEST = "sha256"
 """User metadata that holds the SHA-256 of the body: ours, whatever checksums a server knows."""
 _STATUS = re.compile(r"status code: (\d{3})[^<]*(?:<.*?<Code>(\w+)</Code>)?", re.DOTALL)
 _RANGE_OUTSIDE = "416"
+_DELETED_AT_ONCE = 1_000
+"""Keys of one DeleteObjects request: as many as S3 takes."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,33 @@ class S3Store:
         # Asking first saves sending the bytes again, and holds for a server that ignores the condition.
         if self.exists(key):
             return False
-        attributes = {"Content-Type": content_type, DIGEST: hashlib.sha256(body).hexdigest()}
         with self._errors("write", key):
             try:
                 # One request: the parts of a multipart upload are not joined under a condition everywhere.
-                obstore.put(self._objects(), key, body, attributes=attributes, mode="create", use_multipart=False)
+                obstore.put(
+                    self._objects(), key, body, attributes=_attributes(body, content_type), mode="create",
+                    use_multipart=False,
+                )  # fmt: skip
             except AlreadyExistsError:
                 return False
         return True
+
+    def replace(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> None:
+        with self._errors("write", key):
+            obstore.put(
+                self._objects(), key, body, attributes=_attributes(body, content_type), mode="overwrite",
+                use_multipart=False,
+            )  # fmt: skip
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), _DELETED_AT_ONCE):
+            some = [{"Key": key} for key in keys[start : start + _DELETED_AT_ONCE]]
+            with self._errors("delete", keys[start]):
+                answer = control_client(self._place()).delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": some, "Quiet": True}
+                )
+            for wrong in answer.get("Errors", []):
+                raise StoreError(f"the store refused to delete {self.bucket}/{wrong['Key']}: {wrong.get('Code')}")
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
         if length == 0:
@@ -131,6 +152,10 @@ class S3Store:
             raise StoreError(f"the store {told}{_hint(status)}") from None
         except ValueError:  # obstore's for a path with empty, '.' or '..' segments or control characters
             raise StoreError(f"{key!r} is no key") from None
+
+
+def _attributes(body: bytes, content_type: str) -> dict[str, str]:
+    return {"Content-Type": content_type, DIGEST: hashlib.sha256(body).hexdigest()}
 
 
 def _hint(status: str | None) -> str:

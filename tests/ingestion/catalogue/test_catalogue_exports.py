@@ -16,8 +16,7 @@ from ingestion.catalogue import tables as t
 from ingestion.catalogue.exports.croissant import describe_release
 from ingestion.catalogue.exports.datacite import release_record, source_record
 from ingestion.catalogue.exports.dcat import build_graph, visitors_record
-from ingestion.catalogue.exports.names import ACCESS_CONDITION, EUCAIM, HEALTHDCATAP, LONGITUDINAL, ODRL, SPDX
-from ingestion.catalogue.exports.odrl import policies_graph
+from ingestion.catalogue.exports.names import ACCESS_CONDITION, EUCAIM, HEALTHDCATAP, LONGITUDINAL, SPDX
 from ingestion.catalogue.exports.public import public_documents
 from ingestion.catalogue.exports.schema_org import catalogue
 from ingestion.catalogue.exports.validation import validate_record, violations
@@ -30,7 +29,7 @@ from ingestion.catalogue.search.public import PublicAnswer
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
 from ingestion.sources.registry import AccessMode
 from ingestion.vocabulary.cancer import CancerType
-from ingestion.vocabulary.data_use import RuleKind, data_use_terms
+from ingestion.vocabulary.data_use import data_use_terms
 
 MANDATORY = {
     "dataset": [
@@ -211,25 +210,6 @@ def test_both_forms_of_dcat_are_one_graph(view: ReleaseView, graph: Graph) -> No
     assert set(Graph().parse(data=documents["dcat.ttl"], format="turtle")) == set(graph)
     assert set(Graph().parse(data=documents["dcat.jsonld"], format="json-ld")) == set(graph)
     assert not [node for node in graph.all_nodes() if type(node).__name__ == "BNode"]
-
-
-def test_each_source_has_a_policy_with_its_terms() -> None:
-    codes = tuple(data_use_terms())
-    agreement = {
-        "kind": "data_sharing_agreement", "signed_on": "2025-01-01", "valid_until": None, "data_use": codes,
-        "access_mode": "download",
-    }  # fmt: skip
-    policies = policies_graph(made_view(make_source(LARGE, patients=12, agreement=agreement)))
-    policy = URIRef(f"{dataset_uri(LARGE)}#policy")
-    kinds = {
-        RuleKind.PERMISSION: ODRL.permission, RuleKind.PROHIBITION: ODRL.prohibition, RuleKind.DUTY: ODRL.obligation,
-    }  # fmt: skip
-    for term in data_use_terms().values():
-        rule = URIRef(f"{policy}-{term.short}")
-        assert (policy, kinds[term.rule], rule) in policies
-        assert (rule, ODRL.action, ODRL[term.action]) in policies
-        assert (rule, DCTERMS.conformsTo, URIRef(term.duo_uri)) in policies
-    assert (policy, ODRL.permission, URIRef(f"{policy}-access-reproduce")) in policies
 
 
 @pytest.mark.parametrize("mode", list(AccessMode))

@@ -335,6 +335,22 @@ def test_omop_tables_refer_to_each_other(three: World, tmp_path: Path) -> None:
     assert len(measured) == values
 
 
+def test_lists_name_the_objects_of_the_release_and_none_beside_them(three: World, tmp_path: Path) -> None:
+    """The folder of a series also holds the instance that the second release has no more."""
+    lines = {}
+    for version in (V1, V2):
+        write_list(three.research, version, tmp_path / version, bucket="b", series=None, secure=True)
+        text_of = (tmp_path / version / "series.s5cmd").read_text()
+        lines[version] = {line.split()[1] for line in text_of.splitlines() if f"/{FIRST}/{uid(1)}/" in line}
+        [held] = [one for one in resolve_series(three.research, uid(1), version=version) if one.source_id == FIRST]
+        assert lines[version] == {f"s3://b/{item.key}" for item in held.instances}
+    assert lines[V2] < lines[V1]
+    [prefix] = (
+        read(three.engine, t.series, source_id=FIRST).set_index("SeriesInstanceUID").loc[[uid(1)], "series_prefix"]
+    )
+    assert all(f"/{prefix}" in line for line in lines[V1]), "one folder for both, so it is no list of a release"
+
+
 def test_omop_tells_places_only_of_what_may_be_downloaded(three: World, tmp_path: Path) -> None:
     tables = RecordTables.of(three.research, V3)
     for secure in (False, True):

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO
 import pytest
 from sqlalchemy import create_engine, text
 
+from ingestion.accounting.erasure import ErasureRecord, SourceErasedError, erasure_key
 from ingestion.accounting.ledger import Ledger, LedgerError, engine_of
 from ingestion.accounting.reconcile import reconcile
-from ingestion.accounting.source_state import SourceState
+from ingestion.accounting.source_state import Counts, SourceState
 from ingestion.accounting.states import Reason
 from ingestion.catalogue.migrate import upgrade
 from ingestion.deidentify.folder import FolderUseError, deidentify_folder
@@ -257,3 +258,14 @@ def test_results_of_two_keys_do_not_mix_in_one_folder(delivery: Path, tmp_path: 
         deidentify_folder(delivery, key=KEY, policy=strict, target=out, fanout=fanout)
     again = deidentify_folder(delivery, key=KEY, policy=policy, target=out, fanout=fanout)
     assert again.work.objects_written == 0
+
+
+def test_a_source_that_was_erased_is_not_brought_in_again(world: World) -> None:
+    record = ErasureRecord(SOURCE.id, "2026-11-24", "a test", "withdrawn on 2026-11-24", Counts(), {})
+    internal = FolderStore(world.scratch / "internal")
+    internal.create(erasure_key(SOURCE.id), record.to_json())
+    with pytest.raises(SourceErasedError, match="erased on 2026-11-24"):
+        world.sync()
+    assert [stored.key for stored in internal.list()] == [erasure_key(SOURCE.id)]
+    assert list(FolderStore(world.scratch / "research").list()) == []
+    assert world.ledger.delivered(SOURCE.id) == 0
