@@ -109,9 +109,7 @@ class Collections:
             versions=self._shelf.holding(entry.id),
             citation=citation,
             # a picture of a kind that only a few have would tell of it
-            pictures=()
-            if counts.hidden
-            else self._pictures(entry, release, modalities=_values(answer, "Modality")),
+            pictures=() if counts.hidden else self._pictures(entry, release, modalities=_values(answer, "Modality")),
             structured=script_json(dataset(entry, row, citation, counts, modalities=_values(answer, "Modality"))),
         )
 

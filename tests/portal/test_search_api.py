@@ -386,9 +386,9 @@ def test_a_rule_is_pinned_to_its_release_and_only_becomes_stricter(index: Search
     def of(rule: CountRule) -> CountPolicy:
         return dict(pinned(tmp_path, [Entry(rule)])(index))["LUNG-01"]  # type: ignore[list-item]
 
-    assert of(CountRule(hidden_below=20)) == CountPolicy(hidden_below=20)
-    assert of(CountRule(hidden_below=10, rounded_to=5)) == CountPolicy(hidden_below=20)
-    assert of(CountRule(hidden_below=30, noise=2)) == CountPolicy(hidden_below=30, noise=2)
+    assert of(CountRule(hidden_below=20)) == CountPolicy(hidden_below=20, rounded_to=20)
+    assert of(CountRule(hidden_below=5, rounded_to=5)) == CountPolicy(hidden_below=20, rounded_to=20)
+    assert of(CountRule(hidden_below=30, noise=2)) == CountPolicy(hidden_below=30, rounded_to=30, noise=2)
     (tmp_path / f"{index.release}.counts.json").write_text("{]")
     with pytest.raises(PolicyFileError, match="restore it"):
         of(CountRule())
