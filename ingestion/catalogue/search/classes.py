@@ -41,6 +41,8 @@ class Classes:
     row_of: NDArray[np.intp]
     _met: dict[_Key, NDArray[np.bool_]] = field(default_factory=dict)
     _away: dict[frozenset[int], NDArray[np.bool_]] = field(default_factory=dict)
+    _order: list[NDArray[np.intp]] = field(default_factory=list)
+    _sources: list[NDArray[np.integer[Any]]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.row_of)
@@ -53,12 +55,37 @@ class Classes:
         """
         holds = self._holds(query)
         if refused:
-            source = self.index.fields[self.index.schema.source].codes
-            assert source is not None
             if refused not in self._away:
-                self._away[refused] = np.isin(source[self.row_of], sorted(refused))
+                self._away[refused] = np.logical_or.reduce([self.of_source(code) for code in refused])
             holds = holds & ~self._away[refused]
         return holds
+
+    def units_in(self, which: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """The units of some classes ((C,)), those of a class rising."""
+        bounds = self._bounds()
+        if len(self._order) == 1:
+            self._order.append(np.argsort(self.of, kind="stable"))
+        order = self._order[1]
+        found = [order[bounds[one] : bounds[one + 1]] for one in np.flatnonzero(which)]
+        return np.concatenate(found) if found else order[:0]
+
+    def many_in(self, which: NDArray[np.bool_]) -> int:
+        """How many units there are in some classes."""
+        return int(np.diff(self._bounds())[which].sum())
+
+    def _bounds(self) -> NDArray[np.intp]:
+        if not self._order:
+            self._order.append(np.concatenate(([0], np.cumsum(np.bincount(self.of, minlength=len(self))))))
+        return self._order[0]
+
+    def of_source(self, code: int) -> NDArray[np.bool_]:
+        """(C,) which classes are of a source, of those that the classes tell apart."""
+        if not self._sources:
+            source = self.index.fields[self.index.schema.source].codes
+            assert source is not None
+            self._sources.append(source[self.row_of])
+        found: NDArray[np.bool_] = self._sources[0] == code
+        return found
 
     def _holds(self, node: Node) -> NDArray[np.bool_]:
         match node:

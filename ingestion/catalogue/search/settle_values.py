@@ -7,7 +7,7 @@ So criteria are left out for each value as ``settle`` does it for a question, in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ingestion.catalogue.search.counting import Counts
 from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, leaves
 from ingestion.catalogue.search.settle import CLEAR, Trials, parts_left_out, shortened, with_range
-from ingestion.catalogue.search.tallies import Moved, Panel, Question
+from ingestion.catalogue.search.tallies import Moved, Panel, Question, named, with_sources
 
 _Open: TypeAlias = NDArray[np.bool_]
 """(V,) the values of the panel that are still to be settled."""
@@ -117,23 +117,25 @@ class ValueSettler:
         """See ``Trials.readmitted``: all sources at once for most values, one by one for those with people in some."""
         back = sorted(question.refused & set(self.answering(question.query)))
         if back:
-            everyone = self._with(question, back)
+            everyone = with_sources(question, back)
             clearly = still & (self._moving(question, everyone, still) < self.trials.fewest)
             if clearly.any():
                 self._leave(everyone, clearly)
                 still = still & ~clearly
             back = back if still.any() else []
         groups: dict[bytes, _Open] = {}
-        few = np.asarray([self._few(still, question, self._with(question, [one])) for one in back])
+        moved = self.panel.moved_back(question, back, self.trials.moved, of=still) if back else ()
+        few = np.asarray(
+            [
+                self._of_few(still, people, question, with_sources(question, [one]))
+                for one, people in zip(back, moved, strict=True)
+            ]
+        )
         for at in np.flatnonzero(still).tolist():
             groups.setdefault(few[:, at].tobytes() if back else b"", np.zeros_like(still))[at] = True
         for which, values in groups.items():
             chosen = np.frombuffer(which, dtype=bool)
-            self._leave(self._with(question, [one for one, yes in zip(back, chosen, strict=True) if yes]), values)
-
-    @staticmethod
-    def _with(question: Question, back: Sequence[int]) -> Question:
-        return Question(question.query, question.refused - set(back))
+            self._leave(with_sources(question, [one for one, yes in zip(back, chosen, strict=True) if yes]), values)
 
     def _of(self, query: AllOf) -> Question:
         return Question(query, self.trials.refused)
@@ -159,18 +161,28 @@ class ValueSettler:
         name, code = self._terms[at][0], at - self.panel.at[self._terms[at][0]].start
         if self.trials.moved is Moved.SERIES:
             lacking = self.panel.without(question, name, code)
-            return len(lacking) < fewest or self._are_few(len(lacking), self.trials.tallies.named(lacking))
+            return len(lacking) < fewest or self._are_few(len(lacking), named(self.trials.tallies.digest(lacking)))
         if others < fewest:
             return True
         return self._are_few(others, self.panel.who_lacks(question, name, code))
 
     def _few(self, among: _Open, one: Question, other: Question) -> NDArray[np.bool_]:
         """(V,) which of the values ``among`` have fewer people whom ``other`` moves than the blurred bound."""
-        people = self._moving(one, other, among)
+        return self._of_few(among, self._moving(one, other, among), one, other)
+
+    def _of_few(self, among: _Open, people: NDArray[np.int64], one: Question, other: Question) -> NDArray[np.bool_]:
         found = among & (people < self.trials.fewest)
-        for at in np.flatnonzero(among & ~found & (people < CLEAR * self.trials.fewest)).tolist():
+        near = np.flatnonzero(among & ~found & (people < CLEAR * self.trials.fewest)).tolist()
+        if not near:
+            return found
+        # no value moves others than those of whom any series is moved: where it moves as many, it is these
+        most = self.trials.tallies.moved(one, other, Moved.SERIES)
+        all_of_them = self.trials.tallies.who(one, other, Moved.SERIES) if most < CLEAR * self.trials.fewest else ""
+        for at in near:
             name = self._terms[at][0]
-            who = self.panel.who(one, other, self.trials.moved, name=name, code=at - self.panel.at[name].start)
+            who = all_of_them
+            if people[at] != most:
+                who = self.panel.who(one, other, self.trials.moved, name=name, code=at - self.panel.at[name].start)
             found[at] = self._are_few(int(people[at]), who)
         return found
 

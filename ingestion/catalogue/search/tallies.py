@@ -7,7 +7,7 @@ too many of these, question by question over the rows. Both give the same number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -82,11 +82,36 @@ class Tallies:
 
     def who(self, one: Question, other: Question, what: Moved) -> str:
         """What stands for who they are, in every release."""
-        return self.named(np.flatnonzero(self._differ(one, other, what)))
+        if self.classes is None:
+            return named(self.digest(np.flatnonzero(self._differ(one, other, what))))
+        return named(self.digest_of_moved(self.classes, one, other, what))
 
-    def named(self, people: NDArray[np.integer[Any]]) -> str:
-        """What stands for some people ((K,), each once), in any order."""
-        return f"{len(people)}:{np.bitwise_xor.reduce(self.engine.index.person_digest[people], initial=0):016x}"
+    def digest_of_moved(
+        self, classes: Classes, one: Question, other: Question, what: Moved, *, value: tuple[str, int] | None = None
+    ) -> int:
+        """Of the people who are moved, from the units of the classes that make the difference.
+
+        Args:
+            value: a field of one value a row and the code of its value, where only rows with it count.
+        """
+        before, after = self.holds(one), self.holds(other)
+        units = classes.units_in(before ^ after)
+        people = np.unique(classes.units.person_of[_with_value(classes, units, value)])
+        if what is Moved.SERIES:
+            return self.digest(people)
+        # of these all units: they may count by others
+        first = np.searchsorted(classes.units.person_of, people)
+        many = np.searchsorted(classes.units.person_of, people, side="right") - first
+        units = np.repeat(first - np.cumsum(many) + many, many) + np.arange(many.sum())
+        units = _with_value(classes, units, value)
+        which, whose = classes.of[units], classes.units.person_of[units]
+        return self.digest(whose[before[which]]) ^ self.digest(whose[after[which]])
+
+    def digest(self, people: NDArray[np.integer[Any]]) -> int:
+        """Of some people: (K,) rising, with repeats. The exclusive or of theirs, so that of those who are in one of two
+        sets is the exclusive or of both."""
+        once = people[np.diff(people, prepend=-1) != 0]
+        return int(np.bitwise_xor.reduce(self.engine.index.person_digest[once], initial=0))
 
     def holds(self, question: Question) -> NDArray[np.bool_]:
         """(C,) in which classes, where there are any, rows count."""
@@ -96,6 +121,14 @@ class Tallies:
     def panel(self, names: Sequence[str]) -> Panel:
         """The values of some fields, to be counted under one question after the other."""
         return Panel(self, tuple(names))
+
+    def people(self, question: Question) -> NDArray[np.bool_]:
+        """(P,) who counts."""
+        if self.classes is None:
+            return self.engine.people(self.mask(question))
+        if self._sets is None:
+            self._sets = of_everybody(self.engine.index, self.classes)
+        return met(self._sets, self.holds(question))
 
     def _differ(self, one: Question, other: Question, what: Moved) -> NDArray[np.bool_]:
         """(P,)"""
@@ -167,22 +200,50 @@ class Panel:
         found = np.bincount(people.value[chosen], weights=people.number[chosen] * differ, minlength=values)
         return found.astype(np.int64)
 
+    def moved_back(
+        self, question: Question, codes: Sequence[int], what: Moved, *, of: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """(len(codes), V) ``moved`` against the question with one of the refused sources counted again, for each."""
+        found = np.zeros((len(codes), len(of)), dtype=np.int64)
+        if self._patterns is None or self.tallies.classes is None:
+            for at, code in enumerate(codes):
+                found[at] = self.moved(question, with_sources(question, [code]), what, of=of)
+            return found
+        people = self._patterns.people
+        chosen = np.flatnonzero(of[people.value])
+        sets, value, number = self._patterns.sets[:, people.of[chosen]], people.value[chosen], people.number[chosen]
+        counted = met(sets, self.tallies.holds(question)) if what is Moved.PEOPLE else np.zeros(len(chosen), dtype=bool)
+        everyone = self.tallies.holds(Question(question.query))
+        for at, code in enumerate(codes):
+            more = met(sets, everyone & self.tallies.classes.of_source(code)) & ~counted
+            found[at] = np.bincount(value, weights=number * more, minlength=len(of))
+        return found
+
     def who(self, one: Question, other: Question, what: Moved, *, name: str, code: int) -> str:
         """What stands for who has the value and is moved."""
+        classes = self.tallies.classes
+        if classes is not None and name in classes.units.codes and self._is_quicker(classes, one, other, name, code):
+            return named(self.tallies.digest_of_moved(classes, one, other, what, value=(name, code)))
         people, (before, after) = self._rows_with(name, code, one, other)
         if what is Moved.SERIES:
-            return self.tallies.named(np.unique(people[before ^ after]))
-        return self.tallies.named(np.setxor1d(people[before], people[after]))
+            return named(self.tallies.digest(people[before ^ after]))
+        return named(self.tallies.digest(people[before]) ^ self.tallies.digest(people[after]))
+
+    def _is_quicker(self, classes: Classes, one: Question, other: Question, name: str, code: int) -> bool:
+        """To look at the units that make the difference, and not at those with the value."""
+        offsets = classes.units.postings[name].offsets
+        return classes.many_in(self.tallies.holds(one) ^ self.tallies.holds(other)) < offsets[code + 1] - offsets[code]
 
     def who_lacks(self, question: Question, name: str, code: int) -> str:
         """What stands for who counts under a question and has the value in no row."""
         people, (having,) = self._rows_with(name, code, question)
-        return self.tallies.named(np.setdiff1d(self.without(question, name, code), people[having]))
+        everybody = np.flatnonzero(self.tallies.people(question))
+        return named(self.tallies.digest(everybody) ^ self.tallies.digest(people[having]))
 
     def _rows_with(
         self, name: str, code: int, *questions: Question
     ) -> tuple[NDArray[np.int32], list[NDArray[np.bool_]]]:
-        """(R,) whose rows, or units, have a value; and (R,) of each question whether they count."""
+        """(R,) whose the rows, or units, with a value are, rising; and (R,) of each question whether they count."""
         index, classes = self.tallies.engine.index, self.tallies.classes
         if classes is None:
             rows = index.fields[name].rows_of(code)
@@ -223,6 +284,20 @@ class Panel:
             np.concatenate([one.studies for one in each]),
             np.concatenate([one.series for one in each]),
         )
+
+
+def _with_value(classes: Classes, units: NDArray[np.intp], value: tuple[str, int] | None) -> NDArray[np.intp]:
+    return units if value is None else units[classes.units.codes[value[0]][units] == value[1]]
+
+
+def with_sources(question: Question, back: Collection[int]) -> Question:
+    """The question with some of its refused sources counted again."""
+    return Question(question.query, question.refused - set(back))
+
+
+def named(digest: int) -> str:
+    """What stands for some people, by ``Tallies.digest``."""
+    return f"{digest:016x}"
 
 
 def met_otherwise(sets: Sets, one: NDArray[np.bool_], two: NDArray[np.bool_], what: Moved) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from ingestion.catalogue.search.kernels import count_codes, count_mask, count_po
 from ingestion.catalogue.search.pattern_kernel import count_patterns, fold_states, number_classes
 from ingestion.catalogue.search.query import EVERYTHING, Between, leaves, parse_query
 from ingestion.catalogue.search.settle import parts_left_out, prepared, shortened, with_range
-from ingestion.catalogue.search.tallies import Moved, Question, Tallies
+from ingestion.catalogue.search.tallies import Moved, Question, Tallies, named
 from tests.ingestion.catalogue.test_search_counts import SCHEMA, make_rows, queries
 
 FIELDS = ["Modality", "Countries", "AgeAtStudy", "source_id"]
@@ -78,6 +78,7 @@ def agree(engine: SearchEngine, asked: Question) -> Tallies:
         for moved, who in ((Moved.PEOPLE, people), (Moved.SERIES, series)):
             assert tallies.moved(asked, one, moved) == np.count_nonzero(who)
             assert (tallies._differ(asked, one, moved) == who).all()
+            assert tallies.who(asked, one, moved) == named(tallies.digest(np.flatnonzero(who)))
             values = panel.moved(asked, one, moved)
             for (name, code), has in rows_of.items():
                 value = np.zeros_like(rows)
@@ -86,7 +87,7 @@ def agree(engine: SearchEngine, asked: Question) -> Tallies:
                 wanted = first != then if moved is Moved.PEOPLE else engine.people((before ^ rows) & value)
                 assert values[panel.at[name]][code] == np.count_nonzero(wanted), (one, moved, name, code)
                 who_has = panel.who(asked, one, moved, name=name, code=code)
-                assert who_has == tallies.named(np.flatnonzero(wanted))
+                assert who_has == named(tallies.digest(np.flatnonzero(wanted)))
         for (name, code), has in list(rows_of.items())[::5]:
             lacks = rows.copy()
             lacks[has] = False
@@ -95,7 +96,7 @@ def agree(engine: SearchEngine, asked: Question) -> Tallies:
             value = np.zeros_like(rows)
             value[has] = True
             lacking = engine.people(rows) & ~engine.people(rows & value)
-            assert panel.who_lacks(one, name, code) == tallies.named(np.flatnonzero(lacking))
+            assert panel.who_lacks(one, name, code) == named(tallies.digest(np.flatnonzero(lacking)))
     return tallies
 
 
