@@ -157,6 +157,8 @@ class PublicSearch:
     ) -> tuple[PublicFacet, ...]:  # fmt: skip
         """Fields under the same criteria are settled together."""
         wanted = self._counted(facets)
+        if tallies.classes is not None:
+            tallies.patterns(wanted)
         groups: dict[tuple[AllOf, AllOf, AllOf], list[str]] = {}
         for name in wanted:
             of_people, of_series, said = (
@@ -168,10 +170,13 @@ class PublicSearch:
         for (of_people, of_series, said), names in groups.items():
             policy, panel = self._policy(said), tallies.panel(names)
             try:
-                people, images = (
-                    ValueSettler(self._trials(tallies, policy, what), panel, others, self._answering).settled()
+                settlers = [
+                    ValueSettler(self._trials(tallies, policy, what), panel, others, self._answering)
                     for what, others in ((Moved.PEOPLE, of_people), (Moved.SERIES, of_series))
-                )
+                ]
+                many = settlers[0].many()
+                people = settlers[0].settled(many)
+                images = settlers[1].settled(many if of_series == of_people else settlers[1].many())
             except TooManyQuestionsError:
                 found.update({name: PublicFacet(name, (), hidden=True) for name in names})
                 continue

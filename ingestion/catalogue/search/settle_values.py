@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.catalogue.search.counting import Counts
-from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, leaves
+from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, leaves
 from ingestion.catalogue.search.settle import CLEAR, Trials, parts_left_out, shortened, with_range
-from ingestion.catalogue.search.tallies import Moved, Panel, Question, named, with_sources
+from ingestion.catalogue.search.tallies import NOTHING, Moved, Panel, Question, named, with_sources
 
 _Open: TypeAlias = NDArray[np.bool_]
 """(V,) the values of the panel that are still to be settled."""
@@ -61,18 +61,23 @@ class ValueSettler:
         fields = self.trials.index.fields
         self._terms = [(name, term) for name in self.panel.names for term in fields[name].terms]
 
-    def settled(self) -> dict[str, list[SettledValue]]:
+    def many(self) -> NDArray[np.bool_]:
+        """(V,) which values have enough people to be settled: others are hidden as they are, which costs no draw."""
+        every = np.ones(len(self._terms), dtype=bool)
+        # as many as it would move to ask of nobody
+        return ~self._few(every, self._of(self.asked), Question(NOTHING))
+
+    def settled(self, many: NDArray[np.bool_]) -> dict[str, list[SettledValue]]:
         """By field, one for each of its values, in the order of their codes.
+
+        Args:
+            many: see ``many``; others have nobody.
 
         Raises:
             TooManyQuestionsError: it would take too long.
         """
-        asked = self._of(self.asked)
-        every = np.ones(len(self._terms), dtype=bool)
-        # Few are hidden as they are: those whom it would move to ask of nobody.
-        still = ~self._few(every, asked, Question(AllOf((AnyOf(()),))))
-        self._found = [SettledValue(NOBODY, self.asked, asked)] * len(every)
-        self._shorten(self.asked, still)
+        self._found = [SettledValue(NOBODY, self.asked, self._of(self.asked))] * len(self._terms)
+        self._shorten(self.asked, many)
         return {name: self._found[at] for name, at in self.panel.at.items()}
 
     def _shorten(self, query: AllOf, still: _Open) -> None:
@@ -177,12 +182,13 @@ class ValueSettler:
             return found
         # no value moves others than those of whom any series is moved: where it moves as many, it is these
         most = self.trials.tallies.moved(one, other, Moved.SERIES)
+        who_of = self.panel.who(one, other, self.trials.moved)
         all_of_them = self.trials.tallies.who(one, other, Moved.SERIES) if most < CLEAR * self.trials.fewest else ""
         for at in near:
             name = self._terms[at][0]
             who = all_of_them
             if people[at] != most:
-                who = self.panel.who(one, other, self.trials.moved, name=name, code=at - self.panel.at[name].start)
+                who = who_of(name, at - self.panel.at[name].start)
             found[at] = self._are_few(int(people[at]), who)
         return found
 

@@ -7,9 +7,10 @@ too many of these, question by question over the rows. Both give the same number
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ingestion.catalogue.search.counting import Counts, FieldCounts
 from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.patterns import Patterns, Sets, joined, met, of_everybody
-from ingestion.catalogue.search.query import AllOf
+from ingestion.catalogue.search.query import AllOf, AnyOf
 from ingestion.catalogue.search.units import Postings
 
 
@@ -30,6 +31,10 @@ class Moved(Enum):
 
     PEOPLE = "people"
     SERIES = "series"
+
+
+NOTHING = AllOf((AnyOf(()),))
+"""What no row matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Tallies:
     """None: too many."""
     _whole: Patterns | None = None
     _sets: Sets | None = None
+    _of_fields: dict[str, Patterns | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.evaluator = Evaluator(self.engine.index)
@@ -84,17 +90,18 @@ class Tallies:
         """What stands for who they are, in every release."""
         if self.classes is None:
             return named(self.digest(np.flatnonzero(self._differ(one, other, what))))
-        return named(self.digest_of_moved(self.classes, one, other, what))
+        return named(self.digest_of_moved(self.classes, self.holds(one), self.holds(other), what))
 
     def digest_of_moved(
-        self, classes: Classes, one: Question, other: Question, what: Moved, *, value: tuple[str, int] | None = None
-    ) -> int:
+        self, classes: Classes, before: NDArray[np.bool_], after: NDArray[np.bool_], what: Moved, *,
+        value: tuple[str, int] | None = None,
+    ) -> int:  # fmt: skip
         """Of the people who are moved, from the units of the classes that make the difference.
 
         Args:
+            before, after: (C,) in which classes the two questions hold.
             value: a field of one value a row and the code of its value, where only rows with it count.
         """
-        before, after = self.holds(one), self.holds(other)
         units = classes.units_in(before ^ after)
         people = np.unique(classes.units.person_of[_with_value(classes, units, value)])
         if what is Moved.SERIES:
@@ -117,6 +124,14 @@ class Tallies:
         """(C,) in which classes, where there are any, rows count."""
         assert self.classes is not None
         return self.classes.true_in(question.query, question.refused)
+
+    def patterns(self, names: Sequence[str]) -> list[Patterns | None]:
+        """Of some fields. All that are wanted at once are made side by side, and kept."""
+        assert self.classes is not None
+        missing = [name for name in names if name not in self._of_fields]
+        fields = [self.classes.units.postings[name] for name in missing]
+        self._of_fields.update(zip(missing, self.engine.patterns(fields, self.classes), strict=True))
+        return [self._of_fields[name] for name in names]
 
     def panel(self, names: Sequence[str]) -> Panel:
         """The values of some fields, to be counted under one question after the other."""
@@ -160,9 +175,8 @@ class Panel:
             start = end
         classes = self.tallies.classes
         if classes is not None and self.names:
-            fields = [classes.units.postings[name] for name in self.names]
-            found = [one for one in self.tallies.engine.patterns(fields, classes) if one is not None]
-            self._patterns = joined(found) if len(found) == len(fields) else None
+            found = [one for one in self.tallies.patterns(self.names) if one is not None]
+            self._patterns = joined(found) if len(found) == len(self.names) else None
 
     @property
     def quick(self) -> bool:
@@ -219,42 +233,47 @@ class Panel:
             found[at] = np.bincount(value, weights=number * more, minlength=len(of))
         return found
 
-    def who(self, one: Question, other: Question, what: Moved, *, name: str, code: int) -> str:
-        """What stands for who has the value and is moved."""
+    def who(self, one: Question, other: Question, what: Moved) -> Callable[[str, int], str]:
+        """What gives, of a field and a code of its values, what stands for who has the value and is moved."""
         classes = self.tallies.classes
-        if classes is not None and name in classes.units.codes and self._is_quicker(classes, one, other, name, code):
-            return named(self.tallies.digest_of_moved(classes, one, other, what, value=(name, code)))
-        people, (before, after) = self._rows_with(name, code, one, other)
-        if what is Moved.SERIES:
-            return named(self.tallies.digest(people[before ^ after]))
-        return named(self.tallies.digest(people[before]) ^ self.tallies.digest(people[after]))
+        if classes is None:
+            return partial(self._who_by_rows, self.tallies.mask(one), self.tallies.mask(other), what)
+        before, after = self.tallies.holds(one), self.tallies.holds(other)
+        return partial(self._who_by_units, classes, before, after, classes.many_in(before ^ after), what)
 
-    def _is_quicker(self, classes: Classes, one: Question, other: Question, name: str, code: int) -> bool:
-        """To look at the units that make the difference, and not at those with the value."""
-        offsets = classes.units.postings[name].offsets
-        return classes.many_in(self.tallies.holds(one) ^ self.tallies.holds(other)) < offsets[code + 1] - offsets[code]
+    def _who_by_rows(
+        self, one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None, what: Moved, name: str, code: int
+    ) -> str:
+        rows = self.tallies.engine.index.fields[name].rows_of(code)
+        every = np.ones(len(rows), dtype=bool)
+        before, after = (every if mask is None else mask[rows] for mask in (one, other))
+        return self._named(self.tallies.engine.index.person_of_row[rows], before, after, what)
+
+    def _who_by_units(
+        self, classes: Classes, before: NDArray[np.bool_], after: NDArray[np.bool_], many: int, what: Moved,
+        name: str, code: int,
+    ) -> str:  # fmt: skip
+        """``many``: how many units make the difference: one looks at these, or at those with the value."""
+        postings = classes.units.postings[name]
+        if name in classes.units.codes and many < postings.offsets[code + 1] - postings.offsets[code]:
+            return named(self.tallies.digest_of_moved(classes, before, after, what, value=(name, code)))
+        units = postings.units[postings.offsets[code] : postings.offsets[code + 1]]
+        which = classes.of[units]
+        return self._named(classes.units.person_of[units], before[which], after[which], what)
+
+    def _named(
+        self, people: NDArray[np.int32], before: NDArray[np.bool_], after: NDArray[np.bool_], what: Moved
+    ) -> str:
+        digest = self.tallies.digest
+        if what is Moved.SERIES:
+            return named(digest(people[before ^ after]))
+        return named(digest(people[before]) ^ digest(people[after]))
 
     def who_lacks(self, question: Question, name: str, code: int) -> str:
         """What stands for who counts under a question and has the value in no row."""
-        people, (having,) = self._rows_with(name, code, question)
-        everybody = np.flatnonzero(self.tallies.people(question))
-        return named(self.tallies.digest(everybody) ^ self.tallies.digest(people[having]))
-
-    def _rows_with(
-        self, name: str, code: int, *questions: Question
-    ) -> tuple[NDArray[np.int32], list[NDArray[np.bool_]]]:
-        """(R,) whose the rows, or units, with a value are, rising; and (R,) of each question whether they count."""
-        index, classes = self.tallies.engine.index, self.tallies.classes
-        if classes is None:
-            rows = index.fields[name].rows_of(code)
-            masks = [self.tallies.mask(one) for one in questions]
-            return index.person_of_row[rows], [
-                np.ones(len(rows), dtype=bool) if mask is None else mask[rows] for mask in masks
-            ]
-        postings = classes.units.postings[name]
-        units = postings.units[postings.offsets[code] : postings.offsets[code + 1]]
-        which = classes.of[units]
-        return classes.units.person_of[units], [self.tallies.holds(one)[which] for one in questions]
+        everybody = self.tallies.digest(np.flatnonzero(self.tallies.people(question)))
+        having = self.who(question, Question(NOTHING), Moved.PEOPLE)(name, code)
+        return named(everybody ^ int(having, 16))
 
     def without(self, question: Question, name: str, code: int) -> NDArray[np.integer[Any]]:
         """(K,) the people who have rows under a question that lack a value."""

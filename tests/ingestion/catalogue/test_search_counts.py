@@ -273,7 +273,8 @@ def test_the_counts_of_a_settled_value_are_those_of_its_question(
     tallies = Tallies(engine, Question(asked, refused(asked)))
     trials = Trials(tallies, refused(asked), 10, moved)
     query = settle(trials, asked)
-    found = ValueSettler(trials, tallies.panel(["Modality", "Countries"]), query, answering).settled()
+    settler = ValueSettler(trials, tallies.panel(["Modality", "Countries"]), query, answering)
+    found = settler.settled(settler.many())
     for name, values in found.items():
         assert len(values) == len(engine.index.fields[name].terms)
         for one in values:

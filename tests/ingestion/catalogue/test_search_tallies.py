@@ -86,7 +86,7 @@ def agree(engine: SearchEngine, asked: Question) -> Tallies:
                 first, then = engine.people(before & value), engine.people(rows & value)
                 wanted = first != then if moved is Moved.PEOPLE else engine.people((before ^ rows) & value)
                 assert values[panel.at[name]][code] == np.count_nonzero(wanted), (one, moved, name, code)
-                who_has = panel.who(asked, one, moved, name=name, code=code)
+                who_has = panel.who(asked, one, moved)(name, code)
                 assert who_has == named(tallies.digest(np.flatnonzero(wanted)))
         for (name, code), has in list(rows_of.items())[::5]:
             lacks = rows.copy()
