@@ -32,13 +32,15 @@ _Key: TypeAlias = Node | tuple[str, str] | str
 class Classes:
     """C classes of the U units.
 
-    ``of``: (U,) the class of each unit; ``row_of``: (C,) one row of each.
+    ``of``: (U,) the class of each unit; ``row_of``: (C,) one row of each; ``apart``: codes of the sources of which no
+    class has units of others too.
     """
 
     index: SearchIndex
     units: Units
     of: NDArray[np.uint16]
     row_of: NDArray[np.intp]
+    apart: frozenset[int]
     _met: dict[_Key, NDArray[np.bool_]] = field(default_factory=dict)
     _away: dict[frozenset[int], NDArray[np.bool_]] = field(default_factory=dict)
     _order: list[NDArray[np.intp]] = field(default_factory=list)
@@ -61,8 +63,12 @@ class Classes:
         return holds
 
     def units_in(self, which: NDArray[np.bool_]) -> NDArray[np.intp]:
-        """The units of some classes ((C,)), those of a class rising."""
-        bounds = self._bounds()
+        """The units of some classes ((C,)), in no order."""
+        bounds, source = self._bounds(), self._source()[which]
+        postings = self.units.postings.get(self.index.schema.source)
+        if postings and len(source) and source[0] in self.apart and (source == source[0]).all():  # as it is quicker
+            units = postings.units[postings.offsets[source[0]] : postings.offsets[source[0] + 1]].astype(np.intp)
+            return units[which[self.of[units]]]
         if len(self._order) == 1:
             self._order.append(np.argsort(self.of, kind="stable"))
         order = self._order[1]
@@ -80,12 +86,16 @@ class Classes:
 
     def of_source(self, code: int) -> NDArray[np.bool_]:
         """(C,) which classes are of a source, of those that the classes tell apart."""
+        found: NDArray[np.bool_] = self._source() == code
+        return found
+
+    def _source(self) -> NDArray[np.integer[Any]]:
+        """(C,) the code of the source of one row of each class."""
         if not self._sources:
             source = self.index.fields[self.index.schema.source].codes
             assert source is not None
             self._sources.append(source[self.row_of])
-        found: NDArray[np.bool_] = self._sources[0] == code
-        return found
+        return self._sources[0]
 
     def _holds(self, node: Node) -> NDArray[np.bool_]:
         match node:
@@ -163,7 +173,7 @@ def classes_of(
         return None
     met = {key: one.state[one.codes[unit_of]].astype(bool) for key, one in states.items() if one.many == 2}
     row_of = unit_of if units.row_of is None else units.row_of[unit_of].astype(np.intp)
-    return Classes(index, units, of.astype(np.uint16), row_of, met)
+    return Classes(index, units, of.astype(np.uint16), row_of, frozenset(apart), met)
 
 
 def _states(

@@ -59,10 +59,32 @@ class Meaning:
             if len(self._digests) >= KEPT_DIGESTS:
                 for kept in (self._digests, self._told, self._rest):
                     kept.clear()
-            found = self._digests[query] = self._digest_of(query)
+            found = self._digests[query] = self._of_chain(query) or self.of_diagram(query)
         return found
 
-    def _digest_of(self, query: Node) -> str:
+    def _of_chain(self, query: Node) -> str | None:
+        """As ``of_diagram``, where one value or range after the other is asked for: that diagram is a chain."""
+        leaves: dict[str, AnyOfValues | Between] = {}
+        for leaf in query.children if isinstance(query, AllOf) else (query,):
+            if not isinstance(leaf, (AnyOfValues, Between)) or self._variable(leaf)[1] or leaf.field in leaves:
+                return None
+            if isinstance(leaf, AnyOfValues) and not leaf.values:
+                return None
+            leaves[leaf.field] = leaf
+        found = _ALL
+        for name in sorted(leaves.keys() - {self.schema.source}, reverse=True):
+            one = leaves[name]
+            edges = (-math.inf, *self._fields[name].edges)
+            values = one.values if isinstance(one, AnyOfValues) else [f"{e:g}" for e in edges if _holds(one, e)]
+            if not values:
+                return None
+            found = _hashed(((name, ""), sorted((value, found) for value in values), _NONE))
+        named = leaves.get(self.schema.source)
+        sources = self._others(()) if named is None else tuple(each for each in _named(named) if each in self.states)
+        return _hashed([(found, self._of([sources]))] if sources else [])
+
+    def of_diagram(self, query: Node) -> str:
+        """As ``digest``, of any question."""
         known: dict[Node, str] = {}
         single = _with(query, self._one_by_one)
         leaves = [leaf for leaf in dict.fromkeys(_leaves(single)) if self._variable(leaf) == (self.schema.source, "")]

@@ -116,3 +116,15 @@ def test_an_entangled_question_is_an_error(index: SearchIndex) -> None:
     pairs = [{"all": [{"field": f"{at:02}", "in": ["x"]}, {"field": f"{at + 18:02}", "in": ["x"]}]} for at in range(12)]
     with pytest.raises(EntangledError):
         Meaning(schema, {"A": "a"}).digest(parse_query({"any": pairs}, schema))
+
+
+@given(
+    criteria=st.lists(LEAVES, max_size=4),
+    known=st.sets(st.sampled_from([*SOURCES, "D"])),
+)
+def test_a_chain_has_the_digest_of_its_diagram(
+    index: SearchIndex, criteria: list[dict[str, Any]], known: set[str]
+) -> None:
+    query = prepared(index, parse_query({"all": criteria}, SCHEMA))
+    meaning = Meaning(SCHEMA, {one: f"{one}:state" for one in sorted(known)})
+    assert meaning.digest(query) == Meaning(SCHEMA, meaning.states).of_diagram(query)
