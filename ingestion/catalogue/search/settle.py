@@ -19,6 +19,7 @@ import numpy as np
 
 from ingestion.catalogue.search.evaluate import Evaluator
 from ingestion.catalogue.search.index import SearchIndex
+from ingestion.catalogue.search.protection import BLUR
 from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words, leaves, normal
 from ingestion.catalogue.search.tallies import Moved, Question, Tallies
 
@@ -27,8 +28,8 @@ BoundOf: TypeAlias = Callable[[str], float]
 they are met, so that it can't be searched for."""
 
 
-CLEAR = 2
-"""Times the bound from which a part stays in any case: its blur ends below."""
+CLEAR = 1 + BLUR
+"""Times the bound from which a part stays whatever is drawn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.catalogue.search.counting import Counts
+from ingestion.catalogue.search.counting import Counts, FieldCounts
 from ingestion.catalogue.search.query import AllOf, AnyOfValues, Between, leaves
 from ingestion.catalogue.search.settle import CLEAR, Trials, parts_left_out, shortened, with_range
 from ingestion.catalogue.search.tallies import NOTHING, Moved, Panel, Question, named, with_sources
@@ -35,7 +35,10 @@ class TooManyQuestionsError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class SettledValue:
-    """A value's counts. ``query``: what they are of; ``others``: that without the value, and who is refused."""
+    """A value's counts, where only people are settled of them alone.
+
+    ``query``: what they are of; ``others``: that without the value, and who is refused.
+    """
 
     counts: Counts
     query: AllOf
@@ -108,10 +111,11 @@ class ValueSettler:
         return {**found, now: still}
 
     def _leave_out(self, query: AllOf, still: _Open) -> None:
+        asked = self._of(query)
         for simpler in parts_left_out(query):
             if not still.any():
                 return
-            taken = self._few(still, self._of(query), self._of(simpler))
+            taken = self._few(still, asked, self._of(simpler))
             if taken.any():
                 still = still & ~taken
                 self._leave_out(simpler, taken)
@@ -147,7 +151,8 @@ class ValueSettler:
 
     def _leave(self, question: Question, still: _Open) -> None:
         """The values whose question it is."""
-        counts, total = self.panel.counts(question), self.trials.tallies.total(question)
+        total = self.trials.tallies.total(question)
+        counts = self._counts(question)
         for at in np.flatnonzero(still).tolist():
             name, value = self._terms[at]
             one = counts.at(at)
@@ -157,6 +162,12 @@ class ValueSettler:
             else:
                 narrowed = AllOf((*question.query.children, AnyOfValues(name, (value,))))
                 self._found[at] = SettledValue(one, narrowed, question)
+
+    def _counts(self, question: Question) -> FieldCounts:
+        if self.trials.moved is Moved.SERIES:
+            return self.panel.counts(question)
+        people = self.panel.people(question)
+        return FieldCounts(people, np.zeros_like(people), np.zeros_like(people))
 
     def _moves_few(self, question: Question, at: int, one: Counts, total: Counts) -> bool:
         """Whether a value moves too few against all under the question."""

@@ -59,6 +59,7 @@ class Tallies:
     """None: too many."""
     _whole: Patterns | None = None
     _sets: Sets | None = None
+    _held: tuple[Question, NDArray[np.bool_]] | None = None
     _of_fields: dict[str, Patterns | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,7 +84,7 @@ class Tallies:
         if self.classes is None or self._whole is None:
             return int(np.count_nonzero(self._differ(one, other, what)))
         people, sets = self._whole.people, self._whole.sets
-        differ = met_otherwise(sets, self.holds(one), self.holds(other), what)
+        differ = met_otherwise(sets, self.holds(one), self.held_not(other), what)
         return int(people.number[differ[people.of]].sum())
 
     def who(self, one: Question, other: Question, what: Moved) -> str:
@@ -121,9 +122,11 @@ class Tallies:
         return int(np.bitwise_xor.reduce(self.engine.index.person_digest[once], initial=0))
 
     def holds(self, question: Question) -> NDArray[np.bool_]:
-        """(C,) in which classes, where there are any, rows count."""
+        """(C,) in which classes, where there are any, rows count. One question is tried against many, so it is kept."""
         assert self.classes is not None
-        return self.classes.true_in(question.query, question.refused)
+        if self._held is None or self._held[0] is not question:
+            self._held = question, self.classes.true_in(question.query, question.refused)
+        return self._held[1]
 
     def patterns(self, names: Sequence[str]) -> list[Patterns | None]:
         """Of some fields. All that are wanted at once are made side by side, and kept."""
@@ -132,6 +135,11 @@ class Tallies:
         fields = [self.classes.units.postings[name] for name in missing]
         self._of_fields.update(zip(missing, self.engine.patterns(fields, self.classes), strict=True))
         return [self._of_fields[name] for name in names]
+
+    def held_not(self, question: Question) -> NDArray[np.bool_]:
+        """``holds`` of a question that is tried but once."""
+        assert self.classes is not None
+        return self.classes.true_in(question.query, question.refused)
 
     def panel(self, names: Sequence[str]) -> Panel:
         """The values of some fields, to be counted under one question after the other."""
@@ -206,7 +214,7 @@ class Panel:
         if self._patterns is None:
             return self._counted_moved(one, other, what)
         people, sets, values = self._patterns.people, self._patterns.sets, self._patterns.values
-        before, after = self.tallies.holds(one), self.tallies.holds(other)
+        before, after = self.tallies.holds(one), self.tallies.held_not(other)
         if of is None:
             return people.total(met_otherwise(sets, before, after, what), values)
         chosen = np.flatnonzero(of[people.value])
@@ -238,7 +246,7 @@ class Panel:
         classes = self.tallies.classes
         if classes is None:
             return partial(self._who_by_rows, self.tallies.mask(one), self.tallies.mask(other), what)
-        before, after = self.tallies.holds(one), self.tallies.holds(other)
+        before, after = self.tallies.holds(one), self.tallies.held_not(other)
         return partial(self._who_by_units, classes, before, after, classes.many_in(before ^ after), what)
 
     def _who_by_rows(
