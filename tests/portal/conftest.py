@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from made_index import HELD, TODAY, client_of, make_index, make_rows
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from starlette.testclient import TestClient
 
 from ingestion.accounting.database import engine_of
 from ingestion.catalogue.migrate import upgrade
+from ingestion.catalogue.search.index import SearchIndex
+from portal.search.access import add_grant
 from tests.portal.made_portal import Platform, make_platform
 
 
@@ -57,3 +61,16 @@ def served(platform: Platform) -> Iterator[str]:
     server.should_exit = True
     thread.join(timeout=60)
     listening.close()
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
+    return make_index(tmp_path_factory.mktemp("api"), make_rows(HELD))
+
+
+@pytest.fixture
+def granted(index: SearchIndex, tmp_path: Path) -> TestClient:
+    client = client_of(index, grants=tmp_path / "access.json")
+    token = add_grant(tmp_path / "access.json", name="study 12", sources=("LUNG-01", "LUNG-02"), until=TODAY)
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client

@@ -9,16 +9,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
 
 from ingestion.catalogue.search.build import build_index
 from ingestion.catalogue.search.index import SearchIndex
 from ingestion.catalogue.search.protection import CountPolicy
 from ingestion.catalogue.search.release_index import RELEASE_SCHEMA
+from portal.search.access import Access
+from portal.search.api import build_api
 from portal.search.limits import Limits
 from portal.search.service import SearchService
 
 SECRET = bytes(range(32))
 HOSTILE = "<script>alert(1)</script>' onmouseover='x"
+TODAY = dt.date(2026, 11, 25)
+"""On which grants of the tests end."""
+HELD = {"LUNG-01": 900, "COLON-01": 700, "LUNG-02": 12}
 NOON = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 
 
@@ -60,3 +68,12 @@ def make_service(index: SearchIndex, policies: Mapping[str, CountPolicy] | None 
 
 def make_limits(**how: Any) -> Limits:
     return Limits(**{"secret": SECRET, "now": lambda: NOON, "rate": 1e6, "burst": 100_000, "budget": 100_000, **how})
+
+
+def client_of(
+    index: SearchIndex, *, grants: Path | None = None, policies: dict[str, CountPolicy] | None = None, **limits: Any
+) -> TestClient:
+    access = Access(grants, today=lambda: TODAY)
+    address = "s3://research/dicom/{source_id}/{SeriesInstanceUID}/*"
+    api = build_api(make_service(index, policies), make_limits(**limits), records=(access, address))
+    return TestClient(Starlette(routes=[Mount("/api/v1", api)]), raise_server_exceptions=False)

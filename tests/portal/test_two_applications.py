@@ -22,7 +22,7 @@ from ingestion.settings import Settings
 from portal.app import MOVED
 from resources.embedded import stack
 from tests.portal.made_portal import CLOSED, EXACT, FEW, OPEN, Platform
-from tests.portal.test_visitor_pages import Page
+from tests.portal.page_parser import Page
 
 VISITORS = {
     "/": "/",
