@@ -104,7 +104,7 @@ class PublicSearch:
         # By the question as it was asked: that of the settled one would tell whether a criterion on sources stayed.
         policy = self._policy(query)
         asked = prepared(self.engine.index, query)
-        tallies = Tallies(self.engine, Question(asked, self._refused(query)))
+        tallies = Tallies(self.engine, Question(asked, self._refused(query)), self._counted(facets))
         settled: dict[Moved, AllOf] = {}
         counted: dict[Moved, Counted | None] = {}
         for what in Moved:
@@ -157,8 +157,6 @@ class PublicSearch:
     ) -> tuple[PublicFacet, ...]:  # fmt: skip
         """Fields under the same criteria are settled together."""
         wanted = self._counted(facets)
-        if tallies.classes is not None:
-            tallies.patterns(wanted)
         groups: dict[tuple[AllOf, AllOf, AllOf], list[str]] = {}
         for name in wanted:
             of_people, of_series, said = (

@@ -27,6 +27,8 @@ people ask takes some dozens, and a question whose criteria all hold for few som
 MAX_COUNTED = 100
 """The same where each is counted row by row: a second or two on a million series."""
 NOBODY = Counts(0, 0, 0)
+WORTH_A_LOOK = 2
+"""Values near the bound from which it is looked up first whether all of them are of the same people."""
 
 
 class TooManyQuestionsError(RuntimeError):
@@ -112,7 +114,9 @@ class ValueSettler:
 
     def _leave_out(self, query: AllOf, still: _Open) -> None:
         asked = self._of(query)
-        for simpler in parts_left_out(query):
+        if query not in self.panel.tried:
+            self.panel.tried[query] = tuple(parts_left_out(query))
+        for simpler in self.panel.tried[query]:
             if not still.any():
                 return
             taken = self._few(still, asked, self._of(simpler))
@@ -191,15 +195,16 @@ class ValueSettler:
         near = np.flatnonzero(among & ~found & (people < CLEAR * self.trials.fewest)).tolist()
         if not near:
             return found
-        # no value moves others than those of whom any series is moved: where it moves as many, it is these
-        most = self.trials.tallies.moved(one, other, Moved.SERIES)
         who_of = self.panel.who(one, other, self.trials.moved)
-        all_of_them = self.trials.tallies.who(one, other, Moved.SERIES) if most < CLEAR * self.trials.fewest else ""
+        most, all_of_them = -1, ""
+        if len(near) > WORTH_A_LOOK:
+            # no value moves others than those of whom any series is moved: where it moves as many, it is these
+            most = self.trials.tallies.moved(one, other, Moved.SERIES)
+            if most < CLEAR * self.trials.fewest:
+                all_of_them = self.trials.tallies.who(one, other, Moved.SERIES)
         for at in near:
             name = self._terms[at][0]
-            who = all_of_them
-            if people[at] != most:
-                who = who_of(name, at - self.panel.at[name].start)
+            who = all_of_them if people[at] == most else who_of(name, at - self.panel.at[name].start)
             found[at] = self._are_few(int(people[at]), who)
         return found
 

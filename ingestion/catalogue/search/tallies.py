@@ -49,11 +49,12 @@ class Question:
 class Tallies:
     """Of the question that is ``asked``, and of those with parts of it left out, or fewer sources refused.
 
-    Its query is as ``settle.prepared`` makes it.
+    Its query is as ``settle.prepared`` makes it. ``names``: fields whose values will be wanted: all are made at once.
     """
 
     engine: SearchEngine
     asked: Question
+    names: Sequence[str] = ()
     evaluator: Evaluator = field(init=False)
     classes: Classes | None = field(init=False)
     """None: too many."""
@@ -67,8 +68,10 @@ class Tallies:
         self.classes = self.engine.classes(self.evaluator, self.asked.query, self.asked.refused)
         if self.classes is not None:
             every = np.arange(len(self.classes.units), dtype=np.int32)
-            postings = Postings(every, np.asarray([0, len(every)], dtype=np.int64))
-            (self._whole,) = self.engine.patterns([postings], self.classes)
+            whole = Postings(every, np.asarray([0, len(every)], dtype=np.int64))
+            fields = [self.classes.units.postings[name] for name in self.names]
+            self._whole, *found = self.engine.patterns([whole, *fields], self.classes)
+            self._of_fields.update(zip(self.names, found, strict=True))
 
     def mask(self, question: Question) -> NDArray[np.bool_] | None:
         """(N,) the rows of a question; None: all."""
@@ -129,7 +132,7 @@ class Tallies:
         return self._held[1]
 
     def patterns(self, names: Sequence[str]) -> list[Patterns | None]:
-        """Of some fields. All that are wanted at once are made side by side, and kept."""
+        """Of some fields, kept."""
         assert self.classes is not None
         missing = [name for name in names if name not in self._of_fields]
         fields = [self.classes.units.postings[name] for name in missing]
@@ -173,6 +176,8 @@ class Panel:
     names: tuple[str, ...]
     at: dict[str, slice] = field(default_factory=dict)
     """Where the values of each field are."""
+    tried: dict[AllOf, tuple[AllOf, ...]] = field(default_factory=dict)
+    """By query, those that are tried in its place: the same for people and for series."""
     _patterns: Patterns | None = None
 
     def __post_init__(self) -> None:
