@@ -43,7 +43,6 @@ class Classes:
     apart: frozenset[int]
     _met: dict[_Key, NDArray[np.bool_]] = field(default_factory=dict)
     _away: dict[frozenset[int], NDArray[np.bool_]] = field(default_factory=dict)
-    _order: list[NDArray[np.intp]] = field(default_factory=list)
     _sources: list[NDArray[np.integer[Any]]] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -63,26 +62,17 @@ class Classes:
         return holds
 
     def units_in(self, which: NDArray[np.bool_]) -> NDArray[np.intp]:
-        """The units of some classes ((C,)), in no order."""
-        bounds, source = self._bounds(), self._source()[which]
+        """The units of some classes ((C,)), rising."""
+        units = self.of_one_source(which)
+        return np.flatnonzero(which[self.of]) if units is None else units[which[self.of[units]]].astype(np.intp)
+
+    def of_one_source(self, which: NDArray[np.bool_]) -> NDArray[np.int32] | None:
+        """All units of the one source that some classes ((C,)) are of; None: they may be of several."""
+        source = self._source()[which]
         postings = self.units.postings.get(self.index.schema.source)
-        if postings and len(source) and source[0] in self.apart and (source == source[0]).all():  # as it is quicker
-            units = postings.units[postings.offsets[source[0]] : postings.offsets[source[0] + 1]].astype(np.intp)
-            return units[which[self.of[units]]]
-        if len(self._order) == 1:
-            self._order.append(np.argsort(self.of, kind="stable"))
-        order = self._order[1]
-        found = [order[bounds[one] : bounds[one + 1]] for one in np.flatnonzero(which)]
-        return np.concatenate(found) if found else order[:0]
-
-    def many_in(self, which: NDArray[np.bool_]) -> int:
-        """How many units there are in some classes."""
-        return int(np.diff(self._bounds())[which].sum())
-
-    def _bounds(self) -> NDArray[np.intp]:
-        if not self._order:
-            self._order.append(np.concatenate(([0], np.cumsum(np.bincount(self.of, minlength=len(self))))))
-        return self._order[0]
+        if postings is None or not len(source) or source[0] not in self.apart or (source != source[0]).any():
+            return None
+        return postings.units[postings.offsets[source[0]] : postings.offsets[source[0] + 1]]
 
     def of_source(self, code: int) -> NDArray[np.bool_]:
         """(C,) which classes are of a source, of those that the classes tell apart."""

@@ -166,12 +166,12 @@ class SearchEngine:
         stated = self.index.stating >= 1 if stated is None else stated
         columns = [list(self.index.fields).index(name) for name in asked]
         terms = self.index.fields[self.index.schema.source].terms
-        refused = []
-        for code in range(1, len(terms)):
-            lacking = tuple(name for name, at in zip(asked, columns, strict=True) if not stated[code, at])
-            if lacking:
-                refused.append(RefusedSource(terms[code], lacking))
-        return tuple(refused)
+        lacks = ~stated[:, columns]
+        refused = (code for code in np.flatnonzero(lacks.any(axis=1)).tolist() if code)
+        return tuple(
+            RefusedSource(terms[code], tuple(name for name, one in zip(asked, lacks[code], strict=True) if one))
+            for code in refused
+        )
 
     def answering(self, refused: tuple[RefusedSource, ...]) -> NDArray[np.bool_] | None:
         """(N,) the rows of all sources but those; None: all rows."""

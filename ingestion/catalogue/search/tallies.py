@@ -22,7 +22,6 @@ from ingestion.catalogue.search.engine import SearchEngine
 from ingestion.catalogue.search.evaluate import Evaluator, both
 from ingestion.catalogue.search.patterns import Patterns, Sets, joined, met, of_everybody
 from ingestion.catalogue.search.query import AllOf, AnyOf
-from ingestion.catalogue.search.units import Postings
 
 
 class Moved(Enum):
@@ -67,8 +66,7 @@ class Tallies:
         self.evaluator = Evaluator(self.engine.index)
         self.classes = self.engine.classes(self.evaluator, self.asked.query, self.asked.refused)
         if self.classes is not None:
-            every = np.arange(len(self.classes.units), dtype=np.int32)
-            whole = Postings(every, np.asarray([0, len(every)], dtype=np.int64))
+            whole = self.classes.units.whole()
             fields = [self.classes.units.postings[name] for name in self.names]
             self._whole, *found = self.engine.patterns([whole, *fields], self.classes)
             self._of_fields.update(zip(self.names, found, strict=True))
@@ -252,7 +250,9 @@ class Panel:
         if classes is None:
             return partial(self._who_by_rows, self.tallies.mask(one), self.tallies.mask(other), what)
         before, after = self.tallies.holds(one), self.tallies.held_not(other)
-        return partial(self._who_by_units, classes, before, after, classes.many_in(before ^ after), what)
+        source = classes.of_one_source(before ^ after)
+        many = len(classes.units) if source is None else len(source)
+        return partial(self._who_by_units, classes, before, after, many, what)
 
     def _who_by_rows(
         self, one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None, what: Moved, name: str, code: int
@@ -266,7 +266,7 @@ class Panel:
         self, classes: Classes, before: NDArray[np.bool_], after: NDArray[np.bool_], many: int, what: Moved,
         name: str, code: int,
     ) -> str:  # fmt: skip
-        """``many``: how many units make the difference: one looks at these, or at those with the value."""
+        """``many``: the units among which are those that make the difference: one looks at these, or at the value's."""
         postings = classes.units.postings[name]
         if name in classes.units.codes and many < postings.offsets[code + 1] - postings.offsets[code]:
             return named(self.tallies.digest_of_moved(classes, before, after, what, value=(name, code)))

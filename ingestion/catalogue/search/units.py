@@ -7,7 +7,7 @@ that have no bins, tell the rows of a group apart.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +39,26 @@ class Units:
     postings: dict[str, Postings]
     """By counted field."""
     codes: Mapping[str, NDArray[np.integer[Any]]]
+    _whole: list[Postings] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.study_of)
+
+    def whole(self) -> Postings:
+        """All units, as if they were those of one value."""
+        if not self._whole:
+            every = np.arange(len(self), dtype=np.int32)
+            self._whole.append(Postings(every, np.asarray([0, len(every)], dtype=np.int64)))
+        return self._whole[0]
 
     def of_rows(self, told: NDArray[Any]) -> NDArray[Any]:
         """(U,) what is told of each row ((N,)), of each unit."""
         return told if self.row_of is None else told[self.row_of]
 
 
-def tells_groups(field: SearchField) -> bool:
-    """Whether rows of one group have the same values of ``field``."""
-    return field.kind is not FieldKind.TEXT and (field.kind is not FieldKind.NUMBER or bool(field.edges))
+def tells_groups(one: SearchField) -> bool:
+    """Whether rows of one group have the same values of the field ``one``."""
+    return one.kind is not FieldKind.TEXT and (one.kind is not FieldKind.NUMBER or bool(one.edges))
 
 
 def group_rows(study_of_row: NDArray[np.int32], fields: list[tuple[Postings, int]]) -> tuple[NDArray[np.int64], int]:
