@@ -192,7 +192,8 @@ class SearchService:
         """The shares of a source's series that state these fields, drawn; of fields that are not counted none.
 
         Not worked out from the public counts: where all but a few people have one series without a value, the count of
-        series without it is that of all series, and the share would be 0.
+        series without it is that of all series, and the share would be 0. All fields have one draw: several may be
+        missing in the same series, and the mean of many draws is the share itself.
 
         Args:
             people: the source's people as they are shown. The step is what as many of them as counts are rounded to
@@ -205,7 +206,7 @@ class SearchService:
         found = {}
         for facet in exact.facets:
             missing = int(facet.counts.series[facet.terms.index("")]) if "" in facet.terms else 0
-            found[facet.name] = self.share(source_id, facet.name, 1 - missing / exact.total.series, step=step)
+            found[facet.name] = self.share(source_id, "what is stated", 1 - missing / exact.total.series, step=step)
         return found
 
     def _drawn(self, what: str, source_id: str) -> float:

@@ -3,6 +3,7 @@
 Made from the ``quality`` table of the release. Of each rule two shares are shown, both of all rows of its level and
 both drawn as other shares of a source are: how many were judged, and how many failed. A step is what some ten people
 bring, so what one person brings is below it; a rule that judges or fails few is shown as one that judges or fails none.
+All rules of a source have one draw: many judge the same rows, and the mean of many draws is the share itself.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def _outcome(name: str, title: str, level: str, row: Row | None, totals: Mapping
     if row is None or not total:
         return Outcome(name, title, level, 0, 0)
     rows, passing = int(row["Rows"] or 0), int(row["Passing"] or 0)
-    judged = round(100 * draw(f"judged by {name}", rows / total))
-    failed = round(100 * draw(f"failed {name}", (rows - passing) / total)) if judged else 0
+    judged = round(100 * draw("rows judged", rows / total))
+    failed = round(100 * draw("rows failed", (rows - passing) / total)) if judged else 0
     return Outcome(name, title, level, judged, failed)
 
 

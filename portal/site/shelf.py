@@ -128,8 +128,13 @@ class Shelf:
         return {}
 
     def holding(self, source_id: str) -> tuple[ReleaseManifest, ...]:
-        """The releases that hold a collection, newest first."""
-        return tuple(one for one in reversed(self.releases()) if source_id in one.sources)
+        """The releases that hold a collection, or held it until it was erased, newest first."""
+
+        def held(release: ReleaseManifest) -> bool:
+            erased = any(one.source_id == source_id and one.files for one in release.erased)
+            return erased or source_id in release.sources
+
+        return tuple(one for one in reversed(self.releases()) if held(one))
 
     def certified(self, source_id: str) -> Certified | None:
         """What is certified of the state that the catalogue shows; None where nothing is. Kept for half a minute."""

@@ -65,6 +65,15 @@ def test_what_many_fail_is_shown_by_steps(index: SearchIndex) -> None:
     assert seen == {33, 50}  # 45 of a hundred, in sixths
 
 
+def test_rules_that_judge_the_same_rows_do_not_average_out(index: SearchIndex) -> None:
+    """Of some hundred rules many judge the same series: draws of their own would have the share as their mean."""
+    alike = [f"own_rule_{number}" for number in range(100)]
+    rows = [row(OTHER, 600, 600), *(row(name, 430, 200) for name in alike)]
+    for secret in range(5):
+        told = [outcome(index, secret, *rows, of=name) for name in alike]
+        assert len({(one.judged, one.failed) for one in told if one is not None}) == 1 and None not in told
+
+
 def test_what_is_judged_of_the_whole_source_is_not_shown(index: SearchIndex) -> None:
     for passing in (0, 1):
         told = outcome(index, 0, row("source_studies_figure", 1, passing, "source"), of="source_studies_figure")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
 from starlette.testclient import TestClient
 
-from ingestion.catalogue.release_manifest import ReleaseManifest
+from ingestion.catalogue.release_manifest import Erasure, ReleaseManifest
 from ingestion.sources.registry import SourceEntry
 from ingestion.storage import ObjectStore
 from portal.app import build_app
@@ -64,6 +65,29 @@ def test_other_reasons_are_those_of_the_release(
     response = gone(platform, monkeypatch, reason, platform.entries).get(f"/collections/{OPEN}")
     assert response.status_code == 410 and says in response.text
     assert "a source that is withdrawn deletes it (rule U7)" in response.text
+
+
+def test_an_erased_collection_has_one_though_no_release_names_it_any_more(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = shelves.list_releases
+
+    def erased(store: ObjectStore) -> tuple[ReleaseManifest, ...]:
+        *earlier, newest = listed(store)
+        before = []
+        for one in earlier:
+            files = tuple(file for file in one.files if file.source_id == OPEN)
+            gone_since = Erasure(OPEN, "2026-11-20", "withdrawn on 2026-11-01", files)
+            kept = tuple(file for file in one.files if file.source_id != OPEN)
+            sources = tuple(source for source in one.sources if source != OPEN)
+            before.append(replace(one, sources=sources, files=kept, erased=(gone_since,)))
+        return (*before, left_out(newest, OPEN, "withdrawn on 2026-11-01"))
+
+    monkeypatch.setattr(shelves, "list_releases", erased)
+    client = TestClient(build_app(platform.stores, platform.entries), headers={"accept-language": "en"})
+    response = client.get(f"/collections/{OPEN}")
+    assert response.status_code == 410 and "was in release 2026.10.1" in unescape(response.text)
+    assert client.get("/collections/NOPE-01").status_code == 404
 
 
 def test_a_collection_that_the_registry_forgot_has_one_too(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,14 @@ from ingestion.accounting.erasure import ErasureRecord, erasure_key, read_erasur
 from ingestion.accounting.ledger import Ledger
 from ingestion.accounting.source_state import Counts, read_latest_state
 from ingestion.accounting.tables import SCHEMA
-from ingestion.catalogue.erasure.holdings import Buckets, Holdings, find_holdings, source_of, tables_by_source
+from ingestion.catalogue.erasure.holdings import (
+    Buckets,
+    Holdings,
+    find_holdings,
+    indexes_with,
+    source_of,
+    tables_by_source,
+)
 from ingestion.catalogue.erasure.mentions import keep_names, read_names, replace_mentions
 from ingestion.catalogue.erasure.releases import files_by_release, series_by_release, take_out_of_releases
 from ingestion.catalogue.erasure.run_history import delete_runs
@@ -101,8 +108,8 @@ def erase(
         _delete_objects(place, source_id)
         _delete_rows(place, source_id)
         replace_mentions(place.engine, place.internal, names)
-        left = find_holdings(place.engine, place.buckets, place.search, source_id)
-        for folder in left.indexes:
+        for folder in list(indexes_with(place.search, source_id)):
+            # what is not deleted is found by the look that follows, and said
             shutil.rmtree(folder, ignore_errors=True)
         return record, find_holdings(place.engine, place.buckets, place.search, source_id)
 

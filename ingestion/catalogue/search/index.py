@@ -145,11 +145,6 @@ class SearchIndex:
         return _mapped(self.folder, "person_digest")
 
     @cached_property
-    def person_start(self) -> NDArray[np.intp]:
-        """(P,) the first row of each person."""
-        return np.searchsorted(self.person_of_row, np.arange(self.people))
-
-    @cached_property
     def stating(self) -> NDArray[np.int32]:
         """(sources, fields): how many people of the source have a series that states the field."""
         return _mapped(self.folder, "stating")

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ingestion.catalogue.search.fields import FieldKind, SearchField, SearchSchema
 from ingestion.catalogue.search.query import AllOf, AnyOf, AnyOfValues, Between, Node, Not, Words
+from ingestion.catalogue.search.query import leaves as leaves_of
 
 MAX_STEPS = 2_000
 """Parts of a diagram, for a question of some 40 criteria that are all entangled; people's have a few dozen."""
@@ -87,7 +88,7 @@ class Meaning:
         """As ``digest``, of any question."""
         known: dict[Node, str] = {}
         single = _with(query, self._one_by_one)
-        leaves = [leaf for leaf in dict.fromkeys(_leaves(single)) if self._variable(leaf) == (self.schema.source, "")]
+        leaves = [leaf for leaf in dict.fromkeys(leaves_of(single)) if self._variable(leaf) == (self.schema.source, "")]
         named = dict.fromkeys(value for leaf in leaves for value in _named(leaf) if value in self.states)
         told: dict[str, list[tuple[str, ...]]] = {}
         for held, sources in _alike(named, leaves).items():
@@ -119,7 +120,7 @@ class Meaning:
             return known[node]
         if len(known) >= MAX_STEPS:
             raise EntangledError
-        leaves = list(dict.fromkeys(_leaves(node)))
+        leaves = list(dict.fromkeys(leaves_of(node)))
         if leaves:
             first = min(map(self._variable, leaves))
             leaves = [leaf for leaf in leaves if self._variable(leaf) == first]
@@ -184,17 +185,6 @@ def _holds(leaf: _Leaf, edge: float) -> bool:
     if not isinstance(leaf, Between):
         return False
     return (leaf.low is None or leaf.low <= edge) and (leaf.high is None or edge <= leaf.high)
-
-
-def _leaves(node: Node) -> Iterator[_Leaf]:
-    match node:
-        case AllOf(children) | AnyOf(children):
-            for child in children:
-                yield from _leaves(child)
-        case Not(child):
-            yield from _leaves(child)
-        case _:
-            yield node
 
 
 def _with(node: Node, known: Callable[[_Leaf], Node | bool | None]) -> Node:

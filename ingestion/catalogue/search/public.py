@@ -104,7 +104,8 @@ class PublicSearch:
         # By the question as it was asked: that of the settled one would tell whether a criterion on sources stayed.
         policy = self._policy(query)
         asked = prepared(self.engine.index, query)
-        tallies = Tallies(self.engine, Question(asked, self._refused(query)), self._counted(facets))
+        wanted = self._counted(facets)
+        tallies = Tallies(self.engine, Question(asked, self._refused(query)), wanted)
         settled: dict[Moved, AllOf] = {}
         counted: dict[Moved, Counted | None] = {}
         for what in Moved:
@@ -117,9 +118,9 @@ class PublicSearch:
         if people is None:
             # Another question than the one asked: its numbers are no answer. By how much is left out, not by how many
             # people that moves: a part more would tell whether it holds anybody.
-            fields = tuple(PublicFacet(name, (), hidden=True) for name in self._counted(facets))
+            fields = tuple(PublicFacet(name, (), hidden=True) for name in wanted)
         else:
-            fields = self._facets(query, settled, tallies, facets, cross_filtered=cross_filtered)
+            fields = self._facets(query, settled, tallies, cross_filtered=cross_filtered)
         return PublicAnswer(
             release=self.engine.index.release,
             total=self._protection.public(people, policy, images=counted[Moved.SERIES], each=self._each),
@@ -152,13 +153,11 @@ class PublicSearch:
         return set(range(len(sources))) - self._refused(query)
 
     def _facets(
-        self, query: AllOf, settled: Mapping[Moved, AllOf], tallies: Tallies, facets: Sequence[str] | None, *,
-        cross_filtered: bool,
-    ) -> tuple[PublicFacet, ...]:  # fmt: skip
+        self, query: AllOf, settled: Mapping[Moved, AllOf], tallies: Tallies, *, cross_filtered: bool
+    ) -> tuple[PublicFacet, ...]:
         """Fields under the same criteria are settled together."""
-        wanted = self._counted(facets)
         groups: dict[tuple[AllOf, AllOf, AllOf], list[str]] = {}
-        for name in wanted:
+        for name in tallies.names:
             of_people, of_series, said = (
                 AllOf(tuple(child for child in whole.children if not (cross_filtered and _is_on(child, name))))
                 for whole in (settled[Moved.PEOPLE], settled[Moved.SERIES], query)
@@ -181,7 +180,7 @@ class PublicSearch:
             for name in names:
                 values = list(zip(people[name], images[name], strict=True))
                 found[name] = self._facet(name, values, said, policy, tallies)
-        return tuple(found[name] for name in wanted)
+        return tuple(found[name] for name in tallies.names)
 
     def _facet(
         self, name: str, settled: Sequence[tuple[SettledValue, SettledValue]], said: AllOf, mixed: CountPolicy,
@@ -241,9 +240,11 @@ def _size(query: AllOf) -> int:
     """How many criteria a question has; each word, and each value of a list, is one."""
     found = 0
     for leaf in leaves(query):
-        found += (
-            len(leaf.values) if isinstance(leaf, AnyOfValues) else len(leaf.words) if isinstance(leaf, Words) else 1
-        )
+        match leaf:
+            case AnyOfValues(_, several) | Words(several):
+                found += len(several)
+            case _:
+                found += 1
     return found
 
 

@@ -37,7 +37,7 @@ class TooManyQuestionsError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class SettledValue:
-    """A value's counts, where only people are settled of them alone.
+    """A value's counts; where people are settled (``Moved.PEOPLE``), of people alone.
 
     ``query``: what they are of; ``others``: that without the value, and who is refused.
     """
@@ -137,6 +137,7 @@ class ValueSettler:
                 still = still & ~clearly
             back = back if still.any() else []
         groups: dict[bytes, _Open] = {}
+        self._spend(len(back))
         moved = self.panel.moved_back(question, back, self.trials.moved, of=still) if back else ()
         few = np.asarray(
             [
@@ -213,7 +214,11 @@ class ValueSettler:
 
     def _moving(self, one: Question, other: Question, of: _Open) -> NDArray[np.int64]:
         """(V,) people, of the values ``of``."""
-        if self._asked == (MAX_QUESTIONS if self.panel.quick else MAX_COUNTED):
-            raise TooManyQuestionsError
-        self._asked += 1
+        self._spend(1)
         return self.panel.moved(one, other, self.trials.moved, of=of if np.count_nonzero(of) < len(of) // 4 else None)
+
+    def _spend(self, questions: int) -> None:
+        """Raises ``TooManyQuestionsError`` where these are too many."""
+        self._asked += questions
+        if self._asked > (MAX_QUESTIONS if self.panel.quick else MAX_COUNTED):
+            raise TooManyQuestionsError

@@ -2,7 +2,6 @@
 
 By classes and patterns (``classes``, ``patterns``), so that a further question costs next to nothing; where there are
 too many of these, question by question over the rows. Both give the same numbers.
-
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ class Tallies:
         if self.classes is None or self._whole is None:
             return int(np.count_nonzero(self._differ(one, other, what)))
         people, sets = self._whole.people, self._whole.sets
-        differ = met_otherwise(sets, self.holds(one), self.held_not(other), what)
+        differ = met_otherwise(sets, self.holds(one), self.tried(other), what)
         return int(people.number[differ[people.of]].sum())
 
     def who(self, one: Question, other: Question, what: Moved) -> str:
@@ -137,8 +136,8 @@ class Tallies:
         self._of_fields.update(zip(missing, self.engine.patterns(fields, self.classes), strict=True))
         return [self._of_fields[name] for name in names]
 
-    def held_not(self, question: Question) -> NDArray[np.bool_]:
-        """``holds`` of a question that is tried but once."""
+    def tried(self, question: Question) -> NDArray[np.bool_]:
+        """As ``holds``, of a question that is met but once: the one that is held stays."""
         assert self.classes is not None
         return self.classes.true_in(question.query, question.refused)
 
@@ -150,9 +149,12 @@ class Tallies:
         """(P,) who counts."""
         if self.classes is None:
             return self.engine.people(self.mask(question))
+        return met(self._sets_of(self.classes), self.holds(question))
+
+    def _sets_of(self, classes: Classes) -> Sets:
         if self._sets is None:
-            self._sets = of_everybody(self.engine.index, self.classes)
-        return met(self._sets, self.holds(question))
+            self._sets = of_everybody(self.engine.index, classes)
+        return self._sets
 
     def _differ(self, one: Question, other: Question, what: Moved) -> NDArray[np.bool_]:
         """(P,)"""
@@ -161,9 +163,7 @@ class Tallies:
             if what is Moved.SERIES:
                 return self.engine.people(_otherwise(before, after, self.engine.index.series))
             return self.engine.people(before) != self.engine.people(after)
-        if self._sets is None:
-            self._sets = of_everybody(self.engine.index, self.classes)
-        return met_otherwise(self._sets, self.holds(one), self.holds(other), what)
+        return met_otherwise(self._sets_of(self.classes), self.holds(one), self.tried(other), what)
 
 
 @dataclass(slots=True)
@@ -217,7 +217,7 @@ class Panel:
         if self._patterns is None:
             return self._counted_moved(one, other, what)
         people, sets, values = self._patterns.people, self._patterns.sets, self._patterns.values
-        before, after = self.tallies.holds(one), self.tallies.held_not(other)
+        before, after = self.tallies.holds(one), self.tallies.tried(other)
         if of is None:
             return people.total(met_otherwise(sets, before, after, what), values)
         chosen = np.flatnonzero(of[people.value])
@@ -249,7 +249,7 @@ class Panel:
         classes = self.tallies.classes
         if classes is None:
             return partial(self._who_by_rows, self.tallies.mask(one), self.tallies.mask(other), what)
-        before, after = self.tallies.holds(one), self.tallies.held_not(other)
+        before, after = self.tallies.holds(one), self.tallies.tried(other)
         source = classes.of_one_source(before ^ after)
         many = len(classes.units) if source is None else len(source)
         return partial(self._who_by_units, classes, before, after, many, what)
